@@ -1,0 +1,55 @@
+//! How every process connects to PostgreSQL, and the limit of every wait on it.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+
+/// Longest wait for a connection, from the pool or a new one.
+pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait for a lock that another transaction holds (`lock_timeout`).
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest run of one statement (`statement_timeout`).
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest pause of a transaction between two statements (`idle_in_transaction_session_timeout`).
+pub const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection that was idle for longer is tested before it is used again. Testing each time would cost
+/// every request a round trip.
+const TEST_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
+
+/// Where and how to connect.
+#[derive(Clone)]
+pub struct DatabaseSettings {
+    /// `postgres://user:password@host:port/database`
+    pub url: String,
+    /// What PostgreSQL shows for these connections (`pg_stat_activity.application_name`).
+    pub application_name: String,
+    /// The most connections open at once.
+    pub pool_size: u32,
+}
+
+/// A pool of connections with the limits above. Its connections are opened when they are first needed, so
+/// that a process starts, and says that it is not ready, while the database is away.
+///
+/// # Errors
+/// When the URL is not one of PostgreSQL.
+pub async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConnection, DbErr> {
+    let milliseconds = |limit: Duration| limit.as_millis().to_string();
+    let limits = [
+        ("lock_timeout", milliseconds(LOCK_TIMEOUT)),
+        ("idle_in_transaction_session_timeout", milliseconds(IDLE_IN_TRANSACTION_TIMEOUT)),
+    ];
+
+    let mut options = ConnectOptions::new(&settings.url);
+    options
+        .connect_lazy(true)
+        .max_connections(settings.pool_size)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .statement_timeout(STATEMENT_TIMEOUT)
+        .test_before_acquire_if_idle_for(TEST_WHEN_IDLE_FOR)
+        .set_application_name(&settings.application_name)
+        .sqlx_logging(log::log_enabled!(target: "sqlx::query", log::Level::Debug))
+        .sqlx_logging_level(log::LevelFilter::Debug)
+        .map_sqlx_postgres_opts(move |postgres| postgres.options(limits.clone()));
+    Database::connect(options).await
+}

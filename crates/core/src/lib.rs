@@ -1,0 +1,7 @@
+//! What every other crate stands on: the entities, the way to connect, the environment.
+//! Start with [`product`] and [`order`].
+
+pub mod database;
+pub mod environment;
+pub mod order;
+pub mod product;
