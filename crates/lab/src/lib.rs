@@ -1,7 +1,19 @@
-//! The instruments around the shop. Nothing in the shop depends on this crate; tests do, for [`testing`].
+//! The instruments around the shop: PostgreSQL behind it ([`postgres`]), its processes ([`supervisor`]), the
+//! door before it ([`gateway`]), and [`commands`] for a person. Nothing in the shop depends on this crate;
+//! the tests do, for [`testing`].
 
+pub mod commands;
+pub mod control;
+pub mod database;
+pub mod gateway;
 pub mod guard;
 pub mod log_file;
 pub mod port;
 pub mod postgres;
+pub mod progress;
+pub mod project;
+pub mod server;
+pub mod settings;
+pub mod shop_process;
+pub mod supervisor;
 pub mod testing;

@@ -18,15 +18,20 @@ pub fn open(path: &Path) -> io::Result<File> {
 
 /// The last `lines` lines, or a note that there are none. For messages: it never fails.
 pub fn tail(path: &Path, lines: usize) -> String {
-    match File::open(path).and_then(read_end) {
+    tail_after(path, 0, lines)
+}
+
+/// As [`tail`], of what was written after the first `start` bytes.
+pub fn tail_after(path: &Path, start: u64, lines: usize) -> String {
+    match File::open(path).and_then(|file| read_end(file, start)) {
         Ok(text) if !text.trim().is_empty() => last_lines(&text, lines),
         _ => format!("(nothing in {})", path.display()),
     }
 }
 
-fn read_end(mut file: File) -> io::Result<String> {
+fn read_end(mut file: File, start: u64) -> io::Result<String> {
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES).max(start)))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

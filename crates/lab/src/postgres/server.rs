@@ -20,7 +20,7 @@ use crate::log_file;
 use crate::port::free_port;
 
 /// The replicas' pools, a test's own connections, and room to look around with psql.
-const MAX_CONNECTIONS: u32 = 200;
+pub const MAX_CONNECTIONS: u32 = 200;
 /// A server that was killed replays its log first.
 const START_LIMIT: Duration = Duration::from_secs(60);
 /// How long a server of an earlier run, which is still shutting down, is waited for.
@@ -48,6 +48,10 @@ pub struct ClusterSettings {
     pub programs: Programs,
     /// What a crash may cost.
     pub durability: Durability,
+    /// The most sessions at once.
+    pub max_connections: u32,
+    /// The port to listen on; any free one when `None`.
+    pub port: Option<u16>,
     /// Removes the place when the server ends.
     pub remove_afterwards: bool,
 }
@@ -76,7 +80,7 @@ impl Cluster {
             .with_context(|| format!("can't read {}", files.password().display()))?;
 
         for _ in 0..PORT_ATTEMPTS {
-            let port = free_port()?;
+            let port = settings.port.map_or_else(free_port, Ok)?;
             let server = server_command(settings, &files, port).start(log.try_clone()?).await?;
             let mut cluster = Self { server, files: files.clone(), port, password: password.clone() };
             match cluster.wait_until_ready().await {
@@ -85,7 +89,7 @@ impl Cluster {
                 Err(_) => log.set_len(0)?,
             }
         }
-        bail!("PostgreSQL found no free port in {PORT_ATTEMPTS} attempts")
+        bail!("PostgreSQL could not get a port in {PORT_ATTEMPTS} attempts")
     }
 
     /// The URL of one of its databases. It holds the password: don't show it.
@@ -181,7 +185,7 @@ fn server_command(settings: &ClusterSettings, files: &ClusterFiles, port: u16) -
         format!("port={port}"),
         "listen_addresses=127.0.0.1".to_owned(),
         "unix_socket_directories=".to_owned(),
-        format!("max_connections={MAX_CONNECTIONS}"),
+        format!("max_connections={}", settings.max_connections),
         "logging_collector=off".to_owned(),
     ];
     if settings.durability == Durability::Disposable {
@@ -195,6 +199,18 @@ fn server_command(settings: &ClusterSettings, files: &ClusterFiles, port: u16) -
         .user(settings.place.user)
         .stop_with(Signal::INT, STOP_GRACE);
     if settings.remove_afterwards { command.remove_afterwards(&settings.place.folder) } else { command }
+}
+
+/// Waits until no server runs in `place` any more: one whose starter was killed takes a moment to end.
+///
+/// # Errors
+/// When it is still there after half a minute.
+pub async fn wait_until_stopped(place: &Path) -> anyhow::Result<()> {
+    let log = place.join("postgres.log");
+    if log.exists() {
+        lock(&log).await?;
+    }
+    Ok(())
 }
 
 /// The server's log, locked. The lock belongs to the open file, which the server and all its processes
@@ -235,6 +251,13 @@ impl ClusterSettings {
         let place = prepare(wanted)?;
         let version = ClusterFiles { place: place.clone() }.major_version();
         let programs = find_or_fetch(programs, version.as_deref(), say)?;
-        Ok(Self { place, programs, durability, remove_afterwards: false })
+        Ok(Self {
+            place,
+            programs,
+            durability,
+            max_connections: MAX_CONNECTIONS,
+            port: None,
+            remove_afterwards: false,
+        })
     }
 }

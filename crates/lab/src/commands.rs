@@ -1,0 +1,13 @@
+//! What a person can type after `lab`, one file each.
+
+pub mod clean;
+pub mod down;
+pub mod logs;
+pub mod psql;
+pub mod restart;
+pub mod serve;
+pub mod status;
+pub mod up;
+
+/// What a command says that needs a running lab.
+const NOT_RUNNING: &str = "the lab is not running. Start it: make run";

@@ -1,0 +1,35 @@
+//! `lab clean`: stops everything and removes the data.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use anyhow::Context;
+
+use super::down;
+use crate::postgres::place;
+use crate::project::{LOGS, POSTGRES};
+
+/// Removes the database and the logs. PostgreSQL's programs, if they had to be fetched, stay.
+///
+/// # Errors
+/// When a folder can't be removed.
+pub async fn clean() -> anyhow::Result<()> {
+    let _lock = down::stop().await?;
+    if let Ok(wanted) = Path::new(POSTGRES).canonicalize() {
+        remove(&place::fallback(&wanted))?;
+    }
+    remove(Path::new(POSTGRES))?;
+    remove(Path::new(LOGS))?;
+    println!("The database is removed. The next make run starts with a new one.");
+    Ok(())
+}
+
+fn remove(folder: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("can't remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,41 @@
+//! `lab down`: stops everything.
+
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use tokio::time::sleep;
+
+use crate::control::{Request, ask};
+use crate::{project, server};
+
+/// A little more than a replica and PostgreSQL may take to end.
+const LIMIT: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(20);
+
+/// Stops everything, and returns when it is gone. Nothing running is fine.
+///
+/// # Errors
+/// When it doesn't stop.
+pub async fn down() -> anyhow::Result<()> {
+    let _lock = stop().await?;
+    Ok(())
+}
+
+/// Stops everything. While the lock is held, nothing can start.
+pub(super) async fn stop() -> anyhow::Result<File> {
+    let deadline = Instant::now() + LIMIT;
+    let mut running = false;
+    while Instant::now() < deadline {
+        running |= ask(&Request::Stop, |line| println!("{line}")).await?.is_some();
+        if let Some(lock) = project::try_lock()? {
+            // After a kill -9 of the lab, PostgreSQL takes a moment longer.
+            server::wait_for_private_postgres().await;
+            println!("{}", if running { "The shop is closed." } else { "Nothing is running." });
+            return Ok(lock);
+        }
+        running = true;
+        sleep(POLL).await;
+    }
+    bail!("the lab did not stop in {} s. Look at {}", LIMIT.as_secs(), project::LAB_LOG)
+}

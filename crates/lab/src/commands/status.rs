@@ -1,0 +1,77 @@
+//! `lab status`: what runs.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, bail};
+
+use super::NOT_RUNNING;
+use crate::control::{Event, Request, Status, ask};
+use crate::database::DatabaseStatus;
+use crate::supervisor::replica::ReplicaStatus;
+
+/// Prints what runs, as a table or as JSON.
+///
+/// # Errors
+/// When nothing runs.
+pub async fn status(json: bool) -> anyhow::Result<()> {
+    let status = running().await?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&status)?);
+    } else {
+        print!("{}", table(&status));
+    }
+    Ok(())
+}
+
+/// The running lab's status.
+pub(super) async fn running() -> anyhow::Result<Status> {
+    match ask(&Request::Status, |_| {}).await?.context(NOT_RUNNING)? {
+        Event::Status(status) => Ok(status),
+        other => bail!("unexpected answer: {other:?}"),
+    }
+}
+
+fn table(status: &Status) -> String {
+    let mut lines = vec![row("", "process", "port", "up", "restarts")];
+    lines.extend(status.replicas.iter().map(replica_row));
+    match &status.database {
+        Some(DatabaseStatus::Private { pid, port, .. }) => {
+            let pid = pid.map_or_else(|| "starting".to_owned(), |pid| pid.to_string());
+            lines.push(row("PostgreSQL", &pid, &port.to_string(), "", ""));
+        }
+        Some(DatabaseStatus::External) => lines.push(row("database", "DATABASE_URL", "", "", "")),
+        None => lines.push(row("PostgreSQL", "starting", "", "", "")),
+    }
+    format!(
+        "{}\n\nThe shop: {} ({} connections open, {} since the start)\n",
+        lines.join("\n"),
+        status.url,
+        status.connections_open,
+        status.connections_accepted
+    )
+}
+
+fn row(name: &str, process: &str, port: &str, up: &str, restarts: &str) -> String {
+    format!("{name:<12}{process:<14}{port:<8}{up:<8}{restarts}").trim_end().to_owned()
+}
+
+fn replica_row(replica: &ReplicaStatus) -> String {
+    let restarts = replica.restarts.to_string();
+    match &replica.process {
+        Some(process) => {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let up = now.saturating_sub(Duration::from_secs(process.started_at)).as_secs();
+            let (pid, port) = (process.pid.to_string(), process.port.to_string());
+            row(&replica.name, &pid, &port, &in_words(up), &restarts)
+        }
+        None => row(&replica.name, "starting", "", "", &restarts),
+    }
+}
+
+fn in_words(seconds: u64) -> String {
+    match seconds {
+        0..=59 => format!("{seconds} s"),
+        60..=3599 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}

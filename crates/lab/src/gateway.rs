@@ -1,0 +1,170 @@
+//! The door of the shop: each new connection goes to the next replica in turn. It moves bytes and knows
+//! nothing of HTTP, but for the one answer it gives when no replica runs. Start with [`Gateway::start`].
+
+mod connection;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// The kernel's queue for connections that we haven't accepted yet: a flash sale begins with thousands at
+/// once, and the standard library's 128 makes the others wait a second and more.
+const BACKLOG: i32 = 4096;
+/// Open files that are not connections.
+const OTHER_FILES: u64 = 64;
+const MOST_FILES: u64 = 65_536;
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// For clients that keep a connection open that the replica has closed.
+const LAST_BYTES_LIMIT: Duration = Duration::from_millis(500);
+
+/// The listening socket of a gateway that hasn't started. Connections already wait in its queue.
+///
+/// # Errors
+/// When the port is taken, or may not be used.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Otherwise the port is taken for a minute by the connections of the lab that ran before.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// What a gateway has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionCounts {
+    /// Open now.
+    pub open: usize,
+    /// Accepted since the start.
+    pub accepted: u64,
+}
+
+/// A running gateway.
+pub struct Gateway {
+    replicas: Arc<Replicas>,
+    closed: CancellationToken,
+    task: Mutex<Option<JoinHandle<JoinSet<()>>>>,
+}
+
+/// Where the replicas are, by their place in the turn.
+struct Replicas {
+    addresses: Vec<Mutex<Option<SocketAddr>>>,
+    open: AtomicUsize,
+    accepted: AtomicU64,
+}
+
+impl Gateway {
+    /// Accepts on `listener` for `replicas` replicas, none of which is there yet.
+    ///
+    /// # Errors
+    /// When the socket can't be used.
+    pub fn start(listener: TcpListener, replicas: usize) -> io::Result<Self> {
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        let replicas = Arc::new(Replicas {
+            addresses: (0..replicas).map(|_| Mutex::new(None)).collect(),
+            open: AtomicUsize::new(0),
+            accepted: AtomicU64::new(0),
+        });
+        let closed = CancellationToken::new();
+        let task = tokio::spawn(accept(listener, Arc::clone(&replicas), closed.clone()));
+        Ok(Self { replicas, closed, task: Mutex::new(Some(task)) })
+    }
+
+    /// From now on, the turn of `replica` (from 0) goes to `address`; with `None` it is left out. Open
+    /// connections stay where they are.
+    pub fn set_replica(&self, replica: usize, address: Option<SocketAddr>) {
+        *self.replicas.addresses[replica].lock().unwrap_or_else(PoisonError::into_inner) = address;
+    }
+
+    /// How many connections there are and were.
+    pub fn connections(&self) -> ConnectionCounts {
+        ConnectionCounts {
+            open: self.replicas.open.load(Ordering::Relaxed),
+            accepted: self.replicas.accepted.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Closes the door. Open connections go on until [`Gateway::close`].
+    pub fn stop_accepting(&self) {
+        self.closed.cancel();
+    }
+
+    /// Closes the door and all connections. Call it when the replicas have ended: their last bytes are still
+    /// handed on.
+    pub async fn close(&self) {
+        self.stop_accepting();
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task
+            && let Ok(mut connections) = task.await
+        {
+            let all_done = async { while connections.join_next().await.is_some() {} };
+            let _ = timeout(LAST_BYTES_LIMIT, all_done).await;
+            connections.shutdown().await;
+        }
+    }
+}
+
+/// Lets this process, and those it starts, open as many files as the system allows.
+pub fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let most = limit.maximum.unwrap_or(MOST_FILES).min(MOST_FILES);
+    let raised = Rlimit { current: Some(most), maximum: limit.maximum };
+    if limit.current.is_some_and(|current| current < most)
+        && let Err(error) = setrlimit(Resource::Nofile, raised)
+    {
+        log::warn!("can't raise the limit of open files to {most}: {error}");
+    }
+}
+
+/// Each connection has two files, ours to the client and ours to the replica. Those beyond wait in the
+/// kernel's queue, which is better than to be accepted and dropped.
+fn connection_limit() -> usize {
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(MOST_FILES).min(MOST_FILES);
+    (files.saturating_sub(OTHER_FILES) / 2).max(1) as usize
+}
+
+async fn accept(
+    listener: tokio::net::TcpListener,
+    replicas: Arc<Replicas>,
+    closed: CancellationToken,
+) -> JoinSet<()> {
+    let mut connections = JoinSet::new();
+    let slots = Arc::new(Semaphore::new(connection_limit()));
+    let mut turn = 0;
+    loop {
+        let next = async {
+            let slot = Arc::clone(&slots).acquire_owned().await.expect("the semaphore is never closed");
+            listener.accept().await.map(|(client, _)| (client, slot))
+        };
+        tokio::select! {
+            () = closed.cancelled() => return connections,
+            accepted = next => match accepted {
+                Ok((client, slot)) => {
+                    // The turn is decided here, in the order of arrival. Decided in the connection's own
+                    // task, two at once could get the same replica.
+                    let replicas = Arc::clone(&replicas);
+                    connections.spawn(async move {
+                        connection::serve(client, turn, &replicas).await;
+                        drop(slot);
+                    });
+                    turn = turn.wrapping_add(1);
+                }
+                Err(error) => {
+                    log::warn!("gateway: can't accept a connection: {error}");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Answers the commands of [`crate::control`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::Lab;
+use crate::control::{Event, Request, read_request, write_events};
+use crate::progress::Stage;
+use crate::settings::ShopVariables;
+
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// For commands that still read their last lines when everything has ended.
+const LAST_LINES_LIMIT: Duration = Duration::from_secs(1);
+
+/// Answers until the lab has stopped, and the last answers are written.
+pub(super) async fn serve(listener: UnixListener, lab: Arc<Lab>) {
+    let mut connections = JoinSet::new();
+    let stopped = lab.progress.wait_for(|stage| matches!(stage, Stage::Stopped(_)));
+    tokio::pin!(stopped);
+    loop {
+        tokio::select! {
+            () = &mut stopped => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => { connections.spawn(answer(stream, Arc::clone(&lab))); }
+                Err(_) => sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    let all_done = async { while connections.join_next().await.is_some() {} };
+    let _ = timeout(LAST_LINES_LIMIT, all_done).await;
+}
+
+async fn answer(mut stream: UnixStream, lab: Arc<Lab>) {
+    let (reader, writer) = stream.split();
+    let request = match read_request(reader).await {
+        Ok(request) => request,
+        Err(error) => return log::warn!("control: {error:#}"),
+    };
+    let (events, receiver) = mpsc::unbounded_channel();
+    let work = async {
+        let last = match request {
+            Request::Status => Event::Status(lab.status()),
+            Request::WaitUntilOpen => wait_until_open(&lab, &events).await,
+            Request::Restart(changed) => restart(&lab, changed, &events).await,
+            Request::Stop => stop(&lab, &events).await,
+        };
+        let _ = events.send(last);
+        drop(events);
+    };
+    tokio::join!(work, write_events(writer, receiver));
+}
+
+async fn wait_until_open(lab: &Lab, events: &UnboundedSender<Event>) -> Event {
+    let is_end = |stage: &Stage| matches!(stage, Stage::Open(_) | Stage::Stopped(_));
+    // To somebody who comes when it is open, its start is no news.
+    let heard = if lab.progress.stage() == Stage::Starting { 0 } else { lab.progress.said() };
+    match lab.progress.follow(heard, events, is_end).await {
+        Stage::Open(url) => Event::Open(url),
+        Stage::Stopped(Some(reason)) => Event::Failed(reason),
+        _ => Event::Done,
+    }
+}
+
+async fn restart(lab: &Lab, changed: ShopVariables, events: &UnboundedSender<Event>) -> Event {
+    match wait_until_open(lab, events).await {
+        Event::Open(_) => {}
+        Event::Done => return Event::Failed("the lab was stopped. Start it: make run".to_owned()),
+        failed => return failed,
+    }
+    let Some(supervisor) = lab.supervisor.get() else {
+        return Event::Failed("nothing to restart".to_owned());
+    };
+    let say = |line: String| {
+        log::info!("{line}");
+        let _ = events.send(Event::Line(line));
+    };
+    match supervisor.restart(changed, &say).await {
+        Ok(()) => Event::Done,
+        Err(error) => {
+            log::error!("restart: {error:#}");
+            Event::Failed(format!("{error:#}\nThe replicas that ran before go on as they were."))
+        }
+    }
+}
+
+async fn stop(lab: &Lab, events: &UnboundedSender<Event>) -> Event {
+    let heard = lab.progress.said();
+    lab.progress.set_stage(Stage::Stopping);
+    lab.progress.follow(heard, events, |stage| matches!(stage, Stage::Stopped(_))).await;
+    Event::Done
+}

@@ -1,0 +1,112 @@
+//! The lab's settings, from the environment and `.env`. The shop's own variables are checked here too, so
+//! that a mistake is found before anything starts.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use flash_sale_core::environment::{self, SettingError};
+
+/// Where to look, and what to run.
+#[derive(Clone, Debug)]
+pub struct LabSettings {
+    /// `HOST`: the address the gateway listens on. Only this machine reaches the default.
+    pub host: IpAddr,
+    /// `PORT`: the gateway's.
+    pub port: u16,
+    /// `REPLICAS`: how many.
+    pub replicas: u32,
+    /// `DATABASE_URL`: `None` for a private PostgreSQL.
+    pub database_url: Option<String>,
+    /// `DATABASE_POOL_SIZE`: each replica's connections.
+    pub pool_size: u32,
+    /// What is passed on to the replicas.
+    pub shop: ShopVariables,
+}
+
+/// Variables of the shop that somebody has set, by name. The shop knows the defaults of the others.
+pub type ShopVariables = BTreeMap<String, String>;
+
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+impl LabSettings {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// At the first variable that holds something else than it should.
+    pub fn read() -> Result<Self, SettingError> {
+        Ok(Self {
+            host: host()?,
+            port: environment::whole_number("PORT", "a port", 3000, 1..=u16::MAX)?,
+            replicas: environment::whole_number("REPLICAS", "a number", 2, 1..=8)?,
+            database_url: database_url()?,
+            pool_size: environment::whole_number("DATABASE_POOL_SIZE", "a number", 10, 1..=100)?,
+            shop: shop_variables()?,
+        })
+    }
+
+    /// Where a browser finds the shop.
+    pub fn shop_url(&self) -> String {
+        if self.host.is_loopback() || self.host.is_unspecified() {
+            format!("http://localhost:{}", self.port)
+        } else {
+            format!("http://{}", SocketAddr::new(self.host, self.port))
+        }
+    }
+
+    /// Where programs on this machine reach the gateway.
+    pub fn local_address(&self) -> SocketAddr {
+        let host = if self.host.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { self.host };
+        SocketAddr::new(host, self.port)
+    }
+
+    /// Where a replica's checkout client posts its orders: through the gateway.
+    pub fn order_api_url(&self) -> String {
+        format!("http://{}/api/orders", self.local_address())
+    }
+}
+
+/// The shop's variables that are set here and now.
+///
+/// # Errors
+/// As [`LabSettings::read`].
+pub fn shop_variables() -> Result<ShopVariables, SettingError> {
+    environment::milliseconds("RACE_WINDOW_MS", Duration::ZERO, LONGEST_WAIT)?;
+    environment::milliseconds("RETRY_AFTER_MS", Duration::ZERO, LONGEST_WAIT)?;
+    environment::whole_number("DATABASE_POOL_SIZE", "a number", 10, 1..=100)?;
+
+    let mut variables = ShopVariables::new();
+    for name in ["RACE_WINDOW_MS", "RETRY_AFTER_MS", "DATABASE_POOL_SIZE", "ORDER_API_URL", "RUST_LOG"] {
+        if let Some(value) = environment::optional_text(name)? {
+            variables.insert(name.to_owned(), value);
+        }
+    }
+    Ok(variables)
+}
+
+fn host() -> Result<IpAddr, SettingError> {
+    let value = environment::text("HOST", "127.0.0.1")?;
+    if value == "localhost" {
+        return Ok(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    let invalid = |value| SettingError::Invalid {
+        name: "HOST",
+        value,
+        expected: "an IP address, as 127.0.0.1 or 0.0.0.0".to_owned(),
+    };
+    value.parse().map_err(|_| invalid(value))
+}
+
+fn database_url() -> Result<Option<String>, SettingError> {
+    let url = environment::optional_text("DATABASE_URL")?;
+    let is_postgres = |url: &String| url.starts_with("postgres://") || url.starts_with("postgresql://");
+    if url.as_ref().is_some_and(|url| !is_postgres(url)) {
+        return Err(SettingError::Invalid {
+            name: "DATABASE_URL",
+            // It may hold a password.
+            value: "…".to_owned(),
+            expected: "postgres://user:password@host:port/database".to_owned(),
+        });
+    }
+    Ok(url)
+}

@@ -1,0 +1,119 @@
+//! Keeps the replicas running: starts them again when they die, and replaces them one after the other without
+//! refusing a connection. Start with [`Supervisor::start`]; one replica's life is in [`replica`].
+
+pub mod replica;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context;
+use futures::future::join_all;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::gateway::Gateway;
+use crate::settings::ShopVariables;
+use crate::shop_process::ShopProgram;
+use replica::{Command, Replica, ReplicaStatus};
+
+/// The replicas of a lab.
+pub struct Supervisor {
+    replicas: Vec<Handle>,
+    variables: tokio::sync::Mutex<ShopVariables>,
+    stopping: CancellationToken,
+}
+
+struct Handle {
+    name: String,
+    commands: mpsc::UnboundedSender<Command>,
+    status: Arc<Mutex<ReplicaStatus>>,
+    started: Mutex<Option<oneshot::Receiver<anyhow::Result<()>>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Supervisor {
+    /// Starts `count` replicas, and returns before they are ready.
+    pub fn start(
+        count: u32,
+        program: &ShopProgram,
+        variables: ShopVariables,
+        gateway: &Arc<Gateway>,
+    ) -> Self {
+        let stopping = CancellationToken::new();
+        let start = |index: u32| {
+            let name = format!("replica-{}", index + 1);
+            let (commands, receiver) = mpsc::unbounded_channel();
+            let (report, started) = oneshot::channel();
+            let status = Arc::new(Mutex::new(ReplicaStatus::starting(&name)));
+            let replica = Replica {
+                index: index as usize,
+                name: name.clone(),
+                program: program.clone(),
+                variables: variables.clone(),
+                gateway: Arc::clone(gateway),
+                status: Arc::clone(&status),
+                commands: receiver,
+                stopping: stopping.clone(),
+            };
+            let task = tokio::spawn(replica.run(report));
+            Handle {
+                name,
+                commands,
+                status,
+                started: Mutex::new(Some(started)),
+                task: Mutex::new(Some(task)),
+            }
+        };
+        let replicas = (0..count).map(start).collect();
+        Self { replicas, variables: tokio::sync::Mutex::new(variables), stopping }
+    }
+
+    /// Waits until all are ready, and says each that is.
+    ///
+    /// # Errors
+    /// At the first that doesn't start.
+    pub async fn wait_until_ready(&self, say: &dyn Fn(String)) -> anyhow::Result<()> {
+        for replica in &self.replicas {
+            let started = replica.started.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(started) = started {
+                started.await.with_context(|| format!("{} was stopped", replica.name))??;
+                say(format!("{} ready", replica.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces each replica by a new process of the same binary, one after the other. `changed` variables
+    /// replace those of the same name.
+    ///
+    /// # Errors
+    /// When a new process doesn't start; the old one then stays, as do those after it.
+    pub async fn restart(&self, changed: ShopVariables, say: &(dyn Fn(String) + Sync)) -> anyhow::Result<()> {
+        // Locked until the end: two restarts at once come one after the other.
+        let mut variables = self.variables.lock().await;
+        let mut new = variables.clone();
+        new.extend(changed);
+        for replica in &self.replicas {
+            let (reply, answer) = oneshot::channel();
+            let stopped = || format!("{} was stopped", replica.name);
+            replica.commands.send(Command::Replace(new.clone(), reply)).ok().with_context(stopped)?;
+            answer.await.with_context(stopped)??;
+            say(format!("{} replaced", replica.name));
+        }
+        *variables = new;
+        Ok(())
+    }
+
+    /// How each is.
+    pub fn status(&self) -> Vec<ReplicaStatus> {
+        let copy = |replica: &Handle| replica.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.replicas.iter().map(copy).collect()
+    }
+
+    /// Stops all of them at once: what they have accepted is answered. Returns when they have ended.
+    pub async fn stop(&self) {
+        self.stopping.cancel();
+        let take = |replica: &Handle| replica.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        join_all(self.replicas.iter().filter_map(take)).await;
+    }
+}
