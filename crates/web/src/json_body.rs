@@ -50,12 +50,13 @@ fn body_problem(error: &actix_web::Error) -> Problem {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // Serde would take an array for the fields in their order.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Problem::unprocessable(&["body"], "expected a JSON object"));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        let loc: Vec<&str> = if path == "." { vec!["body"] } else { vec!["body", &path] };
-        Problem::unprocessable(&loc, &error.inner().to_string())
-    })?;
+    let value = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| Problem::unparsable("body", &error))?;
     deserializer.end().map_err(|error| Problem::unprocessable(&["body"], &error.to_string()))?;
     Ok(value)
 }

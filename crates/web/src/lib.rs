@@ -9,6 +9,7 @@ mod notice;
 pub mod openapi;
 mod pages;
 mod problem;
+mod query_string;
 pub mod routes;
 pub mod server;
 pub mod settings;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use actix_web::error::{PathError, QueryPayloadError};
+use actix_web::error::PathError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
@@ -92,13 +92,11 @@ impl Problem {
         Self::unprocessable(&["path", "id"], "expected a UUID")
     }
 
-    /// 422 for the query string.
-    pub fn in_query(error: &QueryPayloadError) -> Self {
-        let msg = match error {
-            QueryPayloadError::Deserialize(error) => error.to_string(),
-            _ => "not a query string".to_owned(),
-        };
-        Self::unprocessable(&["query"], &msg)
+    /// 422 for a part of the request that serde refused; names the field where serde knows it.
+    pub fn unparsable<E: fmt::Display>(part: &str, error: &serde_path_to_error::Error<E>) -> Self {
+        let field = error.path().to_string();
+        let loc = if field == "." { vec![part] } else { vec![part, &field] };
+        Self::unprocessable(&loc, &error.inner().to_string())
     }
 
     /// The answer that carries this problem. Its body is written by `middleware::explain_errors`, which alone

@@ -15,7 +15,6 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
     config
         .app_data(web::PayloadConfig::new(LONGEST_BODY))
         .app_data(web::PathConfig::default().error_handler(|error, _| Problem::in_path(&error).into()))
-        .app_data(web::QueryConfig::default().error_handler(|error, _| Problem::in_query(&error).into()))
         // Pages and their forms
         .service(at("/").get(pages::shop::show))
         .service(at("/buy").post(pages::buy::submit))

@@ -1,6 +1,6 @@
 //! `POST /api/orders` and `GET /api/orders`.
 
-use actix_web::web::{Data, Json, Query};
+use actix_web::web::{Data, Json};
 use flash_sale_services::{OrderService, ServiceError};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::json_body::JsonBody;
 use crate::problem::Problem;
+use crate::query_string::QueryString;
 use crate::view::OrderView;
 
 /// The orders on a page when the client doesn't say, and the most it gets when it does.
@@ -31,7 +32,8 @@ pub struct OrderPage {
 }
 
 /// Buys one copy.
-#[utoipa::path(post, path = "/api/orders", tag = "orders", operation_id = "create_order", responses(
+#[utoipa::path(post, path = "/api/orders", tag = "orders", operation_id = "create_order",
+    request_body = OrderRequest, responses(
     (status = 200, description = "Sold", body = OrderView),
     (status = 400, description = "Out of stock", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "No such product", body = Problem, content_type = "application/problem+json"),
@@ -55,7 +57,7 @@ pub async fn create(
 ))]
 pub async fn list(
     orders: Data<OrderService>,
-    page: Query<OrderPage>,
+    QueryString(page): QueryString<OrderPage>,
 ) -> Result<Json<Vec<OrderView>>, Problem> {
     let limit = page.limit.unwrap_or(LONGEST_PAGE);
     if !(1..=LONGEST_PAGE).contains(&limit) {
