@@ -1,0 +1,11 @@
+//! A private PostgreSQL: found or fetched ([`programs`]), made and run ([`server`]).
+
+pub mod fetch;
+pub mod initialize;
+pub mod place;
+pub mod programs;
+pub mod server;
+mod stale;
+
+pub use programs::Programs;
+pub use server::{Cluster, Durability};

@@ -1,0 +1,92 @@
+//! Makes a cluster's data folder: `initdb`, with a password of its own.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use uuid::Uuid;
+
+use super::place::Place;
+use super::server::{ClusterSettings, Durability};
+use crate::guard::{GuardedCommand, Signal};
+
+/// The files of a cluster.
+#[derive(Clone, Debug)]
+pub struct ClusterFiles {
+    /// Where they are, and whose.
+    pub place: Place,
+}
+
+impl ClusterFiles {
+    /// PostgreSQL's data folder.
+    pub fn data(&self) -> PathBuf {
+        self.place.folder.join("data")
+    }
+
+    /// The superuser's password; only its owner can read it.
+    pub fn password(&self) -> PathBuf {
+        self.place.folder.join("password")
+    }
+
+    /// The server's log. Whoever holds the lock on this file owns the cluster.
+    pub fn log(&self) -> PathBuf {
+        self.place.folder.join("postgres.log")
+    }
+
+    /// The version that made the data: "15". `None` when there is no data yet.
+    pub fn major_version(&self) -> Option<String> {
+        let text = fs::read_to_string(self.data().join("PG_VERSION")).ok()?;
+        Some(text.trim().to_owned())
+    }
+}
+
+/// Makes the data folder when there is none. Call it with the cluster's lock held.
+///
+/// # Errors
+/// When `initdb` fails: the end of what it said.
+pub async fn initialize(files: &ClusterFiles, settings: &ClusterSettings, log: &File) -> anyhow::Result<()> {
+    if files.major_version().is_some() {
+        return Ok(());
+    }
+    // Made beside and renamed: an initdb that was killed half-way leaves nothing that looks finished.
+    let unfinished = files.place.folder.join("data.unfinished");
+    for leftover in [&unfinished, &files.data()] {
+        if leftover.exists() {
+            fs::remove_dir_all(leftover).with_context(|| format!("can't remove {}", leftover.display()))?;
+        }
+    }
+    write_password(files)?;
+
+    let mut initdb = GuardedCommand::new(settings.programs.initdb())
+        .args(["-U", "postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale"])
+        .args([Path::new("-D"), &unfinished, Path::new("--pwfile"), &files.password()])
+        .directory("/")
+        .user(files.place.user)
+        .stop_with(Signal::TERM, Duration::from_secs(5));
+    if settings.durability == Durability::Disposable {
+        initdb = initdb.args(["--no-sync"]);
+    }
+    if settings.remove_afterwards {
+        initdb = initdb.remove_on_failure(&files.place.folder);
+    }
+    let status = initdb.start(log.try_clone()?).await?.wait().await?;
+    ensure!(status.success(), "initdb failed:\n{}", crate::log_file::tail(&files.log(), 20));
+    fs::rename(&unfinished, files.data())?;
+    Ok(())
+}
+
+fn write_password(files: &ClusterFiles) -> anyhow::Result<()> {
+    let path = files.password();
+    if path.exists() {
+        fs::remove_file(&path)?;
+    }
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path)?;
+    if let Some(user) = files.place.user {
+        chown(&path, Some(user.uid), Some(user.gid))?;
+    }
+    write!(file, "{}", Uuid::new_v4().simple())?;
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! A database of one's own for each test.
+
+use flash_sale_core::database::{DatabaseSettings, connect};
+use sea_orm::DatabaseConnection;
+
+use super::cluster::{Content, create, drop_soon};
+
+/// A database that no other test sees. It is dropped with this value.
+pub struct TestDatabase {
+    /// How to reach it.
+    pub url: String,
+    /// Five connections, with the shop's own limits, to prepare rows and to look at them.
+    pub connection: DatabaseConnection,
+}
+
+impl TestDatabase {
+    /// A database with the schema and its one book. The first call of a process also starts PostgreSQL.
+    ///
+    /// # Panics
+    /// When PostgreSQL can't be started.
+    pub async fn create() -> Self {
+        Self::with(Content::Migrated).await
+    }
+
+    /// A database without the schema: for tests of the migrations.
+    ///
+    /// # Panics
+    /// As [`TestDatabase::create`].
+    pub async fn create_empty() -> Self {
+        Self::with(Content::Nothing).await
+    }
+
+    async fn with(content: Content) -> Self {
+        let url = create(content).await.unwrap_or_else(|error| panic!("no test database: {error:?}"));
+        let settings =
+            DatabaseSettings { url: url.clone(), application_name: "test".to_owned(), pool_size: 5 };
+        let connection = connect(&settings).await.expect("the URL is ours");
+        Self { url, connection }
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        drop_soon(&self.url);
+    }
+}
