@@ -135,7 +135,7 @@ async fn a_body_over_64_kib_is_413_whether_it_says_its_length_or_not() {
         format!("{{{padding}}}")
     };
     let in_chunks = |body: String| {
-        let chunks = body.into_bytes().chunks(KIB).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec()));
+        let chunks = body.as_bytes().chunks(KIB).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec()));
         Body::wrap_stream(futures::stream::iter(chunks.collect::<Vec<_>>()))
     };
 

@@ -92,7 +92,7 @@ async fn a_refused_purchase_ends_its_transaction_before_it_answers() {
     let shop = Shop::open().await;
     shop.execute("UPDATE products SET quantity = 0").await;
     let open_transactions = "SELECT count(*) FROM pg_stat_activity
-        WHERE application_name = 'replica-1' AND state LIKE 'idle in transaction%'";
+        WHERE application_name = 'replica-1' AND datname = current_database() AND state LIKE 'idle in transaction%'";
 
     for product in [shop.book().await, Uuid::nil()] {
         assert!(shop.buy_on(0, product).await.status.is_client_error());
@@ -124,7 +124,7 @@ async fn a_body_that_is_no_order_is_422_and_says_where() {
         (r#"{"product_id":null}"#.to_owned(), json!(["body", "product_id"])),
         (r#"{"product_id":7}"#.to_owned(), json!(["body", "product_id"])),
         (r#"{"product_id":"7"}"#.to_owned(), json!(["body", "product_id"])),
-        (format!("{{\"a\":{}1{}}}", "[".repeat(500), "]".repeat(500)), json!(["body", "a"])),
+        (format!("{{\"a\":{}1{}}}", "[".repeat(500), "]".repeat(500)), json!(["body"])),
     ];
 
     for (body, loc) in not_orders {

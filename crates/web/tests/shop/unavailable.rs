@@ -43,7 +43,7 @@ async fn a_purchase_that_waits_too_long_for_a_lock_is_503_and_never_happens() {
 
     wait_until("nothing of it is left", async || {
         let open = "SELECT count(*) FROM pg_stat_activity
-                    WHERE application_name = 'replica-1' AND state <> 'idle'";
+                    WHERE application_name = 'replica-1' AND datname = current_database() AND state <> 'idle'";
         shop.one::<i64>(open).await == 0
     })
     .await;
@@ -80,10 +80,10 @@ async fn connections_that_the_server_has_ended_are_replaced_without_an_error() {
     assert_eq!(shop.get("/api/products").await.status, 200);
     // Idle for more than a second: from then on a connection is tested before it is used.
     let idle = "SELECT count(*) FROM pg_stat_activity
-                WHERE application_name = 'replica-1' AND state_change < clock_timestamp() - interval '1.1 s'";
+                WHERE application_name = 'replica-1' AND datname = current_database() AND state_change < clock_timestamp() - interval '1.1 s'";
     wait_until("the connection has been idle", async || shop.one::<i64>(idle).await >= 1).await;
 
-    let end = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE application_name = 'replica-1'";
+    let end = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE application_name = 'replica-1' AND datname = current_database()";
     assert!(shop.one::<i64>(end).await >= 1);
 
     assert_eq!(shop.get("/api/products").await.status, 200);
