@@ -8,7 +8,9 @@ use flash_sale_core::environment;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     environment::load_dotenv(Path::new("."))?;
-    env_logger::Builder::new().parse_filters(&environment::text("RUST_LOG", "info")?).init();
+    env_logger::Builder::new()
+        .parse_filters(&environment::text("RUST_LOG", "info,sqlx::postgres::notice=warn")?)
+        .init();
 
     let database_url =
         environment::required_text("DATABASE_URL", "postgres://user:password@host:port/database")?;

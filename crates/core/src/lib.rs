@@ -2,6 +2,7 @@
 //! Start with [`product`] and [`order`].
 
 pub mod database;
+pub mod database_error;
 pub mod environment;
 pub mod order;
 pub mod product;

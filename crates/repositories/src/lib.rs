@@ -1,1 +1,8 @@
-//! flash-sale-repositories
+//! Questions to the database and changes of it: one query a method. Each works on a pool or within a
+//! transaction; that is the caller's choice. Start with [`ProductRepository`].
+
+mod order_repository;
+mod product_repository;
+
+pub use order_repository::OrderRepository;
+pub use product_repository::ProductRepository;

@@ -1,1 +1,16 @@
-//! flash-sale-web
+//! The shop as a web application: server-rendered pages and a JSON API. Start with [`routes`].
+
+mod api;
+mod checkout;
+mod endpoint;
+mod json_body;
+mod middleware;
+mod notice;
+pub mod openapi;
+mod pages;
+mod problem;
+mod query_string;
+pub mod routes;
+pub mod server;
+pub mod settings;
+mod view;

@@ -1,0 +1,48 @@
+# Every command a person needs. `make` alone lists them.
+
+CARGO ?= cargo
+LAB = target/debug/lab
+# The dependencies are pinned by Cargo.lock; --workspace, because another set of features would rebuild them.
+BUILD = $(CARGO) build --workspace --locked
+
+.DEFAULT_GOAL := help
+.PHONY: help run build stop clean status logs db-shell test
+
+help: ## List these commands
+	@echo "Flash Sale: a shop with one copy left. Start with: make run"
+	@echo
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@echo
+	@echo "  Settings: see .env.example. For another port: PORT=3100 make run"
+
+run: ## Build and start the shop (PostgreSQL, two replicas, gateway), then print its address
+	@$(BUILD)
+	@$(LAB) up
+
+build: ## Rebuild after an edit and replace the running replicas one by one
+	@$(BUILD)
+	@$(LAB) restart
+
+stop: ## Stop all of it; the data stay
+	@$(BUILD) --quiet
+	@$(LAB) down
+
+clean: ## Stop all of it and remove the shop's data
+	@$(BUILD) --quiet
+	@$(LAB) clean
+
+status: ## Show what runs
+	@$(BUILD) --quiet
+	@$(LAB) status
+
+logs: ## Follow the log of both replicas (Ctrl-C ends it)
+	@$(BUILD) --quiet
+	@$(LAB) logs
+
+db-shell: ## Open psql on the shop's database
+	@$(BUILD) --quiet
+	@$(LAB) psql
+
+test: ## Run the tests; they bring their own PostgreSQL and replicas
+	@$(BUILD)
+	@$(CARGO) test --workspace --locked

@@ -1,0 +1,105 @@
+//! The shop's window: the one book, its orders, and starting afresh.
+
+use std::time::Duration;
+
+use flash_sale_core::{order, product};
+use flash_sale_repositories::{OrderRepository, ProductRepository};
+use sea_orm::{AccessMode, DatabaseConnection, IsolationLevel, TransactionTrait};
+use uuid::Uuid;
+
+use crate::ServiceError;
+
+/// Copies in stock after a reset.
+const STOCK_AFTER_RESET: i32 = 1;
+
+/// What a visitor sees.
+pub struct ShopWindow {
+    /// The one book.
+    pub product: product::Model,
+    /// Its newest orders, newest first.
+    pub orders: Vec<order::Model>,
+    /// How many orders the book has in all.
+    pub order_count: u64,
+}
+
+/// What a reset did.
+pub struct Reset {
+    /// Orders that are gone.
+    pub deleted_orders: u64,
+    /// Copies in stock now.
+    pub quantity: i32,
+}
+
+/// The shop around the till.
+#[derive(Clone)]
+pub struct ShopService {
+    database: DatabaseConnection,
+}
+
+impl ShopService {
+    /// A shop on this database.
+    pub fn new(database: DatabaseConnection) -> Self {
+        Self { database }
+    }
+
+    /// The book on sale.
+    ///
+    /// # Errors
+    /// [`ServiceError::ProductNotFound`] when the shop is empty, [`ServiceError::Database`].
+    pub async fn get_featured_product(&self) -> Result<product::Model, ServiceError> {
+        ProductRepository::new(&self.database).get_featured().await?.ok_or(ServiceError::ProductNotFound)
+    }
+
+    /// The product.
+    ///
+    /// # Errors
+    /// [`ServiceError::ProductNotFound`], [`ServiceError::Database`].
+    pub async fn get_product(&self, id: Uuid) -> Result<product::Model, ServiceError> {
+        ProductRepository::new(&self.database).get_by_id(id).await?.ok_or(ServiceError::ProductNotFound)
+    }
+
+    /// The book on sale with its newest `order_limit` orders.
+    ///
+    /// # Errors
+    /// As [`Self::get_featured_product`].
+    pub async fn get_window(&self, order_limit: u64) -> Result<ShopWindow, ServiceError> {
+        // One snapshot for all three reads: a purchase between two of them would show an order without its copy.
+        let isolation = Some(IsolationLevel::RepeatableRead);
+        let transaction = self.database.begin_with_config(isolation, Some(AccessMode::ReadOnly)).await?;
+        let orders = OrderRepository::new(&transaction);
+
+        let product = ProductRepository::new(&transaction).get_featured().await?;
+        let product = product.ok_or(ServiceError::ProductNotFound)?;
+        let newest = orders.get_newest_of_product(product.id, order_limit).await?;
+        let order_count = orders.count_of_product(product.id).await?;
+        transaction.commit().await?;
+        Ok(ShopWindow { product, orders: newest, order_count })
+    }
+
+    /// Puts the book back to one copy in stock and no orders.
+    ///
+    /// # Errors
+    /// As [`Self::get_featured_product`]; nothing has changed then.
+    pub async fn reset(&self) -> Result<Reset, ServiceError> {
+        let transaction = self.database.begin().await?;
+        let products = ProductRepository::new(&transaction);
+        let orders = OrderRepository::new(&transaction);
+
+        let Some(product) = products.get_featured().await? else {
+            transaction.rollback().await?;
+            return Err(ServiceError::ProductNotFound);
+        };
+        // Stock first: this UPDATE waits for purchases that have changed the stock, and makes the others wait
+        // before they change it. So each purchase is wholly before the reset, and its order is deleted below,
+        // or wholly after it, and takes its copy from the new stock.
+        products.set_quantity(product.id, STOCK_AFTER_RESET).await?;
+        let deleted_orders = orders.delete_of_product(product.id).await?;
+        transaction.commit().await?;
+        Ok(Reset { deleted_orders, quantity: STOCK_AFTER_RESET })
+    }
+
+    /// Whether the database answers within `limit`.
+    pub async fn is_database_ready(&self, limit: Duration) -> bool {
+        matches!(tokio::time::timeout(limit, self.database.ping()).await, Ok(Ok(())))
+    }
+}

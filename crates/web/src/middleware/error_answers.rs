@@ -1,0 +1,71 @@
+//! The body of every error: a problem document, or a page when a person asked for one. Also for the errors of
+//! actix-web itself, which bring none or plain text.
+
+use actix_web::Error;
+use actix_web::HttpMessage;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue};
+use actix_web::middleware::Next;
+use askama::Template;
+
+use crate::middleware::RequestId;
+use crate::pages::error::ErrorPage;
+use crate::problem::Problem;
+use crate::server::ReplicaName;
+
+/// Writes the body.
+pub async fn explain_errors<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let wants_page = wants_page(&request);
+    let response = next.call(request).await?.map_into_boxed_body();
+    if !response.status().is_client_error() && !response.status().is_server_error() {
+        return Ok(response);
+    }
+
+    let problem = response.response().extensions().get::<Problem>().cloned();
+    let problem = problem.unwrap_or_else(|| foreign_problem(response.status()));
+    let page = if wants_page { render_page(&response, &problem) } else { None };
+    let (content_type, body) = match page {
+        Some(html) => ("text/html; charset=utf-8", html),
+        None => {
+            let json = serde_json::to_string(&problem).expect("numbers and strings always become JSON");
+            ("application/problem+json", json)
+        }
+    };
+
+    let (request, mut response) = response.into_parts();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED && !response.headers().contains_key(ALLOW) {
+        // Only actix-files leaves it out, and it answers just these two.
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    Ok(ServiceResponse::new(request, response.set_body(BoxBody::new(body))))
+}
+
+/// A browser that opens a page, rather than a program that calls the API.
+fn wants_page(request: &ServiceRequest) -> bool {
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    !request.path().starts_with("/api/") && accept.is_some_and(|accept| accept.contains("text/html"))
+}
+
+/// The problem behind an error of actix-web itself.
+fn foreign_problem(status: StatusCode) -> Problem {
+    Problem::new(status, status.canonical_reason().unwrap_or("The request could not be carried out"))
+}
+
+fn render_page(response: &ServiceResponse, problem: &Problem) -> Option<String> {
+    let extensions = response.request().extensions();
+    let request_id = extensions.get::<RequestId>()?;
+    let replica = extensions.get::<ReplicaName>()?;
+    match ErrorPage::new(problem, &request_id.0, &replica.0).render() {
+        Ok(html) => Some(html),
+        Err(error) => {
+            log::error!("error.html: {error}");
+            None
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Every request has an id, every answer names its replica, and both stand in the log: one line a request.
+
+use std::time::Instant;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage};
+use uuid::Uuid;
+
+use crate::server::ReplicaName;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
+/// Longer ids from outside are not taken over: they would fill the log.
+const LONGEST_REQUEST_ID: usize = 128;
+
+/// The request's id: the caller's, or a new one.
+#[derive(Clone)]
+pub struct RequestId(pub String);
+
+/// Gives the request its id and its replica's name, sends both back, and logs method, path, status,
+/// milliseconds, replica and id.
+pub async fn identify_and_log<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let begun = Instant::now();
+    let id = request_id(&request);
+    let replica = request.app_data::<ReplicaName>().expect("server.rs puts it there").clone();
+    let method = request.method().clone();
+    let path = request.path().to_owned();
+    request.extensions_mut().insert(id.clone());
+    request.extensions_mut().insert(replica.clone());
+
+    let mut response = next.call(request).await?;
+
+    for (name, value) in [(REQUEST_ID, &id.0), (SERVED_BY, &replica.0)] {
+        let value = HeaderValue::from_str(value).expect("both were checked to be visible ASCII");
+        response.headers_mut().insert(name, value);
+    }
+    let milliseconds = begun.elapsed().as_secs_f64() * 1e3;
+    let status = response.status().as_u16();
+    log::info!("{method} {path} {status} {milliseconds:.1} ms {} {}", replica.0, id.0);
+    Ok(response)
+}
+
+fn request_id(request: &ServiceRequest) -> RequestId {
+    let from_caller = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let usable = from_caller.filter(|id| {
+        (1..=LONGEST_REQUEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+    });
+    RequestId(usable.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned))
+}

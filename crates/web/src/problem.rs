@@ -1,0 +1,147 @@
+//! The one place where errors become answers: `application/problem+json` (RFC 9457).
+
+use std::fmt;
+
+use actix_web::error::PathError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use flash_sale_core::database_error::is_temporary;
+use flash_sale_services::ServiceError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Why a request was not carried out, as the client is told.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Problem {
+    /// The status in words.
+    #[schema(example = "Bad Request")]
+    pub title: String,
+    /// The HTTP status.
+    #[schema(example = 400)]
+    pub status: u16,
+    /// What happened, in a sentence for a person.
+    #[schema(example = "Out of stock")]
+    pub detail: String,
+    /// Only with 422: each part of the request that could not be used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    #[serde(skip)]
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+/// A part of the request that could not be used.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Where it is: `["body", "product_id"]`.
+    pub loc: Vec<String>,
+    /// What is wrong with it.
+    pub msg: String,
+}
+
+impl Problem {
+    /// A problem of this status.
+    pub fn new(status: StatusCode, detail: &str) -> Self {
+        Self {
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: detail.to_owned(),
+            errors: Vec::new(),
+            header: None,
+        }
+    }
+
+    /// 404.
+    pub fn not_found(detail: &str) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// 413.
+    pub fn body_too_large() -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is longer than 64 KiB")
+    }
+
+    /// 500: the shop's own mistake, which the log explains.
+    pub fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "The shop has failed. The log says why")
+    }
+
+    /// 405 with the methods that are allowed.
+    pub fn method_not_allowed(allow: &str) -> Self {
+        let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, &format!("Allowed here: {allow}"));
+        let allow = HeaderValue::from_str(allow).expect("method names are ASCII");
+        Self { header: Some((ALLOW, allow)), ..problem }
+    }
+
+    /// 503 with a `Retry-After` of one second.
+    pub fn unavailable(detail: &str) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+        Self { header: Some((RETRY_AFTER, HeaderValue::from_static("1"))), ..problem }
+    }
+
+    /// 422 for one part of the request.
+    pub fn unprocessable(loc: &[&str], msg: &str) -> Self {
+        let loc = loc.iter().map(|part| (*part).to_owned()).collect();
+        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "The request could not be understood");
+        Self { errors: vec![FieldError { loc, msg: msg.to_owned() }], ..problem }
+    }
+
+    /// 422 for a part of the path that is not what it should be. The only one there is, is an id.
+    pub fn in_path(error: &PathError) -> Self {
+        log::debug!("path: {error}");
+        Self::unprocessable(&["path", "id"], "expected a UUID")
+    }
+
+    /// 422 for a part of the request that serde refused; names the field where serde knows it.
+    pub fn unparsable<E: fmt::Display>(part: &str, error: &serde_path_to_error::Error<E>) -> Self {
+        let field = error.path().to_string();
+        let loc = if field == "." { vec![part] } else { vec![part, &field] };
+        Self::unprocessable(&loc, &error.inner().to_string())
+    }
+
+    /// The answer that carries this problem. Its body is written by `middleware::explain_errors`, which alone
+    /// knows whether a person or a program asked.
+    pub fn into_response(self) -> HttpResponse {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = HttpResponse::new(status);
+        if let Some((name, value)) = &self.header {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<ServiceError> for Problem {
+    fn from(error: ServiceError) -> Self {
+        match error {
+            ServiceError::OutOfStock => Self::new(StatusCode::BAD_REQUEST, "Out of stock"),
+            ServiceError::ProductNotFound => Self::not_found("Product not found"),
+            ServiceError::OrderNotFound => Self::not_found("Order not found"),
+            ServiceError::Database(error) if is_temporary(&error) => {
+                log::warn!("the database can't do this now: {error}");
+                Self::unavailable("The database is away or too busy. Nothing was changed; try again")
+            }
+            ServiceError::Database(error) => {
+                log::error!("the database failed: {error}");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}: {}", self.status, self.title, self.detail)
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.clone().into_response()
+    }
+}

@@ -1,0 +1,35 @@
+//! Every URL of the shop: its table of contents.
+
+use std::path::Path;
+
+use actix_files::Files;
+use actix_web::web::{self, ServiceConfig};
+
+use crate::endpoint::at;
+use crate::middleware::LONGEST_BODY;
+use crate::problem::Problem;
+use crate::{api, pages};
+
+/// Adds all routes. The files in `static_dir` appear under `/static`.
+pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
+    config
+        .app_data(web::PayloadConfig::new(LONGEST_BODY))
+        .app_data(web::PathConfig::default().error_handler(|error, _| Problem::in_path(&error).into()))
+        // Pages and their forms
+        .service(at("/").get(pages::shop::show))
+        .service(at("/buy").post(pages::buy::submit))
+        .service(at("/reset").post(pages::reset::submit))
+        .service(at("/docs").get(pages::docs::redirect))
+        .service(at("/docs/{file:.*}").get(pages::docs::show))
+        .service(Files::new("/static", static_dir))
+        // JSON
+        .service(at("/api/products").get(api::products::get_featured))
+        .service(at("/api/products/{id}").get(api::products::get_by_id))
+        .service(at("/api/orders").get(api::orders::list).post(api::orders::create))
+        .service(at("/api/reset").post(api::reset::create))
+        .service(at("/api/openapi.json").get(api::openapi::get))
+        // For whoever runs it
+        .service(at("/health").get(api::health::get_health))
+        .service(at("/ready").get(api::health::get_ready))
+        .default_service(web::to(async || Problem::not_found("Not Found").into_response()));
+}

@@ -1,0 +1,80 @@
+//! Runs one replica: builds the application, listens, and on SIGTERM answers what is in flight and ends.
+
+use std::io;
+use std::time::Duration;
+
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use anyhow::Context;
+use flash_sale_core::database;
+use flash_sale_services::{OrderService, PaymentProvider, ShopService};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::checkout::CheckoutClient;
+use crate::settings::Settings;
+use crate::{middleware, routes};
+
+/// Browsers keep a connection open between clicks. The gateway hands out connections, not requests, so closing
+/// early would only cost a new one.
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// After SIGTERM, requests in flight have this long.
+const SHUTDOWN_TIMEOUT_SECONDS: u64 = 15;
+/// Connections that wait to be accepted; 128, the usual number, makes a crowd wait for seconds.
+const BACKLOG: u32 = 4096;
+
+/// The replica's name, for whoever must say it.
+#[derive(Clone)]
+pub struct ReplicaName(pub String);
+
+/// Serves until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// When the address can't be listened on.
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    let database = database::connect(&settings.database).await.context("DATABASE_URL can't be used")?;
+    let payment = PaymentProvider::new(settings.race_window);
+    let replica_name = ReplicaName(settings.replica_name.clone());
+    let orders = web::Data::new(OrderService::new(database.clone(), payment, &settings.replica_name));
+    let shop = web::Data::new(ShopService::new(database));
+    let checkout = web::Data::new(CheckoutClient::new(settings.order_api_url, settings.retry_after)?);
+
+    let application = move || {
+        App::new()
+            .app_data(orders.clone())
+            .app_data(shop.clone())
+            .app_data(checkout.clone())
+            .app_data(replica_name.clone())
+            .configure(|config| routes::configure(config, &settings.static_dir))
+            // The last one wrapped is the first to see a request.
+            .wrap(from_fn(middleware::refuse_oversized_body))
+            .wrap(from_fn(middleware::refuse_foreign_origin))
+            .wrap(from_fn(middleware::explain_errors))
+            .wrap(from_fn(middleware::set_security_headers))
+            .wrap(from_fn(middleware::identify_and_log))
+    };
+
+    let address = format!("{}:{}", settings.host, settings.port);
+    let server = HttpServer::new(application)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(SHUTDOWN_TIMEOUT_SECONDS)
+        .shutdown_signal(stop_signal()?)
+        .backlog(BACKLOG)
+        .bind(&address)
+        .with_context(|| format!("can't listen on {address}. Set HOST and PORT to a free address"))?;
+    log::info!("{} listens on http://{address}", settings.replica_name);
+    server.run().await?;
+    log::info!("{} has answered what was in flight and stops", settings.replica_name);
+    Ok(())
+}
+
+/// Completes at the first SIGTERM or Ctrl-C.
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = interrupt.recv() => (),
+        }
+    })
+}

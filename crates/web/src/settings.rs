@@ -1,0 +1,99 @@
+//! Everything a replica reads from the environment. `.env.example` and README.md list the same variables.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use flash_sale_core::database::DatabaseSettings;
+use flash_sale_core::environment::{SettingError, milliseconds, required_text, text, whole_number};
+use reqwest::Url;
+
+/// A purchase waits for its payment within a transaction, and an idle transaction is ended after 5 s.
+const LONGEST_RACE_WINDOW: Duration = Duration::from_secs(3);
+/// The checkout client gives up on an answer after 15 s, so a later retry would be no retry.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// One line a request, and what went wrong.
+const DEFAULT_LOG_FILTER: &str = "info,actix_server=warn";
+
+/// What one replica needs to know.
+#[derive(Clone)]
+pub struct Settings {
+    /// HOST: the address to listen on. Default 127.0.0.1: this machine only.
+    pub host: String,
+    /// PORT: the port to listen on. Default 8080.
+    pub port: u16,
+    /// REPLICA_NAME: the name in `X-Served-By`, in the log and on each order. Default replica-1.
+    pub replica_name: String,
+    /// DATABASE_URL and DATABASE_POOL_SIZE (default 10): where and how to connect.
+    pub database: DatabaseSettings,
+    /// RACE_WINDOW_MS: how long the payment provider takes. Default 100 ms.
+    pub race_window: Duration,
+    /// ORDER_API_URL: where Buy Now's checkout client posts orders. Default http://127.0.0.1:3000/api/orders.
+    pub order_api_url: Url,
+    /// RETRY_AFTER_MS: how long the checkout client waits for an answer before it posts again. Default 50 ms.
+    pub retry_after: Duration,
+    /// STATIC_DIR: the folder with the style sheet and pictures. Default `static`.
+    pub static_dir: PathBuf,
+    /// RUST_LOG: what to log, in env_logger's syntax. Default info, without the web server's own chatter.
+    pub log_filter: String,
+}
+
+impl Settings {
+    /// Reads and checks them all.
+    ///
+    /// # Errors
+    /// Names the first variable that is missing or wrong, and what it should hold.
+    pub fn from_environment() -> Result<Self, SettingError> {
+        let replica_name = replica_name()?;
+        Ok(Self {
+            host: text("HOST", "127.0.0.1")?,
+            port: whole_number("PORT", "a port", 8080, 1..=u16::MAX)?,
+            database: DatabaseSettings {
+                url: database_url()?,
+                application_name: replica_name.clone(),
+                pool_size: whole_number("DATABASE_POOL_SIZE", "a whole number", 10, 1..=1000)?,
+            },
+            replica_name,
+            race_window: milliseconds("RACE_WINDOW_MS", Duration::from_millis(100), LONGEST_RACE_WINDOW)?,
+            order_api_url: order_api_url()?,
+            retry_after: milliseconds("RETRY_AFTER_MS", Duration::from_millis(50), LONGEST_RETRY_AFTER)?,
+            static_dir: text("STATIC_DIR", "static")?.into(),
+            log_filter: text("RUST_LOG", DEFAULT_LOG_FILTER)?,
+        })
+    }
+}
+
+fn replica_name() -> Result<String, SettingError> {
+    let value = text("REPLICA_NAME", "replica-1")?;
+    let fits_a_header = value.len() <= 63 && value.bytes().all(|byte| byte.is_ascii_graphic());
+    if fits_a_header {
+        return Ok(value);
+    }
+    let expected = "at most 63 visible ASCII characters".to_owned();
+    Err(SettingError::Invalid { name: "REPLICA_NAME", value, expected })
+}
+
+/// The value is never part of the message: it holds a password.
+fn database_url() -> Result<String, SettingError> {
+    let expected = "postgres://user:password@host:port/database";
+    let value = required_text("DATABASE_URL", expected)?;
+    match Url::parse(&value) {
+        Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") && url.has_host() => Ok(value),
+        _ => Err(SettingError::Invalid {
+            name: "DATABASE_URL",
+            value: "(hidden)".to_owned(),
+            expected: expected.to_owned(),
+        }),
+    }
+}
+
+fn order_api_url() -> Result<Url, SettingError> {
+    let value = text("ORDER_API_URL", "http://127.0.0.1:3000/api/orders")?;
+    match Url::parse(&value) {
+        Ok(url) if url.scheme() == "http" && url.has_host() => Ok(url),
+        _ => {
+            let expected = "http://host:port/api/orders".to_owned();
+            Err(SettingError::Invalid { name: "ORDER_API_URL", value, expected })
+        }
+    }
+}

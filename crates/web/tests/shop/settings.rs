@@ -1,0 +1,89 @@
+//! A setting that can't be used ends the start with a sentence that says what to set.
+
+use std::process::{Command, Output};
+
+use crate::SHOP;
+
+#[test]
+fn a_bad_setting_is_named_with_what_it_should_hold() {
+    for (name, value, message) in [
+        (
+            "RACE_WINDOW_MS",
+            "abc",
+            "RACE_WINDOW_MS=abc: expected a whole number of milliseconds from 0 to 3000",
+        ),
+        (
+            "RACE_WINDOW_MS",
+            "3001",
+            "RACE_WINDOW_MS=3001: expected a whole number of milliseconds from 0 to 3000",
+        ),
+        (
+            "RETRY_AFTER_MS",
+            "-1",
+            "RETRY_AFTER_MS=-1: expected a whole number of milliseconds from 0 to 10000",
+        ),
+        ("PORT", "0", "PORT=0: expected a port from 1 to 65535"),
+        ("PORT", "http", "PORT=http: expected a port from 1 to 65535"),
+        ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE=0: expected a whole number from 1 to 1000"),
+        ("REPLICA_NAME", "replica 1", "REPLICA_NAME=replica 1: expected at most 63 visible ASCII characters"),
+        ("ORDER_API_URL", "localhost", "ORDER_API_URL=localhost: expected http://host:port/api/orders"),
+        (
+            "HOST",
+            "no.such.host.invalid",
+            "can't listen on no.such.host.invalid:8080. Set HOST and PORT to a free address",
+        ),
+    ] {
+        let output = start(&[("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing"), (name, value)]);
+
+        assert_eq!(output.status.code(), Some(1), "{name}={value}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(&format!("error: {message}")), "{name}={value}: {error}");
+    }
+}
+
+#[test]
+fn without_a_database_it_says_which_variable_is_missing() {
+    let output = start(&[]);
+
+    assert_eq!(output.status.code(), Some(1));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        error,
+        "error: DATABASE_URL is not set: expected postgres://user:password@host:port/database\n"
+    );
+}
+
+#[test]
+fn a_password_is_never_printed() {
+    for url in ["mysql://shop:hunter2@127.0.0.1/shop", "hunter2", "postgres://shop:hunter2@:x/"] {
+        let output = start(&[("DATABASE_URL", url)]);
+
+        assert_eq!(output.status.code(), Some(1));
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.starts_with("error: DATABASE_URL=(hidden): expected postgres://"), "{error}");
+        assert!(!error.contains("hunter2"));
+    }
+}
+
+#[test]
+fn a_file_with_settings_is_read_and_the_shell_wins() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(".env"), "RACE_WINDOW_MS=from-file\nPORT=from-file\n").unwrap();
+    let database = ("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing");
+
+    let output = command(&[database, ("PORT", "8080")]).current_dir(folder.path()).output().unwrap();
+
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.starts_with("error: RACE_WINDOW_MS=from-file:"), "{error}");
+}
+
+fn start(variables: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    command(variables).current_dir(folder.path()).output().unwrap()
+}
+
+fn command(variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(SHOP);
+    command.env_clear().envs(variables.iter().copied());
+    command
+}

@@ -1,0 +1,96 @@
+//! The database is away or too busy: 503 with `Retry-After`, within the limit, and nothing is changed later.
+
+use std::time::{Duration, Instant};
+
+use flash_sale_lab::testing::wait_until;
+
+use crate::{Answer, Shop};
+
+const DETAIL: &str = "The database is away or too busy. Nothing was changed; try again";
+
+#[tokio::test]
+async fn a_replica_without_its_database_lives_and_says_that_it_can_not_sell() {
+    let shop = Shop::open_with(1, |settings| {
+        settings.database_url = "postgres://nobody:hunter2@127.0.0.1:1/nothing".to_owned();
+    })
+    .await;
+
+    let begun = Instant::now();
+    assert_eq!(shop.get("/health").await.status, 200);
+    assert!(begun.elapsed() < Duration::from_millis(50), "{:?}", begun.elapsed());
+
+    let begun = Instant::now();
+    let ready = shop.get("/ready").await;
+    ready.assert_problem(503, "The database does not answer");
+    assert_eq!(ready.header("retry-after"), "1");
+    assert!(begun.elapsed() < Duration::from_millis(1200), "{:?}", begun.elapsed());
+
+    assert_unavailable(&shop.get("/api/products").await);
+    assert_unavailable(&shop.buy_on(0, uuid::Uuid::nil()).await);
+    assert!(!shop.replicas[0].log().contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_purchase_that_waits_too_long_for_a_lock_is_503_and_never_happens() {
+    let shop = Shop::open().await;
+    let book = shop.book().await;
+    let side = shop.side_connection().await;
+    side.begin().await;
+    side.lock_product(book).await;
+
+    assert_unavailable(&shop.buy_on(0, book).await);
+    side.commit().await;
+
+    wait_until("nothing of it is left", async || {
+        let open = "SELECT count(*) FROM pg_stat_activity
+                    WHERE application_name = 'replica-1' AND datname = current_database() AND state <> 'idle'";
+        shop.one::<i64>(open).await == 0
+    })
+    .await;
+    assert_eq!((shop.order_count().await, shop.stock().await), (0, 1));
+}
+
+#[tokio::test]
+async fn a_request_that_gets_no_connection_is_503_while_health_answers_at_once() {
+    let shop = Shop::open_with(1, |settings| {
+        settings.race_window_ms = 0;
+        settings.database_pool_size = 1;
+    })
+    .await;
+    let book = shop.book().await;
+    let side = shop.side_connection().await;
+    side.begin().await;
+    side.lock_product(book).await;
+    let holder = tokio::spawn(shop.buy_on(0, book));
+    wait_until("the only connection waits", async || side.waiting_statements().await.len() == 1).await;
+    let waiter = tokio::spawn(shop.buy_on(0, book));
+
+    let begun = Instant::now();
+    assert_eq!(shop.get("/health").await.status, 200);
+    assert!(begun.elapsed() < Duration::from_millis(50), "{:?}", begun.elapsed());
+
+    assert_unavailable(&holder.await.unwrap());
+    let waiter = waiter.await.unwrap();
+    assert!(waiter.status == 503 || waiter.status == 200, "{}", waiter.body);
+}
+
+#[tokio::test]
+async fn connections_that_the_server_has_ended_are_replaced_without_an_error() {
+    let shop = Shop::open().await;
+    assert_eq!(shop.get("/api/products").await.status, 200);
+    // Idle for more than a second: from then on a connection is tested before it is used.
+    let idle = "SELECT count(*) FROM pg_stat_activity
+                WHERE application_name = 'replica-1' AND datname = current_database() AND state_change < clock_timestamp() - interval '1.1 s'";
+    wait_until("the connection has been idle", async || shop.one::<i64>(idle).await >= 1).await;
+
+    let end = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE application_name = 'replica-1' AND datname = current_database()";
+    assert!(shop.one::<i64>(end).await >= 1);
+
+    assert_eq!(shop.get("/api/products").await.status, 200);
+}
+
+#[track_caller]
+fn assert_unavailable(answer: &Answer) {
+    answer.assert_problem(503, DETAIL);
+    assert_eq!(answer.header("retry-after"), "1");
+}

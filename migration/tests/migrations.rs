@@ -1,0 +1,81 @@
+//! The schema up and down, by one process and by several at once.
+
+use std::process::Stdio;
+
+use flash_sale_lab::testing::TestDatabase;
+use flash_sale_migration::{migrate, migrate_down};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TryGetable};
+
+const TABLES: &str = "SELECT coalesce(string_agg(tablename, ' ' ORDER BY tablename), '') FROM pg_tables
+                      WHERE schemaname = 'public'";
+
+#[tokio::test]
+async fn up_down_and_up_again_ends_with_one_copy_on_sale() {
+    let database = TestDatabase::create_empty().await;
+
+    migrate(&database.url).await.unwrap();
+    migrate_down(&database.url).await.unwrap();
+    assert_eq!(one::<String>(&database, TABLES).await, "seaql_migrations");
+
+    migrate(&database.url).await.unwrap();
+    assert_eq!(one::<String>(&database, TABLES).await, "orders products seaql_migrations");
+    assert_eq!(one::<i64>(&database, "SELECT sum(quantity) FROM products").await, 1);
+}
+
+#[tokio::test]
+async fn migrating_again_changes_nothing() {
+    let database = TestDatabase::create_empty().await;
+    migrate(&database.url).await.unwrap();
+    database.connection.execute_unprepared("UPDATE products SET quantity = 7").await.unwrap();
+
+    migrate(&database.url).await.unwrap();
+
+    assert_eq!(one::<i64>(&database, "SELECT sum(quantity) FROM products").await, 7);
+}
+
+#[tokio::test]
+async fn four_processes_at_once_make_one_schema() {
+    let database = TestDatabase::create_empty().await;
+    let start = || {
+        tokio::process::Command::new(env!("CARGO_BIN_EXE_migrate"))
+            .env_clear()
+            .env("DATABASE_URL", &database.url)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let processes = [start(), start(), start(), start()];
+
+    for process in processes {
+        let output = process.wait_with_output().await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM products").await, 1);
+    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM seaql_migrations").await, 2);
+}
+
+#[tokio::test]
+async fn the_exercise_can_oversell_the_schema_does_not_forbid_it() {
+    let database = TestDatabase::create().await;
+
+    database.connection.execute_unprepared("UPDATE products SET quantity = -1").await.unwrap();
+}
+
+#[tokio::test]
+async fn orders_go_with_their_product_and_need_one() {
+    let database = TestDatabase::create().await;
+    let buy = "INSERT INTO orders (product_id, served_by) SELECT id, 'replica-1' FROM products";
+    database.connection.execute_unprepared(buy).await.unwrap();
+
+    database.connection.execute_unprepared("DELETE FROM products").await.unwrap();
+
+    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM orders").await, 0);
+    let orphan = "INSERT INTO orders (product_id, served_by) VALUES (gen_random_uuid(), 'replica-1')";
+    assert!(database.connection.execute_unprepared(orphan).await.is_err());
+}
+
+async fn one<T: TryGetable>(database: &TestDatabase, sql: &str) -> T {
+    let statement = Statement::from_string(DbBackend::Postgres, sql);
+    database.connection.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap()
+}
