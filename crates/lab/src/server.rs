@@ -16,7 +16,9 @@ use tokio::sync::mpsc;
 use crate::control::{Event, Status};
 use crate::database::Database;
 use crate::gateway::{self, Gateway};
-use crate::postgres::{place, server::wait_until_stopped};
+use crate::http::answers_ok;
+use crate::log_file;
+use crate::postgres::{initialize::ClusterFiles, place};
 use crate::progress::{Progress, Stage};
 use crate::project;
 use crate::settings::LabSettings;
@@ -76,6 +78,7 @@ fn tell_starter(event: &Event) {
 }
 
 async fn run_locked(settings: LabSettings, starter: Starter) -> anyhow::Result<()> {
+    wait_for_leftovers().await;
     make_way()?;
     gateway::raise_file_limit();
     let program = find_program()?;
@@ -177,8 +180,7 @@ impl Lab {
         let supervisor = self.supervisor.get_or_init(start);
         supervisor.wait_until_ready(&|line| self.progress.say(line)).await?;
         let health = format!("http://{}/health", self.settings.local_address());
-        let answer = reqwest::get(health).await.and_then(reqwest::Response::error_for_status);
-        answer.context("the shop does not answer through the gateway")?;
+        ensure!(answers_ok(&health).await, "the shop does not answer through the gateway: {health}");
         Ok(())
     }
 
@@ -194,7 +196,7 @@ impl Lab {
         match self.database.get() {
             Some(database) => database.stop().await,
             // Given up while it started: it ends by itself, and we wait for that.
-            None => wait_for_private_postgres().await,
+            None => wait_for_leftovers().await,
         }
         if self.settings.database_url.is_none() {
             self.progress.say("PostgreSQL stopped");
@@ -230,11 +232,17 @@ impl Lab {
     }
 }
 
-/// Waits until no private PostgreSQL of an ended lab runs any more.
-pub async fn wait_for_private_postgres() {
-    let Ok(wanted) = Path::new(project::POSTGRES).canonicalize() else { return };
-    for place in [place::fallback(&wanted), wanted] {
-        if let Err(error) = wait_until_stopped(&place).await {
+/// Waits until nothing of an earlier lab runs any more. Killed, it leaves its children to end by themselves.
+pub async fn wait_for_leftovers() {
+    let entries = fs::read_dir(project::LOGS).into_iter().flatten().flatten();
+    let replicas = entries.map(|entry| entry.path()).filter(|path| path != Path::new(project::LAB_LOG));
+    let mut logs: Vec<PathBuf> = replicas.collect();
+    if let Ok(wanted) = Path::new(project::POSTGRES).canonicalize() {
+        let places = [place::fallback(&wanted), wanted].map(|folder| ClusterFiles::log_in(&folder));
+        logs.extend(places.into_iter().filter(|log| log.exists()));
+    }
+    for log in logs {
+        if let Err(error) = log_file::lock(&log).await {
             log::error!("{error:#}");
         }
     }

@@ -1,6 +1,6 @@
 //! Runs a private PostgreSQL on a port of 127.0.0.1. Start with [`Cluster::start`].
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -23,8 +23,6 @@ use crate::port::free_port;
 pub const MAX_CONNECTIONS: u32 = 200;
 /// A server that was killed replays its log first.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// How long a server of an earlier run, which is still shutting down, is waited for.
-const LOCK_LIMIT: Duration = Duration::from_secs(30);
 /// Fast shutdown takes milliseconds; a checkpoint on a slow disk, seconds.
 const STOP_GRACE: Duration = Duration::from_secs(30);
 const PORT_ATTEMPTS: usize = 5;
@@ -72,7 +70,8 @@ impl Cluster {
     /// When it can't start: the end of its log.
     pub async fn start(settings: &ClusterSettings) -> anyhow::Result<Self> {
         let files = ClusterFiles { place: settings.place.clone() };
-        let log = lock(&files.log()).await?;
+        // The server and all its processes have this file as their standard error, and so share the lock.
+        let log = log_file::lock(&files.log()).await.context("PostgreSQL")?;
         log.set_len(0)?;
         initialize(&files, settings, &log).await?;
         remove_stale_pid_file(&files.data())?;
@@ -199,35 +198,6 @@ fn server_command(settings: &ClusterSettings, files: &ClusterFiles, port: u16) -
         .user(settings.place.user)
         .stop_with(Signal::INT, STOP_GRACE);
     if settings.remove_afterwards { command.remove_afterwards(&settings.place.folder) } else { command }
-}
-
-/// Waits until no server runs in `place` any more: one whose starter was killed takes a moment to end.
-///
-/// # Errors
-/// When it is still there after half a minute.
-pub async fn wait_until_stopped(place: &Path) -> anyhow::Result<()> {
-    let log = place.join("postgres.log");
-    if log.exists() {
-        lock(&log).await?;
-    }
-    Ok(())
-}
-
-/// The server's log, locked. The lock belongs to the open file, which the server and all its processes
-/// inherit as their standard error: so it is free when the last of them is gone, however they ended.
-async fn lock(path: &Path) -> anyhow::Result<File> {
-    let file = log_file::open(path).with_context(|| format!("can't open {}", path.display()))?;
-    let deadline = Instant::now() + LOCK_LIMIT;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => sleep(POLL).await,
-            Err(TryLockError::WouldBlock) => {
-                bail!("another process runs PostgreSQL in {}", path.with_file_name("").display())
-            }
-            Err(TryLockError::Error(error)) => return Err(error).context("can't lock PostgreSQL's log"),
-        }
-    }
 }
 
 /// Line 8 of postmaster.pid: "starting", "ready", "stopping".
