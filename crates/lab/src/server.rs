@@ -1,39 +1,33 @@
 //! A running lab: everything, from the first process to the last. Start with [`run`].
 
 mod control_server;
+mod leftovers;
+mod starter;
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, ensure};
 use tokio::net::UnixListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::control::{Event, Status};
 use crate::database::Database;
 use crate::gateway::{self, Gateway};
 use crate::http::answers_ok;
-use crate::log_file;
-use crate::postgres::{initialize::ClusterFiles, place};
 use crate::progress::{Progress, Stage};
 use crate::project;
 use crate::settings::LabSettings;
 use crate::shop_process::ShopProgram;
 use crate::supervisor::Supervisor;
+use leftovers::make_way;
+use starter::{stop_on_signals, stop_when_starter_ends, tell, tell_starter};
 
-/// Who hears how it goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Starter {
-    /// A person, on the terminal, to the end.
-    Terminal,
-    /// `lab up`, through our standard output, until the shop is open. When it ends before that, its end of
-    /// our standard input closes, and we stop.
-    Pipes,
-}
+pub use leftovers::wait_for_leftovers;
+pub use starter::Starter;
 
 /// Everything that runs. Parts that aren't there yet are empty.
 struct Lab {
@@ -69,12 +63,6 @@ pub async fn run(settings: LabSettings, starter: Starter) -> anyhow::Result<()> 
         tell_starter(&Event::Failed(format!("{error:#}")));
     }
     result
-}
-
-fn tell_starter(event: &Event) {
-    let line = serde_json::to_string(event).expect("an event is plain data");
-    // It may be gone, and nobody else reads this.
-    let _ = writeln!(io::stdout(), "{line}");
 }
 
 async fn run_locked(settings: LabSettings, starter: Starter) -> anyhow::Result<()> {
@@ -113,19 +101,6 @@ async fn run_locked(settings: LabSettings, starter: Starter) -> anyhow::Result<(
     let _ = told.await;
     let _ = control.await;
     result
-}
-
-/// What an earlier lab left.
-fn make_way() -> anyhow::Result<()> {
-    project::make_folders()?;
-    for entry in fs::read_dir(project::LOGS)?.flatten() {
-        // Emptied, not removed: we write to one of them, and somebody may be reading the others.
-        fs::File::options().write(true).open(entry.path())?.set_len(0)?;
-    }
-    match fs::remove_file(project::CONTROL_SOCKET) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
 }
 
 fn find_program() -> anyhow::Result<Program> {
@@ -230,61 +205,4 @@ impl Lab {
             _ => Event::Done,
         });
     }
-}
-
-/// Waits until nothing of an earlier lab runs any more. Killed, it leaves its children to end by themselves.
-pub async fn wait_for_leftovers() {
-    let entries = fs::read_dir(project::LOGS).into_iter().flatten().flatten();
-    let replicas = entries.map(|entry| entry.path()).filter(|path| path != Path::new(project::LAB_LOG));
-    let mut logs: Vec<PathBuf> = replicas.collect();
-    if let Ok(wanted) = Path::new(project::POSTGRES).canonicalize() {
-        let places = [place::fallback(&wanted), wanted].map(|folder| ClusterFiles::log_in(&folder));
-        logs.extend(places.into_iter().filter(|log| log.exists()));
-    }
-    for log in logs {
-        if let Err(error) = log_file::lock(&log).await {
-            log::error!("{error:#}");
-        }
-    }
-}
-
-async fn tell(starter: Starter, mut events: mpsc::UnboundedReceiver<Event>) {
-    while let Some(event) = events.recv().await {
-        match (starter, &event) {
-            (Starter::Pipes, _) => tell_starter(&event),
-            (Starter::Terminal, Event::Line(line)) => println!("{line}"),
-            (Starter::Terminal, Event::Open(url)) => println!("The shop is open: {url} (Ctrl-C closes it)"),
-            (Starter::Terminal, _) => {}
-        }
-    }
-}
-
-fn stop_on_signals(progress: &Arc<Progress>) -> io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    // The terminal that started us may be closed.
-    let mut hangup = signal(SignalKind::hangup())?;
-    let progress = Arc::clone(progress);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => progress.set_stage(Stage::Stopping),
-                _ = terminate.recv() => progress.set_stage(Stage::Stopping),
-                _ = hangup.recv() => {}
-            }
-        }
-    });
-    Ok(())
-}
-
-/// On a plain thread: tokio's own would keep the process from ending while it reads.
-fn stop_when_starter_ends(progress: &Arc<Progress>) {
-    let progress = Arc::clone(progress);
-    std::thread::spawn(move || {
-        let _ = io::stdin().read_to_end(&mut Vec::new());
-        if progress.stage() == Stage::Starting {
-            progress.say("the command that started this was stopped");
-            progress.set_stage(Stage::Stopping);
-        }
-    });
 }

@@ -7,8 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use flash_sale_lab::guard::User;
-use flash_sale_lab::postgres::server::ClusterSettings;
-use flash_sale_lab::postgres::{Cluster, Durability};
+use flash_sale_lab::postgres::{Cluster, ClusterSettings, Durability};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
 
 fn settings(folder: &Path) -> ClusterSettings {

@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use uuid::Uuid;
 
 use super::place::Place;
-use super::server::{ClusterSettings, Durability};
+use super::settings::{ClusterSettings, Durability};
 use crate::guard::{GuardedCommand, Signal};
 
 /// The files of a cluster.
