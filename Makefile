@@ -11,7 +11,7 @@ BUILD = $(CARGO) build --workspace --locked
 help: ## List these commands
 	@echo "Flash Sale: a shop with one copy left. Start with: make run"
 	@echo
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ sub(/: .*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2 }'
 	@echo
 	@echo "  Settings: see .env.example. For another port: PORT=3100 make run"
 
@@ -23,25 +23,24 @@ build: ## Rebuild after an edit and replace the running replicas one by one
 	@$(BUILD)
 	@$(LAB) restart
 
-stop: ## Stop all of it; the data stay
-	@$(BUILD) --quiet
+stop: $(LAB) ## Stop all of it; the data stay
 	@$(LAB) down
 
-clean: ## Stop all of it and remove the shop's data
-	@$(BUILD) --quiet
+clean: $(LAB) ## Stop all of it and remove the shop's data
 	@$(LAB) clean
 
-status: ## Show what runs
-	@$(BUILD) --quiet
+status: $(LAB) ## Show what runs
 	@$(LAB) status
 
-logs: ## Follow the log of both replicas (Ctrl-C ends it)
-	@$(BUILD) --quiet
+logs: $(LAB) ## Follow the log of both replicas (Ctrl-C ends it)
 	@$(LAB) logs
 
-db-shell: ## Open psql on the shop's database
-	@$(BUILD) --quiet
+db-shell: $(LAB) ## Open psql on the shop's database
 	@$(LAB) psql
+
+# These commands need the lab, not the newest one: they also work while an edit doesn't compile.
+$(LAB):
+	@$(BUILD)
 
 test: ## Run the tests; they bring their own PostgreSQL and replicas
 	@$(BUILD)
