@@ -79,8 +79,11 @@ async fn a_port_that_is_taken_is_said_with_another_one_to_try() {
 #[tokio::test]
 async fn a_shop_that_is_not_built_is_said_with_what_to_type() {
     let project = Project::new();
-    let alone = project.path().join("lab");
-    fs::copy(LAB, &alone).unwrap();
+    // A link, not a copy: while a file is written, a process that another test starts may hold it open, and
+    // it can't be run.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let alone = folder.path().join("lab");
+    fs::hard_link(LAB, &alone).unwrap();
 
     let output = Command::new(&alone).arg("up").current_dir(project.path()).output().await.unwrap();
 
