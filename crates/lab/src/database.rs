@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::postgres::server::{ClusterSettings, MAX_CONNECTIONS};
-use crate::postgres::{Cluster, Durability};
+use crate::postgres::settings::MAX_CONNECTIONS;
+use crate::postgres::{Cluster, ClusterSettings, Durability};
 use crate::progress::Progress;
 use crate::project;
 use crate::settings::LabSettings;
@@ -144,7 +144,8 @@ async fn keep_running(
         };
         tokio::select! {
             ended = cluster.wait() => {
-                log::error!("PostgreSQL died ({ended:?})");
+                let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
+                log::error!("PostgreSQL died ({how})");
                 if let DatabaseStatus::Private { pid, .. } =
                     &mut *status.lock().unwrap_or_else(PoisonError::into_inner)
                 {
@@ -155,10 +156,9 @@ async fn keep_running(
             () = stopping.cancelled() => break,
         }
     }
-    if let Some(Err(error)) = match running {
-        Some(cluster) => Some(cluster.stop().await),
-        None => None,
-    } {
+    if let Some(cluster) = running
+        && let Err(error) = cluster.stop().await
+    {
         log::error!("PostgreSQL: {error}");
     }
 }

@@ -18,6 +18,9 @@ pub use rustix::process::Signal;
 /// however we end, the kernel closes that end, and the script sees the end of the file. (The kernel's own
 /// parent-death signal is no help: it is tied to the thread that started the child.)
 ///
+/// The process group is the script's alone: when the child has ended, the TERM to the group ends the watcher
+/// and whatever the child left behind.
+///
 /// Arguments: signal, seconds until KILL, folder to remove or "", when to remove it ("always" or "failed"),
 /// program, its arguments.
 const SCRIPT: &str = r#"
@@ -35,7 +38,6 @@ echo "$child"
 } >/dev/null 2>&1 &
 wait "$child"
 status=$?
-# The process group is ours alone: this ends the watcher above and whatever the child left behind.
 trap : TERM
 kill -s TERM 0
 wait

@@ -7,6 +7,7 @@ pub mod control;
 pub mod database;
 pub mod gateway;
 pub mod guard;
+pub mod http;
 pub mod log_file;
 pub mod port;
 pub mod postgres;

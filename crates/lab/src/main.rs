@@ -65,7 +65,10 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     project::enter()?;
     environment::load_dotenv(Path::new("."))?;
-    let filter = environment::text("RUST_LOG", if is_server(&command) { "info" } else { "warn" })?;
+    let filter = environment::text(
+        "RUST_LOG",
+        if is_server(&command) { "info,sqlx::postgres::notice=warn" } else { "warn" },
+    )?;
     env_logger::Builder::new().parse_filters(&filter).init();
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

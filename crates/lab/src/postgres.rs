@@ -5,7 +5,9 @@ pub mod initialize;
 pub mod place;
 pub mod programs;
 pub mod server;
+pub mod settings;
 mod stale;
 
 pub use programs::Programs;
-pub use server::{Cluster, Durability};
+pub use server::Cluster;
+pub use settings::{ClusterSettings, Durability};

@@ -1,37 +1,33 @@
 //! A running lab: everything, from the first process to the last. Start with [`run`].
 
 mod control_server;
+mod leftovers;
+mod starter;
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, ensure};
 use tokio::net::UnixListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
 use crate::control::{Event, Status};
 use crate::database::Database;
 use crate::gateway::{self, Gateway};
-use crate::postgres::{place, server::wait_until_stopped};
+use crate::http::answers_ok;
 use crate::progress::{Progress, Stage};
 use crate::project;
 use crate::settings::LabSettings;
 use crate::shop_process::ShopProgram;
 use crate::supervisor::Supervisor;
+use leftovers::make_way;
+use starter::{stop_on_signals, stop_when_starter_ends, tell, tell_starter};
 
-/// Who hears how it goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Starter {
-    /// A person, on the terminal, to the end.
-    Terminal,
-    /// `lab up`, through our standard output, until the shop is open. When it ends before that, its end of
-    /// our standard input closes, and we stop.
-    Pipes,
-}
+pub use leftovers::wait_for_leftovers;
+pub use starter::Starter;
 
 /// Everything that runs. Parts that aren't there yet are empty.
 struct Lab {
@@ -69,13 +65,8 @@ pub async fn run(settings: LabSettings, starter: Starter) -> anyhow::Result<()> 
     result
 }
 
-fn tell_starter(event: &Event) {
-    let line = serde_json::to_string(event).expect("an event is plain data");
-    // It may be gone, and nobody else reads this.
-    let _ = writeln!(io::stdout(), "{line}");
-}
-
 async fn run_locked(settings: LabSettings, starter: Starter) -> anyhow::Result<()> {
+    wait_for_leftovers().await;
     make_way()?;
     gateway::raise_file_limit();
     let program = find_program()?;
@@ -110,19 +101,6 @@ async fn run_locked(settings: LabSettings, starter: Starter) -> anyhow::Result<(
     let _ = told.await;
     let _ = control.await;
     result
-}
-
-/// What an earlier lab left.
-fn make_way() -> anyhow::Result<()> {
-    project::make_folders()?;
-    for entry in fs::read_dir(project::LOGS)?.flatten() {
-        // Emptied, not removed: we write to one of them, and somebody may be reading the others.
-        fs::File::options().write(true).open(entry.path())?.set_len(0)?;
-    }
-    match fs::remove_file(project::CONTROL_SOCKET) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
 }
 
 fn find_program() -> anyhow::Result<Program> {
@@ -177,8 +155,7 @@ impl Lab {
         let supervisor = self.supervisor.get_or_init(start);
         supervisor.wait_until_ready(&|line| self.progress.say(line)).await?;
         let health = format!("http://{}/health", self.settings.local_address());
-        let answer = reqwest::get(health).await.and_then(reqwest::Response::error_for_status);
-        answer.context("the shop does not answer through the gateway")?;
+        ensure!(answers_ok(&health).await, "the shop does not answer through the gateway: {health}");
         Ok(())
     }
 
@@ -194,7 +171,7 @@ impl Lab {
         match self.database.get() {
             Some(database) => database.stop().await,
             // Given up while it started: it ends by itself, and we wait for that.
-            None => wait_for_private_postgres().await,
+            None => wait_for_leftovers().await,
         }
         if self.settings.database_url.is_none() {
             self.progress.say("PostgreSQL stopped");
@@ -228,55 +205,4 @@ impl Lab {
             _ => Event::Done,
         });
     }
-}
-
-/// Waits until no private PostgreSQL of an ended lab runs any more.
-pub async fn wait_for_private_postgres() {
-    let Ok(wanted) = Path::new(project::POSTGRES).canonicalize() else { return };
-    for place in [place::fallback(&wanted), wanted] {
-        if let Err(error) = wait_until_stopped(&place).await {
-            log::error!("{error:#}");
-        }
-    }
-}
-
-async fn tell(starter: Starter, mut events: mpsc::UnboundedReceiver<Event>) {
-    while let Some(event) = events.recv().await {
-        match (starter, &event) {
-            (Starter::Pipes, _) => tell_starter(&event),
-            (Starter::Terminal, Event::Line(line)) => println!("{line}"),
-            (Starter::Terminal, Event::Open(url)) => println!("The shop is open: {url} (Ctrl-C closes it)"),
-            (Starter::Terminal, _) => {}
-        }
-    }
-}
-
-fn stop_on_signals(progress: &Arc<Progress>) -> io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    // The terminal that started us may be closed.
-    let mut hangup = signal(SignalKind::hangup())?;
-    let progress = Arc::clone(progress);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => progress.set_stage(Stage::Stopping),
-                _ = terminate.recv() => progress.set_stage(Stage::Stopping),
-                _ = hangup.recv() => {}
-            }
-        }
-    });
-    Ok(())
-}
-
-/// On a plain thread: tokio's own would keep the process from ending while it reads.
-fn stop_when_starter_ends(progress: &Arc<Progress>) {
-    let progress = Arc::clone(progress);
-    std::thread::spawn(move || {
-        let _ = io::stdin().read_to_end(&mut Vec::new());
-        if progress.stage() == Stage::Starting {
-            progress.say("the command that started this was stopped");
-            progress.set_stage(Stage::Stopping);
-        }
-    });
 }

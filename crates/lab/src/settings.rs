@@ -27,7 +27,9 @@ pub struct LabSettings {
 /// Variables of the shop that somebody has set, by name. The shop knows the defaults of the others.
 pub type ShopVariables = BTreeMap<String, String>;
 
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// The shop's own limits (crates/web/src/settings.rs), so that it never refuses what was accepted here.
+const LONGEST_RACE_WINDOW: Duration = Duration::from_secs(3);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 impl LabSettings {
     /// Reads them.
@@ -38,9 +40,9 @@ impl LabSettings {
         Ok(Self {
             host: host()?,
             port: environment::whole_number("PORT", "a port", 3000, 1..=u16::MAX)?,
-            replicas: environment::whole_number("REPLICAS", "a number", 2, 1..=8)?,
+            replicas: environment::whole_number("REPLICAS", "a whole number", 2, 1..=8)?,
             database_url: database_url()?,
-            pool_size: environment::whole_number("DATABASE_POOL_SIZE", "a number", 10, 1..=100)?,
+            pool_size: pool_size()?,
             shop: shop_variables()?,
         })
     }
@@ -71,9 +73,9 @@ impl LabSettings {
 /// # Errors
 /// As [`LabSettings::read`].
 pub fn shop_variables() -> Result<ShopVariables, SettingError> {
-    environment::milliseconds("RACE_WINDOW_MS", Duration::ZERO, LONGEST_WAIT)?;
-    environment::milliseconds("RETRY_AFTER_MS", Duration::ZERO, LONGEST_WAIT)?;
-    environment::whole_number("DATABASE_POOL_SIZE", "a number", 10, 1..=100)?;
+    environment::milliseconds("RACE_WINDOW_MS", Duration::ZERO, LONGEST_RACE_WINDOW)?;
+    environment::milliseconds("RETRY_AFTER_MS", Duration::ZERO, LONGEST_RETRY_AFTER)?;
+    pool_size()?;
 
     let mut variables = ShopVariables::new();
     for name in ["RACE_WINDOW_MS", "RETRY_AFTER_MS", "DATABASE_POOL_SIZE", "ORDER_API_URL", "RUST_LOG"] {
@@ -82,6 +84,10 @@ pub fn shop_variables() -> Result<ShopVariables, SettingError> {
         }
     }
     Ok(variables)
+}
+
+fn pool_size() -> Result<u32, SettingError> {
+    environment::whole_number("DATABASE_POOL_SIZE", "a whole number", 10, 1..=1000)
 }
 
 fn host() -> Result<IpAddr, SettingError> {

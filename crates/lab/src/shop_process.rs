@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::guard::{Guarded, GuardedCommand, Signal};
+use crate::http::answers_ok;
 use crate::log_file;
 use crate::port::free_port;
 use crate::project;
@@ -56,6 +57,8 @@ impl ShopProcess {
         let port = free_port()?;
         let path = project::replica_log(name);
         let log = log_file::open(&path).with_context(|| format!("can't open {}", path.display()))?;
+        // Shared: during a rolling restart, two processes write to it.
+        log.lock_shared().with_context(|| format!("can't lock {}", path.display()))?;
         let log_start = log.metadata()?.len();
         let own = [
             ("DATABASE_URL", program.database_url.clone()),
@@ -103,11 +106,8 @@ impl ShopProcess {
         bail!("{} did not answer in {} s:\n{}", self.name, START_LIMIT.as_secs(), self.log_tail())
     }
 
-    /// Whether GET `path` answers 200 within two seconds.
-    pub async fn answers(&self, path: &str) -> bool {
-        let answer = reqwest::get(format!("http://{}{path}", self.address));
-        let answer = tokio::time::timeout(Duration::from_secs(2), answer).await;
-        matches!(answer, Ok(Ok(answer)) if answer.status() == 200)
+    async fn answers(&self, path: &str) -> bool {
+        answers_ok(&format!("http://{}{path}", self.address)).await
     }
 
     /// Its process id.

@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use uuid::Uuid;
 
 use super::place::Place;
-use super::server::{ClusterSettings, Durability};
+use super::settings::{ClusterSettings, Durability};
 use crate::guard::{GuardedCommand, Signal};
 
 /// The files of a cluster.
@@ -33,7 +33,12 @@ impl ClusterFiles {
 
     /// The server's log. Whoever holds the lock on this file owns the cluster.
     pub fn log(&self) -> PathBuf {
-        self.place.folder.join("postgres.log")
+        Self::log_in(&self.place.folder)
+    }
+
+    /// The log of a cluster in `folder`.
+    pub fn log_in(folder: &Path) -> PathBuf {
+        folder.join("postgres.log")
     }
 
     /// The version that made the data: "15". `None` when there is no data yet.

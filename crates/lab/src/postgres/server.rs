@@ -1,6 +1,6 @@
 //! Runs a private PostgreSQL on a port of 127.0.0.1. Start with [`Cluster::start`].
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -10,51 +10,21 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sea_orm::sqlx::{Connection, Executor};
 use tokio::time::sleep;
 
-use super::fetch::find_or_fetch;
 use super::initialize::{ClusterFiles, initialize};
-use super::place::{Place, prepare};
-use super::programs::Programs;
+use super::settings::{ClusterSettings, Durability};
 use super::stale::remove_stale_pid_file;
 use crate::guard::{Guarded, GuardedCommand, Signal};
 use crate::log_file;
 use crate::port::free_port;
 
-/// The replicas' pools, a test's own connections, and room to look around with psql.
-pub const MAX_CONNECTIONS: u32 = 200;
 /// A server that was killed replays its log first.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// How long a server of an earlier run, which is still shutting down, is waited for.
-const LOCK_LIMIT: Duration = Duration::from_secs(30);
 /// Fast shutdown takes milliseconds; a checkpoint on a slow disk, seconds.
 const STOP_GRACE: Duration = Duration::from_secs(30);
+/// A log that has grown longer is emptied at the next start.
+const LOG_LIMIT_BYTES: u64 = 1024 * 1024;
 const PORT_ATTEMPTS: usize = 5;
 const POLL: Duration = Duration::from_millis(10);
-
-/// What a crash of the machine may cost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// Nothing: PostgreSQL's defaults, because this system shows what those cost.
-    Durable,
-    /// Everything: for tests, which end with their data.
-    Disposable,
-}
-
-/// What to run.
-#[derive(Clone, Debug)]
-pub struct ClusterSettings {
-    /// Where its files go, from [`prepare`].
-    pub place: Place,
-    /// What runs it.
-    pub programs: Programs,
-    /// What a crash may cost.
-    pub durability: Durability,
-    /// The most sessions at once.
-    pub max_connections: u32,
-    /// The port to listen on; any free one when `None`.
-    pub port: Option<u16>,
-    /// Removes the place when the server ends.
-    pub remove_afterwards: bool,
-}
 
 /// A running PostgreSQL. Dropping it stops it; so does our death.
 pub struct Cluster {
@@ -62,6 +32,7 @@ pub struct Cluster {
     files: ClusterFiles,
     port: u16,
     password: String,
+    log_start: u64,
 }
 
 impl Cluster {
@@ -72,8 +43,11 @@ impl Cluster {
     /// When it can't start: the end of its log.
     pub async fn start(settings: &ClusterSettings) -> anyhow::Result<Self> {
         let files = ClusterFiles { place: settings.place.clone() };
-        let log = lock(&files.log()).await?;
-        log.set_len(0)?;
+        // The server and all its processes have this file as their standard error, and so share the lock.
+        let log = log_file::lock(&files.log()).await.context("PostgreSQL")?;
+        if log.metadata()?.len() > LOG_LIMIT_BYTES {
+            log.set_len(0)?;
+        }
         initialize(&files, settings, &log).await?;
         remove_stale_pid_file(&files.data())?;
         let password = fs::read_to_string(files.password())
@@ -81,12 +55,14 @@ impl Cluster {
 
         for _ in 0..PORT_ATTEMPTS {
             let port = settings.port.map_or_else(free_port, Ok)?;
+            let log_start = log.metadata()?.len();
             let server = server_command(settings, &files, port).start(log.try_clone()?).await?;
-            let mut cluster = Self { server, files: files.clone(), port, password: password.clone() };
+            let mut cluster =
+                Self { server, files: files.clone(), port, password: password.clone(), log_start };
             match cluster.wait_until_ready().await {
                 Ok(()) => return Ok(cluster),
                 Err(error) if !error.to_string().contains("could not bind") => return Err(error),
-                Err(_) => log.set_len(0)?,
+                Err(_) => {}
             }
         }
         bail!("PostgreSQL could not get a port in {PORT_ATTEMPTS} attempts")
@@ -149,6 +125,10 @@ impl Cluster {
         self.server.stop().await
     }
 
+    fn log_tail(&self) -> String {
+        log_file::tail_after(&self.log(), self.log_start, 20)
+    }
+
     async fn connect(&self, database: &str) -> Result<PgConnection, sea_orm::sqlx::Error> {
         let options = PgConnectOptions::new_without_pgpass()
             .host("127.0.0.1")
@@ -165,7 +145,7 @@ impl Cluster {
         let deadline = Instant::now() + START_LIMIT;
         loop {
             if let Some(status) = self.server.try_wait()? {
-                bail!("PostgreSQL did not start ({status}):\n{}", log_file::tail(&self.log(), 20));
+                bail!("PostgreSQL did not start ({status}):\n{}", self.log_tail());
             }
             // Its own word first: a connection that comes too early costs the log a line.
             if says_ready(&self.files.data()) && self.connect("postgres").await.is_ok() {
@@ -173,7 +153,7 @@ impl Cluster {
             }
             if Instant::now() > deadline {
                 let limit = START_LIMIT.as_secs();
-                bail!("PostgreSQL was not ready in {limit} s:\n{}", log_file::tail(&self.log(), 20));
+                bail!("PostgreSQL was not ready in {limit} s:\n{}", self.log_tail());
             }
             sleep(POLL).await;
         }
@@ -201,63 +181,8 @@ fn server_command(settings: &ClusterSettings, files: &ClusterFiles, port: u16) -
     if settings.remove_afterwards { command.remove_afterwards(&settings.place.folder) } else { command }
 }
 
-/// Waits until no server runs in `place` any more: one whose starter was killed takes a moment to end.
-///
-/// # Errors
-/// When it is still there after half a minute.
-pub async fn wait_until_stopped(place: &Path) -> anyhow::Result<()> {
-    let log = place.join("postgres.log");
-    if log.exists() {
-        lock(&log).await?;
-    }
-    Ok(())
-}
-
-/// The server's log, locked. The lock belongs to the open file, which the server and all its processes
-/// inherit as their standard error: so it is free when the last of them is gone, however they ended.
-async fn lock(path: &Path) -> anyhow::Result<File> {
-    let file = log_file::open(path).with_context(|| format!("can't open {}", path.display()))?;
-    let deadline = Instant::now() + LOCK_LIMIT;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => sleep(POLL).await,
-            Err(TryLockError::WouldBlock) => {
-                bail!("another process runs PostgreSQL in {}", path.with_file_name("").display())
-            }
-            Err(TryLockError::Error(error)) => return Err(error).context("can't lock PostgreSQL's log"),
-        }
-    }
-}
-
 /// Line 8 of postmaster.pid: "starting", "ready", "stopping".
 fn says_ready(data: &Path) -> bool {
     let text = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
     text.lines().nth(7).is_some_and(|state| state.trim() == "ready")
-}
-
-impl ClusterSettings {
-    /// A place in `wanted`, and programs that suit what is there; where the machine has none, they are fetched
-    /// into `programs`.
-    ///
-    /// # Errors
-    /// When there is no such place, or there are no programs: what to do.
-    pub fn find(
-        wanted: &Path,
-        programs: &Path,
-        durability: Durability,
-        say: &dyn Fn(&str),
-    ) -> anyhow::Result<Self> {
-        let place = prepare(wanted)?;
-        let version = ClusterFiles { place: place.clone() }.major_version();
-        let programs = find_or_fetch(programs, version.as_deref(), say)?;
-        Ok(Self {
-            place,
-            programs,
-            durability,
-            max_connections: MAX_CONNECTIONS,
-            port: None,
-            remove_afterwards: false,
-        })
-    }
 }

@@ -10,8 +10,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::postgres::server::ClusterSettings;
-use crate::postgres::{Cluster, Durability};
+use crate::postgres::{Cluster, ClusterSettings, Durability};
 
 const TEMPLATE: &str = "flash_sale_template";
 

@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use crate::guard::{Guarded, GuardedCommand, Signal};
+use crate::http::answers_ok;
 use crate::log_file::last_lines;
 use crate::port::free_port;
 
@@ -120,7 +121,7 @@ impl Replica {
         let health = format!("{}/health", self.url);
         let deadline = Instant::now() + START_LIMIT;
         while Instant::now() < deadline && self.process.try_wait().is_ok_and(|ended| ended.is_none()) {
-            if reqwest::get(&health).await.is_ok_and(|answer| answer.status() == 200) {
+            if answers_ok(&health).await {
                 return true;
             }
             tokio::time::sleep(POLL).await;

@@ -1,0 +1,38 @@
+//! What an earlier lab left: processes that are about to end, logs, a socket.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::log_file;
+use crate::postgres::{initialize::ClusterFiles, place};
+use crate::project;
+
+/// Waits until nothing of an earlier lab runs any more. Killed, it leaves its children to end by themselves.
+pub async fn wait_for_leftovers() {
+    let entries = fs::read_dir(project::LOGS).into_iter().flatten().flatten();
+    let replicas = entries.map(|entry| entry.path()).filter(|path| path != Path::new(project::LAB_LOG));
+    let mut logs: Vec<PathBuf> = replicas.collect();
+    if let Ok(wanted) = Path::new(project::POSTGRES).canonicalize() {
+        let places = [place::fallback(&wanted), wanted].map(|folder| ClusterFiles::log_in(&folder));
+        logs.extend(places.into_iter().filter(|log| log.exists()));
+    }
+    for log in logs {
+        if let Err(error) = log_file::lock(&log).await {
+            log::error!("{error:#}");
+        }
+    }
+}
+
+/// Empties the logs and removes the socket.
+pub(super) fn make_way() -> anyhow::Result<()> {
+    project::make_folders()?;
+    for entry in fs::read_dir(project::LOGS)?.flatten() {
+        // Emptied, not removed: we write to one of them, and somebody may be reading the others.
+        File::options().write(true).open(entry.path())?.set_len(0)?;
+    }
+    match fs::remove_file(project::CONTROL_SOCKET) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}

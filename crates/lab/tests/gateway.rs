@@ -1,0 +1,221 @@
+//! The gateway before tiny servers that show what reaches them.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use flash_sale_lab::gateway::{self, Gateway};
+use flash_sale_lab::testing::wait_until;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// Answers each line of each connection with its own name, and counts the connections.
+struct Echo {
+    address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+    lines: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl Echo {
+    async fn start(name: &'static str, address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (connections, lines) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (connection_count, line_count) = (Arc::clone(&connections), Arc::clone(&lines));
+        let task = tokio::spawn(async move {
+            // Owned by this task: they end with it.
+            let mut clients = tokio::task::JoinSet::new();
+            loop {
+                let (mut client, _) = listener.accept().await.unwrap();
+                connection_count.fetch_add(1, Ordering::SeqCst);
+                let line_count = Arc::clone(&line_count);
+                clients.spawn(async move {
+                    let mut byte = [0];
+                    while client.read_exact(&mut byte).await.is_ok() {
+                        if byte[0] == b'\n' {
+                            line_count.fetch_add(1, Ordering::SeqCst);
+                            client.write_all(name.as_bytes()).await.unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, connections, lines, task }
+    }
+
+    fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    async fn stop(self) -> SocketAddr {
+        self.task.abort();
+        let _ = self.task.await;
+        self.address
+    }
+}
+
+fn start_gateway(replicas: &[Option<SocketAddr>]) -> (SocketAddr, Gateway) {
+    let listener = gateway::bind(ANY_PORT).unwrap();
+    let address = listener.local_addr().unwrap();
+    let gateway = Gateway::start(listener, replicas.len()).unwrap();
+    for (index, replica) in replicas.iter().enumerate() {
+        gateway.set_replica(index, *replica);
+    }
+    (address, gateway)
+}
+
+async fn name_of_next(gateway: SocketAddr) -> String {
+    let mut client = TcpStream::connect(gateway).await.unwrap();
+    ask_name(&mut client).await
+}
+
+async fn ask_name(client: &mut TcpStream) -> String {
+    client.write_all(b"who?\n").await.unwrap();
+    let mut name = [0; 1];
+    client.read_exact(&mut name).await.unwrap();
+    String::from_utf8(name.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn new_connections_alternate_strictly() {
+    let (one, two) = (Echo::start("1", ANY_PORT).await, Echo::start("2", ANY_PORT).await);
+    let (address, _gateway) = start_gateway(&[Some(one.address), Some(two.address)]);
+
+    let mut names = String::new();
+    for _ in 0..100 {
+        names += &name_of_next(address).await;
+    }
+
+    assert_eq!(names, "12".repeat(50));
+}
+
+#[tokio::test]
+async fn of_two_connections_at_once_each_replica_gets_one() {
+    let (one, two) = (Echo::start("1", ANY_PORT).await, Echo::start("2", ANY_PORT).await);
+    let (address, _gateway) = start_gateway(&[Some(one.address), Some(two.address)]);
+
+    for round in 0..100 {
+        let (first, second) = tokio::join!(name_of_next(address), name_of_next(address));
+
+        assert_ne!(first, second, "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn a_dead_replica_is_skipped_and_used_again_once_it_is_back() {
+    let (one, two) = (Echo::start("1", ANY_PORT).await, Echo::start("2", ANY_PORT).await);
+    let (address, _gateway) = start_gateway(&[Some(one.address), Some(two.address)]);
+    let address_of_one = one.stop().await;
+
+    for _ in 0..10 {
+        assert_eq!(name_of_next(address).await, "2");
+    }
+
+    let _one = Echo::start("1", address_of_one).await;
+    let names = [name_of_next(address).await, name_of_next(address).await];
+    assert_eq!(names, ["1", "2"]);
+}
+
+#[tokio::test]
+async fn a_replica_that_was_replaced_keeps_its_open_connections() {
+    let (old, new) = (Echo::start("1", ANY_PORT).await, Echo::start("2", ANY_PORT).await);
+    let (address, gateway) = start_gateway(&[Some(old.address)]);
+    let mut client = TcpStream::connect(address).await.unwrap();
+    assert_eq!(ask_name(&mut client).await, "1");
+
+    gateway.set_replica(0, Some(new.address));
+
+    assert_eq!(ask_name(&mut client).await, "1");
+    assert_eq!(name_of_next(address).await, "2");
+}
+
+#[tokio::test]
+async fn a_thousand_idle_connections_do_not_keep_it_from_answering() {
+    gateway::raise_file_limit();
+    let (one, two) = (Echo::start("1", ANY_PORT).await, Echo::start("2", ANY_PORT).await);
+    let (address, gateway) = start_gateway(&[Some(one.address), Some(two.address)]);
+
+    let mut idle = Vec::new();
+    for _ in 0..1000 {
+        idle.push(TcpStream::connect(address).await.unwrap());
+    }
+    wait_until("all have reached a replica", async || one.connections() + two.connections() == 1000).await;
+
+    assert_eq!(name_of_next(address).await, "1");
+    assert_eq!(ask_name(&mut idle[500]).await, "1");
+    assert!(gateway.connections().open >= 1000);
+    drop(idle);
+    wait_until("the gateway has let them go", async || gateway.connections().open == 0).await;
+}
+
+#[tokio::test]
+async fn without_a_replica_it_answers_503() {
+    let gone = Echo::start("1", ANY_PORT).await.stop().await;
+    let (address, _gateway) = start_gateway(&[Some(gone), None]);
+
+    // More than the gateway reads before it answers.
+    let body = "x".repeat(100_000);
+    let answer = reqwest::Client::new().post(format!("http://{address}/")).body(body).send().await.unwrap();
+
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["retry-after"], "1");
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    let problem: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(problem["status"], 503);
+    assert_eq!(problem["detail"], "No replica is running");
+}
+
+#[tokio::test]
+async fn what_was_sent_to_a_replica_that_dies_is_not_sent_to_another() {
+    // Reads one line and closes without an answer.
+    let deadly = TcpListener::bind(ANY_PORT).await.unwrap();
+    let (address_of_deadly, other) = (deadly.local_addr().unwrap(), Echo::start("2", ANY_PORT).await);
+    let (address, _gateway) = start_gateway(&[Some(address_of_deadly), Some(other.address)]);
+    let death = tokio::spawn(async move {
+        let (mut client, _) = deadly.accept().await.unwrap();
+        let mut request = [0; 5];
+        client.read_exact(&mut request).await.unwrap();
+    });
+
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(b"sell\n").await.unwrap();
+    death.await.unwrap();
+
+    let mut answer = Vec::new();
+    let _ = client.read_to_end(&mut answer).await;
+    assert!(answer.is_empty());
+    assert_eq!((other.connections(), other.lines.load(Ordering::SeqCst)), (0, 0));
+}
+
+#[tokio::test]
+async fn a_client_that_has_finished_sending_still_gets_its_answer() {
+    let one = Echo::start("1", ANY_PORT).await;
+    let (address, _gateway) = start_gateway(&[Some(one.address)]);
+
+    let mut client = TcpStream::connect(address).await.unwrap();
+    client.write_all(b"who?\n").await.unwrap();
+    client.shutdown().await.unwrap();
+
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(answer, "1");
+}
+
+#[tokio::test]
+async fn closed_it_refuses_new_connections_and_ends_the_open_ones() {
+    let one = Echo::start("1", ANY_PORT).await;
+    let (address, gateway) = start_gateway(&[Some(one.address)]);
+    let mut client = TcpStream::connect(address).await.unwrap();
+    assert_eq!(ask_name(&mut client).await, "1");
+
+    gateway.close().await;
+
+    assert!(TcpStream::connect(address).await.is_err());
+    assert!(!matches!(client.read(&mut [0; 1]).await, Ok(1)));
+}

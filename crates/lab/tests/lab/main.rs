@@ -1,0 +1,153 @@
+//! The whole lab, as a person starts and stops it: real processes in a project folder of their own.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+mod failures;
+mod life;
+mod messages;
+mod replicas;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use flash_sale_lab::port::free_port;
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::process::Command;
+
+const LAB: &str = env!("CARGO_BIN_EXE_lab");
+
+/// Variables that may be set where the tests run, and would change what the lab does.
+const SETTINGS: [&str; 10] = [
+    "DATABASE_POOL_SIZE",
+    "DATABASE_URL",
+    "HOST",
+    "ORDER_API_URL",
+    "PORT",
+    "RACE_WINDOW_MS",
+    "REPLICAS",
+    "RETRY_AFTER_MS",
+    "RUST_LOG",
+    "STATIC_DIR",
+];
+
+/// A project folder, a free port, and nothing running yet.
+struct Project {
+    folder: TempDir,
+    port: u16,
+    database_url: Option<String>,
+}
+
+impl Project {
+    /// With a private PostgreSQL.
+    fn new() -> Self {
+        let folder = tempfile::Builder::new().prefix("flash-sale-project-").tempdir().unwrap();
+        // Open, as most people's folders are: as root, PostgreSQL's own user works in it.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(folder.path().join("Cargo.toml"), "").unwrap();
+        fs::create_dir(folder.path().join("crates")).unwrap();
+        fs::create_dir(folder.path().join("static")).unwrap();
+        Self { folder, port: free_port().unwrap(), database_url: None }
+    }
+
+    /// On a database that is there already: starts faster.
+    fn on(database_url: &str) -> Self {
+        let mut project = Self::new();
+        project.database_url = Some(database_url.to_owned());
+        project
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(LAB);
+        for name in SETTINGS {
+            command.env_remove(name);
+        }
+        command.args(arguments).current_dir(self.path()).env("PORT", self.port.to_string());
+        command.envs(self.database_url.iter().map(|url| ("DATABASE_URL", url)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Outcome {
+        Outcome::of(self.command(arguments).output().await.unwrap())
+    }
+
+    async fn up(&self) -> Outcome {
+        let outcome = self.run(&["up"]).await;
+        assert!(outcome.success, "{}\n{}", outcome.output, outcome.errors);
+        outcome
+    }
+
+    async fn status(&self) -> Value {
+        let outcome = self.run(&["status", "--json"]).await;
+        serde_json::from_str(&outcome.output).unwrap_or_else(|_| panic!("{}", outcome.errors))
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    async fn answers(&self) -> bool {
+        flash_sale_lab::http::answers_ok(&self.url("/health")).await
+    }
+
+    async fn port_is_free(&self) -> bool {
+        TcpStream::connect(("127.0.0.1", self.port)).await.is_err()
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        // A test that failed half-way. The others have stopped it already, and this says so.
+        let stopped = std::process::Command::new(LAB).arg("clean").current_dir(self.path()).output();
+        assert!(stopped.unwrap().status.success() || std::thread::panicking());
+    }
+}
+
+struct Outcome {
+    success: bool,
+    output: String,
+    errors: String,
+}
+
+impl Outcome {
+    fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { success: output.status.success(), output: text(output.stdout), errors: text(output.stderr) }
+    }
+}
+
+fn replica_pids(status: &Value) -> Vec<u32> {
+    let replicas = status["replicas"].as_array().unwrap();
+    replicas.iter().filter_map(|replica| Some(replica["process"]["pid"].as_u64()? as u32)).collect()
+}
+
+/// The lab's, the replicas' and PostgreSQL's.
+fn all_pids(status: &Value) -> Vec<u32> {
+    let mut pids = replica_pids(status);
+    pids.extend(status["pid"].as_u64().map(|pid| pid as u32));
+    pids.extend(status["database"]["private"]["pid"].as_u64().map(|pid| pid as u32));
+    pids
+}
+
+fn is_gone(pid: u32) -> bool {
+    let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // A zombie counts as gone: only its parent, which may not care, can bury it.
+    test_kill_process(pid_of(pid)).is_err() || state.contains(") Z ")
+}
+
+fn kill(pid: u32) {
+    kill_process(pid_of(pid), Signal::KILL).unwrap();
+}
+
+fn pid_of(pid: u32) -> Pid {
+    Pid::from_raw(pid.cast_signed()).unwrap()
+}
