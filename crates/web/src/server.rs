@@ -17,6 +17,10 @@ use crate::{middleware, routes};
 /// Browsers keep a connection open between clicks. The gateway hands out connections, not requests, so closing
 /// early would only cost a new one.
 const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// A replica is one thread; more replicas use more cores. With several workers, each on a runtime of its own, a
+/// database connection would belong to the worker that opened it, and break when that one stops first, while
+/// another still uses it for its last purchase.
+const WORKERS: usize = 1;
 /// After SIGTERM, requests in flight have this long.
 const SHUTDOWN_TIMEOUT_SECONDS: u64 = 15;
 /// Connections that wait to be accepted; 128, the usual number, makes a crowd wait for seconds.
@@ -55,6 +59,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let address = format!("{}:{}", settings.host, settings.port);
     let server = HttpServer::new(application)
+        .workers(WORKERS)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(SHUTDOWN_TIMEOUT_SECONDS)
         .shutdown_signal(stop_signal()?)
