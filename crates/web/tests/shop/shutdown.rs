@@ -3,12 +3,16 @@
 use flash_sale_lab::testing::wait_until;
 use tokio::net::TcpStream;
 
-use crate::Shop;
+use crate::{Shop, new_client, read};
 
 #[tokio::test]
 async fn a_purchase_in_flight_is_answered_before_the_replica_ends() {
     let mut shop = Shop::open().await;
     let book = shop.book().await;
+    // A connection to the database is there already, opened for a client that has gone. It must not go with the
+    // thread that served that client.
+    let url = format!("{}/api/products", shop.replicas[0].url);
+    assert_eq!(read(new_client().get(url)).await.status, 200);
     let side = shop.side_connection().await;
     side.begin().await;
     side.lock_product(book).await;
@@ -20,7 +24,8 @@ async fn a_purchase_in_flight_is_answered_before_the_replica_ends() {
     wait_until("it takes no new connection", async || TcpStream::connect(address).await.is_err()).await;
     side.commit().await;
 
-    assert_eq!(purchase.await.unwrap().status, 200);
+    let answer = purchase.await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
     assert!(shop.replicas[0].wait().await.success());
     assert_eq!((shop.order_count().await, shop.stock().await), (1, 0));
 }
