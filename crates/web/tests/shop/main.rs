@@ -3,6 +3,7 @@
 
 mod answers;
 mod api;
+mod checkout;
 mod conservation;
 mod openapi;
 mod page;
