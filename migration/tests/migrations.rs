@@ -1,5 +1,7 @@
 //! The schema up and down, by one process and by several at once.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 use std::process::Stdio;
 
 use flash_sale_lab::testing::TestDatabase;

@@ -1,5 +1,7 @@
 //! Each query on real rows. What a query locks is seen from a second session.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 use flash_sale_core::database::{DatabaseSettings, connect};
 use flash_sale_lab::testing::{SideConnection, TestDatabase, wait_until};
 use flash_sale_repositories::{OrderRepository, ProductRepository};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use actix_web::error::PathError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{ALLOW, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use flash_sale_core::database_error::is_temporary;
 use flash_sale_services::ServiceError;
@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 pub struct Problem {
     /// The status in words.
     #[schema(example = "Bad Request")]
-    pub title: String,
+    pub title: &'static str,
     /// The HTTP status.
     #[schema(example = 400)]
     pub status: u16,
@@ -27,7 +27,9 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
     #[serde(skip)]
-    header: Option<(HeaderName, HeaderValue)>,
+    retry_after_seconds: Option<u32>,
+    #[serde(skip)]
+    allow: Option<String>,
 }
 
 /// A part of the request that could not be used.
@@ -43,11 +45,12 @@ impl Problem {
     /// A problem of this status.
     pub fn new(status: StatusCode, detail: &str) -> Self {
         Self {
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.to_owned(),
             errors: Vec::new(),
-            header: None,
+            retry_after_seconds: None,
+            allow: None,
         }
     }
 
@@ -69,14 +72,13 @@ impl Problem {
     /// 405 with the methods that are allowed.
     pub fn method_not_allowed(allow: &str) -> Self {
         let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, &format!("Allowed here: {allow}"));
-        let allow = HeaderValue::from_str(allow).expect("method names are ASCII");
-        Self { header: Some((ALLOW, allow)), ..problem }
+        Self { allow: Some(allow.to_owned()), ..problem }
     }
 
     /// 503 with a `Retry-After` of one second.
     pub fn unavailable(detail: &str) -> Self {
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, detail);
-        Self { header: Some((RETRY_AFTER, HeaderValue::from_static("1"))), ..problem }
+        Self { retry_after_seconds: Some(1), ..problem }
     }
 
     /// 422 for one part of the request.
@@ -102,11 +104,14 @@ impl Problem {
     /// The answer that carries this problem. Its body is written by `middleware::explain_errors`, which alone
     /// knows whether a person or a program asked.
     pub fn into_response(self) -> HttpResponse {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = HttpResponse::new(status);
-        if let Some((name, value)) = &self.header {
-            response.headers_mut().insert(name.clone(), value.clone());
+        let mut response = HttpResponse::build(self.status_code());
+        if let Some(seconds) = self.retry_after_seconds {
+            response.insert_header((RETRY_AFTER, seconds));
         }
+        if let Some(allow) = &self.allow {
+            response.insert_header((ALLOW, allow.as_str()));
+        }
+        let mut response = response.finish();
         response.extensions_mut().insert(self);
         response
     }

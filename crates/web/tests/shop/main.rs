@@ -1,6 +1,8 @@
 //! The shop over HTTP: real replicas, real PostgreSQL. Each file has the tests of one subject; the harness
 //! below starts replicas and asks them.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
 mod answers;
 mod api;
 mod checkout;
