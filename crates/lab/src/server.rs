@@ -169,12 +169,14 @@ impl Lab {
         }
         self.gateway.close().await;
         match self.database.get() {
-            Some(database) => database.stop().await,
+            Some(database) => {
+                database.stop().await;
+                if self.settings.database_url.is_none() {
+                    self.progress.say("PostgreSQL stopped");
+                }
+            }
             // Given up while it started: it ends by itself, and we wait for that.
             None => wait_for_leftovers().await,
-        }
-        if self.settings.database_url.is_none() {
-            self.progress.say("PostgreSQL stopped");
         }
         let _ = fs::remove_file(project::CONTROL_SOCKET);
     }
