@@ -4,7 +4,7 @@ use std::io;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -62,37 +62,47 @@ pub struct Status {
     pub database: Option<DatabaseStatus>,
 }
 
-/// Asks the running lab, and hands its lines to `hear`. The last event, or `None` when no lab runs.
+/// Asks the running lab, and hands its lines to `hear`. The last event, or `None` when no lab runs, or it was
+/// killed before it could answer.
 ///
 /// # Errors
-/// When the connection breaks.
+/// When the socket can't be used, or the answer can't be understood.
 pub async fn ask(request: &Request, hear: impl FnMut(&str)) -> anyhow::Result<Option<Event>> {
     let mut stream = match UnixStream::connect(CONTROL_SOCKET).await {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
-            return Ok(None);
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound || is_gone(&error) => return Ok(None),
         stream => stream.with_context(|| format!("can't connect to {CONTROL_SOCKET}"))?,
     };
-    write_line(&mut stream, request).await.context("the lab does not listen")?;
-    last_event(stream, hear).await.map(Some)
+    match write_line(&mut stream, request).await {
+        Err(error) if is_gone(&error) => Ok(None),
+        written => {
+            written.with_context(|| format!("can't write to {CONTROL_SOCKET}"))?;
+            last_event(stream, hear).await
+        }
+    }
 }
 
-/// Reads events up to the last one. When the other side is gone without one, it is done.
+/// A killed lab refuses at once or, in the moment of its end, resets what it hasn't accepted.
+fn is_gone(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionRefused | ConnectionReset | BrokenPipe)
+}
+
+/// Reads events up to the last one, or `None` when the other side ended without it.
 ///
 /// # Errors
 /// When it says something else than events.
 pub async fn last_event(
-    stream: impl tokio::io::AsyncRead + Unpin,
+    stream: impl AsyncRead + Unpin,
     mut hear: impl FnMut(&str),
-) -> anyhow::Result<Event> {
+) -> anyhow::Result<Option<Event>> {
     let mut lines = BufReader::new(stream).lines();
     while let Some(line) = lines.next_line().await.unwrap_or_default() {
         match serde_json::from_str(&line).with_context(|| format!("unexpected answer: {line}"))? {
             Event::Line(line) => hear(&line),
-            last => return Ok(last),
+            last => return Ok(Some(last)),
         }
     }
-    Ok(Event::Done)
+    Ok(None)
 }
 
 /// Writes events as they come, until there are no more or the other side is gone.
@@ -108,7 +118,7 @@ pub async fn write_events(mut stream: impl AsyncWrite + Unpin, mut events: Unbou
 ///
 /// # Errors
 /// When there is none, or it can't be understood.
-pub async fn read_request(stream: impl tokio::io::AsyncRead + Unpin) -> anyhow::Result<Request> {
+pub async fn read_request(stream: impl AsyncRead + Unpin) -> anyhow::Result<Request> {
     let line = BufReader::new(stream).lines().next_line().await?.context("no request")?;
     Ok(serde_json::from_str(&line)?)
 }

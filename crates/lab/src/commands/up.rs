@@ -65,10 +65,10 @@ async fn start() -> anyhow::Result<Event> {
     let output = server.stdout.take().context("no pipe from the lab")?;
 
     let last = last_event(output, print).await?;
-    if !matches!(last, Event::Open(_)) {
+    if !matches!(last, Some(Event::Open(_))) {
         server.wait().await?;
     }
-    Ok(last)
+    last.with_context(|| format!("the lab was killed while it started. Look at {LAB_LOG}"))
 }
 
 fn print(line: &str) {

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use flash_sale_lab::testing::TestDatabase;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::*;
 
@@ -145,4 +146,22 @@ async fn without_a_running_lab_each_command_says_how_to_start_it() {
     let down = project.run(&["down"]).await;
     assert!(down.success);
     assert_eq!(down.output, "Nothing is running.\n");
+}
+
+#[tokio::test]
+async fn a_restart_whose_lab_is_killed_does_not_claim_success() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+    let lab = project.status().await["pid"].as_u64().unwrap() as u32;
+
+    let mut restart = project.command(&["restart"]).spawn().unwrap();
+    let mut lines = BufReader::new(restart.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next_line().await.unwrap().unwrap(), "replica-1 replaced");
+    kill(lab);
+
+    let outcome = Outcome::of(restart.wait_with_output().await.unwrap());
+    assert!(!outcome.success);
+    assert_eq!(outcome.errors, "error: the lab is not running. Start it: make run\n");
+    project.run(&["down"]).await;
 }

@@ -8,7 +8,7 @@ mod messages;
 mod replicas;
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
@@ -17,7 +17,6 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::net::TcpStream;
 use tokio::process::Command;
 
 const LAB: &str = env!("CARGO_BIN_EXE_lab");
@@ -43,7 +42,8 @@ fn port_of_ones_own() -> u16 {
     let first = std::process::id() % 1000 * 20;
     loop {
         let port = 10_000 + (first as u16 + TAKEN.fetch_add(1, Ordering::SeqCst)) % 20_000;
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        // Not by binding it: a process that another test is just starting would inherit the socket for a moment.
+        if TcpStream::connect(("127.0.0.1", port)).is_err() {
             return port;
         }
     }
@@ -114,7 +114,7 @@ impl Project {
     }
 
     async fn port_is_free(&self) -> bool {
-        TcpStream::connect(("127.0.0.1", self.port)).await.is_err()
+        TcpStream::connect(("127.0.0.1", self.port)).is_err()
     }
 }
 
