@@ -30,16 +30,18 @@ pub async fn logs(follow: bool) -> anyhow::Result<()> {
     let closed = ask(&Request::Status, |_| {}).await?.is_none();
     let printing = async {
         print_so_far(&mut logs, if follow { LINES_BEFORE } else { usize::MAX })?;
-        if follow && closed {
+        if !follow {
+            return Ok(());
+        }
+        if closed {
             eprintln!("The shop is closed. Open it in another terminal: make run. Ctrl-C ends this.");
         }
-        while follow {
+        loop {
             if !print_new(&mut logs)? {
                 sleep(POLL).await;
                 find_new(&mut logs)?;
             }
         }
-        Ok(())
     };
     let printed: io::Result<()> = tokio::select! {
         printed = printing => printed,
