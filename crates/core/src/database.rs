@@ -17,6 +17,10 @@ pub const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// every request a round trip.
 const TEST_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
 
+/// Connections that are opened at the start and kept for good. To open one takes tens of milliseconds, which the
+/// first buyers should not have to wait.
+const KEPT_CONNECTIONS: u32 = 4;
+
 /// Where and how to connect.
 #[derive(Clone)]
 pub struct DatabaseSettings {
@@ -28,8 +32,8 @@ pub struct DatabaseSettings {
     pub pool_size: u32,
 }
 
-/// A pool of connections with the limits above. Its connections are opened when they are first needed, so
-/// that a process starts, and says that it is not ready, while the database is away.
+/// A pool of connections with the limits above. It is there at once, also while the database is away: the first
+/// connections are opened in the background, others when they are needed.
 ///
 /// # Errors
 /// When the URL is not one of PostgreSQL.
@@ -43,7 +47,11 @@ pub async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConnection, 
     let mut options = ConnectOptions::new(&settings.url);
     options
         .connect_lazy(true)
+        .min_connections(KEPT_CONNECTIONS.min(settings.pool_size))
         .max_connections(settings.pool_size)
+        // Without these two, sqlx opens the first connections at once rather than at its next inspection.
+        .idle_timeout(None)
+        .max_lifetime(None)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .statement_timeout(STATEMENT_TIMEOUT)
         .test_before_acquire_if_idle_for(TEST_WHEN_IDLE_FOR)

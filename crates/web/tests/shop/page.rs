@@ -1,4 +1,4 @@
-//! The page and its forms, as HTML. `browser.rs` looks at them in a real browser.
+//! The page and its forms, as HTML. `tests/browser/` looks at them in a real browser.
 
 use reqwest::Method;
 
