@@ -50,13 +50,15 @@ struct Program {
 /// # Errors
 /// When something doesn't start; nothing is left running then.
 pub async fn run(settings: LabSettings, starter: Starter) -> anyhow::Result<()> {
-    let Some(_lock) = project::try_lock()? else {
+    let Some(lock) = project::try_lock()? else {
         if starter == Starter::Pipes {
             tell_starter(&Event::Busy);
             return Ok(());
         }
         anyhow::bail!("the lab is running already. See it: make logs. Stop it: make stop");
     };
+    // Only the end of this process gives it back: whoever gets it next may rely on our being gone.
+    std::mem::forget(lock);
     let result = run_locked(settings, starter).await;
     if let (Err(error), Starter::Pipes) = (&result, starter) {
         // Harmless when it was said before: only the first is heard.

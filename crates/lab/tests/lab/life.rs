@@ -2,7 +2,6 @@
 
 use std::process::Stdio;
 
-use flash_sale_lab::testing::wait_until;
 use rustix::process::{Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -20,12 +19,12 @@ async fn up_opens_the_shop_and_down_leaves_no_process_and_no_port() {
     );
     assert!(up.output.contains("replica-1 ready\nreplica-2 ready\n"), "{}", up.output);
     assert!(project.answers().await);
-    let pids = all_pids(&project.status().await);
-    assert_eq!(pids.len(), 4);
+    let status = project.status().await;
+    assert_eq!(all_pids(&status).len(), 4);
 
     let down = project.run(&["down"]).await;
     assert!(down.success && down.output.ends_with("The shop is closed.\n"), "{}", down.output);
-    assert_eq!(pids.into_iter().filter(|pid| !is_gone(*pid)).count(), 0);
+    assert_all_gone(&status).await;
     assert!(project.port_is_free().await);
 }
 
@@ -92,7 +91,7 @@ async fn down_after_a_kill_returns_when_all_is_gone() {
     let down = project.run(&["down"]).await;
 
     assert!(down.success, "{}", down.errors);
-    assert_eq!(all_pids(&status).into_iter().filter(|pid| !is_gone(*pid)).count(), 0);
+    assert_all_gone(&status).await;
 }
 
 #[tokio::test]
@@ -121,12 +120,12 @@ async fn in_the_foreground_an_interrupt_stops_everything() {
     let mut up = project.command(&["up", "--foreground"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
     while !lines.next_line().await.unwrap().unwrap().starts_with("The shop is open") {}
-    let pids = all_pids(&project.status().await);
+    let status = project.status().await;
 
     kill_process(pid_of(up.id().unwrap()), Signal::INT).unwrap();
 
     assert!(up.wait().await.unwrap().success());
-    assert_eq!(pids.into_iter().filter(|pid| !is_gone(*pid)).count(), 0);
+    assert_all_gone(&status).await;
 }
 
 #[tokio::test]

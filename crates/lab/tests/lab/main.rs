@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use flash_sale_lab::testing::wait_until;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -150,6 +151,14 @@ fn all_pids(status: &Value) -> Vec<u32> {
     pids.extend(status["pid"].as_u64().map(|pid| pid as u32));
     pids.extend(status["database"]["private"]["pid"].as_u64().map(|pid| pid as u32));
     pids
+}
+
+/// The lab's own process may take a last breath after `lab down`.
+async fn assert_all_gone(status: &Value) {
+    let lab = status["pid"].as_u64().unwrap() as u32;
+    let left: Vec<u32> = all_pids(status).into_iter().filter(|pid| *pid != lab && !is_gone(*pid)).collect();
+    assert!(left.is_empty(), "{left:?} still run");
+    wait_until("the lab has ended", async || is_gone(lab)).await;
 }
 
 fn is_gone(pid: u32) -> bool {

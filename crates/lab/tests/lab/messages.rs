@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use flash_sale_lab::testing::{TestDatabase, wait_until};
+use flash_sale_lab::testing::TestDatabase;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::*;

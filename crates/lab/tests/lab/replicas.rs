@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use flash_sale_core::product;
-use flash_sale_lab::testing::{SideConnection, TestDatabase, wait_until};
+use flash_sale_lab::testing::{SideConnection, TestDatabase};
 use sea_orm::EntityTrait;
 
 use super::*;
@@ -91,7 +91,7 @@ async fn a_purchase_in_flight_is_answered_by_a_lab_that_stops() {
     let answer = order.await.unwrap().unwrap();
     assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
     assert!(stop.await.unwrap().unwrap().status.success());
-    assert_eq!(all_pids(&status).into_iter().filter(|pid| !is_gone(*pid)).count(), 0);
+    assert_all_gone(&status).await;
 }
 
 #[tokio::test]
