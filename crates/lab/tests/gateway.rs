@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use flash_sale_lab::gateway::{self, Gateway};
 use flash_sale_lab::testing::wait_until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -23,8 +23,11 @@ struct Echo {
 }
 
 impl Echo {
-    async fn start(name: &'static str, address: SocketAddr) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+    async fn start(name: &'static str) -> Self {
+        Self::on(TcpListener::bind(ANY_PORT).await.unwrap(), name)
+    }
+
+    fn on(listener: TcpListener, name: &'static str) -> Self {
         let address = listener.local_addr().unwrap();
         let (connections, lines) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (connection_count, line_count) = (Arc::clone(&connections), Arc::clone(&lines));
@@ -53,11 +56,17 @@ impl Echo {
         self.connections.load(Ordering::SeqCst)
     }
 
-    async fn stop(self) -> SocketAddr {
+    async fn stop(self) {
         self.task.abort();
         let _ = self.task.await;
-        self.address
     }
+}
+
+/// Bound and not listening, its port refuses connections, and nobody else can take it meanwhile.
+fn dead_replica() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(ANY_PORT).unwrap();
+    socket
 }
 
 fn start_gateway(replicas: &[Option<SocketAddr>]) -> (SocketAddr, Gateway) {
@@ -84,7 +93,7 @@ async fn ask_name(client: &mut TcpStream) -> String {
 
 #[tokio::test]
 async fn new_connections_alternate_strictly() {
-    let (one, two) = (Echo::start("1", ANY_PORT).await, Echo::start("2", ANY_PORT).await);
+    let (one, two) = (Echo::start("1").await, Echo::start("2").await);
     let (address, _gateway) = start_gateway(&[Some(one.address), Some(two.address)]);
 
     let mut names = String::new();
@@ -97,7 +106,7 @@ async fn new_connections_alternate_strictly() {
 
 #[tokio::test]
 async fn of_two_connections_at_once_each_replica_gets_one() {
-    let (one, two) = (Echo::start("1", ANY_PORT).await, Echo::start("2", ANY_PORT).await);
+    let (one, two) = (Echo::start("1").await, Echo::start("2").await);
     let (address, _gateway) = start_gateway(&[Some(one.address), Some(two.address)]);
 
     for round in 0..100 {
@@ -109,22 +118,27 @@ async fn of_two_connections_at_once_each_replica_gets_one() {
 
 #[tokio::test]
 async fn a_dead_replica_is_skipped_and_used_again_once_it_is_back() {
-    let (one, two) = (Echo::start("1", ANY_PORT).await, Echo::start("2", ANY_PORT).await);
-    let (address, _gateway) = start_gateway(&[Some(one.address), Some(two.address)]);
-    let address_of_one = one.stop().await;
+    let dead = dead_replica();
+    let two = Echo::start("2").await;
+    let (address, _gateway) = start_gateway(&[Some(dead.local_addr().unwrap()), Some(two.address)]);
 
     for _ in 0..10 {
         assert_eq!(name_of_next(address).await, "2");
     }
 
-    let _one = Echo::start("1", address_of_one).await;
+    let one = Echo::on(dead.listen(16).unwrap(), "1");
     let names = [name_of_next(address).await, name_of_next(address).await];
     assert_eq!(names, ["1", "2"]);
+
+    one.stop().await;
+    for _ in 0..10 {
+        assert_eq!(name_of_next(address).await, "2");
+    }
 }
 
 #[tokio::test]
 async fn a_replica_that_was_replaced_keeps_its_open_connections() {
-    let (old, new) = (Echo::start("1", ANY_PORT).await, Echo::start("2", ANY_PORT).await);
+    let (old, new) = (Echo::start("1").await, Echo::start("2").await);
     let (address, gateway) = start_gateway(&[Some(old.address)]);
     let mut client = TcpStream::connect(address).await.unwrap();
     assert_eq!(ask_name(&mut client).await, "1");
@@ -138,7 +152,7 @@ async fn a_replica_that_was_replaced_keeps_its_open_connections() {
 #[tokio::test]
 async fn a_thousand_idle_connections_do_not_keep_it_from_answering() {
     gateway::raise_file_limit();
-    let (one, two) = (Echo::start("1", ANY_PORT).await, Echo::start("2", ANY_PORT).await);
+    let (one, two) = (Echo::start("1").await, Echo::start("2").await);
     let (address, gateway) = start_gateway(&[Some(one.address), Some(two.address)]);
 
     let mut idle = Vec::new();
@@ -156,8 +170,8 @@ async fn a_thousand_idle_connections_do_not_keep_it_from_answering() {
 
 #[tokio::test]
 async fn without_a_replica_it_answers_503() {
-    let gone = Echo::start("1", ANY_PORT).await.stop().await;
-    let (address, _gateway) = start_gateway(&[Some(gone), None]);
+    let dead = dead_replica();
+    let (address, _gateway) = start_gateway(&[Some(dead.local_addr().unwrap()), None]);
 
     // More than the gateway reads before it answers.
     let body = "x".repeat(100_000);
@@ -175,7 +189,7 @@ async fn without_a_replica_it_answers_503() {
 async fn what_was_sent_to_a_replica_that_dies_is_not_sent_to_another() {
     // Reads one line and closes without an answer.
     let deadly = TcpListener::bind(ANY_PORT).await.unwrap();
-    let (address_of_deadly, other) = (deadly.local_addr().unwrap(), Echo::start("2", ANY_PORT).await);
+    let (address_of_deadly, other) = (deadly.local_addr().unwrap(), Echo::start("2").await);
     let (address, _gateway) = start_gateway(&[Some(address_of_deadly), Some(other.address)]);
     let death = tokio::spawn(async move {
         let (mut client, _) = deadly.accept().await.unwrap();
@@ -195,7 +209,7 @@ async fn what_was_sent_to_a_replica_that_dies_is_not_sent_to_another() {
 
 #[tokio::test]
 async fn a_client_that_has_finished_sending_still_gets_its_answer() {
-    let one = Echo::start("1", ANY_PORT).await;
+    let one = Echo::start("1").await;
     let (address, _gateway) = start_gateway(&[Some(one.address)]);
 
     let mut client = TcpStream::connect(address).await.unwrap();
@@ -209,7 +223,7 @@ async fn a_client_that_has_finished_sending_still_gets_its_answer() {
 
 #[tokio::test]
 async fn closed_it_refuses_new_connections_and_ends_the_open_ones() {
-    let one = Echo::start("1", ANY_PORT).await;
+    let one = Echo::start("1").await;
     let (address, gateway) = start_gateway(&[Some(one.address)]);
     let mut client = TcpStream::connect(address).await.unwrap();
     assert_eq!(ask_name(&mut client).await, "1");
