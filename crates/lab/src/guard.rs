@@ -21,6 +21,9 @@ pub use rustix::process::Signal;
 /// The process group is the script's alone: when the child has ended, the TERM to the group ends the watcher
 /// and whatever the child left behind.
 ///
+/// It says the child's number last: the reader may be gone by then, and writing must not end the script before
+/// it watches. It repeats the signal every second: a child that is only just starting may miss the first one.
+///
 /// Arguments: signal, seconds until KILL, folder to remove or "", when to remove it ("always" or "failed"),
 /// program, its arguments.
 const SCRIPT: &str = r#"
@@ -29,13 +32,17 @@ shift 4
 exec 3<&0
 "$@" </dev/null >&2 3<&- &
 child=$!
-echo "$child"
 {
     read -r _ <&3
-    kill -s "$signal" "$child"
-    sleep "$grace"
+    while [ "$grace" -gt 0 ]; do
+        kill -s "$signal" "$child"
+        sleep 1
+        grace=$((grace - 1))
+    done
     kill -s KILL "$child"
 } >/dev/null 2>&1 &
+trap '' PIPE
+echo "$child"
 wait "$child"
 status=$?
 trap : TERM
@@ -233,5 +240,34 @@ impl Guarded {
     pub async fn stop(mut self) -> io::Result<ExitStatus> {
         self.lifeline = None;
         self.wait().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_child_ends_although_its_starter_was_gone_before_it_could_hear_its_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let pid_file = folder.path().join("pid");
+        let script = r#"echo $$ > "$1.new"; mv "$1.new" "$1"; exec sleep 1000"#;
+        let arguments = [OsStr::new("-c"), script.as_ref(), "child".as_ref(), pid_file.as_os_str()];
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+
+        let command = GuardedCommand::new("/bin/sh").args(arguments);
+        let mut shell = command.shell().stdout(writer).stderr(Stdio::null()).spawn().unwrap();
+        let lifeline = shell.stdin.take();
+        let pid = loop {
+            if let Ok(text) = std::fs::read_to_string(&pid_file) {
+                break Pid::from_raw(text.trim().parse().unwrap()).unwrap();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        drop(lifeline);
+
+        assert_eq!(shell.wait().await.unwrap().code(), Some(128 + 15));
+        assert!(rustix::process::test_kill_process(pid).is_err());
     }
 }
