@@ -5,7 +5,7 @@ use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HOST, HeaderMap, ORIGIN};
+use actix_web::http::header::{HOST, HeaderMap, HeaderValue, ORIGIN};
 use actix_web::middleware::Next;
 
 use crate::problem::Problem;
@@ -24,7 +24,7 @@ pub async fn refuse_foreign_origin<B: MessageBody + 'static>(
 }
 
 fn is_foreign(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).map(|value: &_| actix_web::http::header::HeaderValue::to_str(value));
+    let text = |name| headers.get(name).map(HeaderValue::to_str);
     if let Some(site) = headers.get("Sec-Fetch-Site")
         && !matches!(site.as_bytes(), b"same-origin" | b"none")
     {
