@@ -125,7 +125,7 @@ impl From<ServiceError> for Problem {
             ServiceError::OrderNotFound => Self::not_found("Order not found"),
             ServiceError::Database(error) if is_temporary(&error) => {
                 log::warn!("the database can't do this now: {error}");
-                Self::unavailable("The database is away or too busy. Nothing was changed; try again")
+                Self::unavailable("The database is away or too busy. Try again")
             }
             ServiceError::Database(error) => {
                 log::error!("the database failed: {error}");

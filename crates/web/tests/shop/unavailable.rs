@@ -6,7 +6,7 @@ use flash_sale_lab::testing::wait_until;
 
 use crate::{Answer, Shop};
 
-const DETAIL: &str = "The database is away or too busy. Nothing was changed; try again";
+const DETAIL: &str = "The database is away or too busy. Try again";
 
 #[tokio::test]
 async fn a_replica_without_its_database_lives_and_says_that_it_can_not_sell() {
