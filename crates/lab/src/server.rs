@@ -68,7 +68,7 @@ pub async fn run(settings: LabSettings, starter: Starter) -> anyhow::Result<()> 
 }
 
 async fn run_locked(settings: LabSettings, starter: Starter) -> anyhow::Result<()> {
-    wait_for_leftovers().await;
+    wait_for_leftovers().await?;
     make_way()?;
     gateway::raise_file_limit();
     let program = find_program()?;
@@ -178,7 +178,11 @@ impl Lab {
                 }
             }
             // Given up while it started: it ends by itself, and we wait for that.
-            None => wait_for_leftovers().await,
+            None => {
+                if let Err(error) = wait_for_leftovers().await {
+                    log::error!("{error:#}");
+                }
+            }
         }
         let _ = fs::remove_file(project::CONTROL_SOCKET);
     }

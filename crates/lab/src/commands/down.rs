@@ -29,7 +29,7 @@ pub(super) async fn stop() -> anyhow::Result<File> {
     while Instant::now() < deadline {
         running |= ask(&Request::Stop, |line| println!("{line}")).await?.is_some();
         if let Some(lock) = project::try_lock()? {
-            server::wait_for_leftovers().await;
+            server::wait_for_leftovers().await?;
             println!("{}", if running { "The shop is closed." } else { "Nothing is running." });
             return Ok(lock);
         }

@@ -9,7 +9,10 @@ use crate::postgres::{initialize::ClusterFiles, place};
 use crate::project;
 
 /// Waits until nothing of an earlier lab runs any more. Killed, it leaves its children to end by themselves.
-pub async fn wait_for_leftovers() {
+///
+/// # Errors
+/// When one is still there after half a minute: which log it writes to.
+pub async fn wait_for_leftovers() -> anyhow::Result<()> {
     let entries = fs::read_dir(project::LOGS).into_iter().flatten().flatten();
     let replicas = entries.map(|entry| entry.path()).filter(|path| path != Path::new(project::LAB_LOG));
     let mut logs: Vec<PathBuf> = replicas.collect();
@@ -18,10 +21,9 @@ pub async fn wait_for_leftovers() {
         logs.extend(places.into_iter().filter(|log| log.exists()));
     }
     for log in logs {
-        if let Err(error) = log_file::lock(&log).await {
-            log::error!("{error:#}");
-        }
+        log_file::lock(&log).await?;
     }
+    Ok(())
 }
 
 /// Empties the logs and removes the socket.
