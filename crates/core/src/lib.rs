@@ -4,5 +4,6 @@
 pub mod database;
 pub mod database_error;
 pub mod environment;
+pub mod limits;
 pub mod order;
 pub mod product;

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use flash_sale_core::environment::{self, SettingError};
+use flash_sale_core::limits::{LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
 
 /// Where to look, and what to run.
 #[derive(Clone, Debug)]
@@ -26,10 +27,6 @@ pub struct LabSettings {
 
 /// Variables of the shop that somebody has set, by name. The shop knows the defaults of the others.
 pub type ShopVariables = BTreeMap<String, String>;
-
-/// The shop's own limits (crates/web/src/settings.rs), so that it never refuses what was accepted here.
-const LONGEST_RACE_WINDOW: Duration = Duration::from_secs(3);
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 impl LabSettings {
     /// Reads them.

@@ -5,12 +5,8 @@ use std::time::Duration;
 
 use flash_sale_core::database::DatabaseSettings;
 use flash_sale_core::environment::{SettingError, milliseconds, required_text, text, whole_number};
+use flash_sale_core::limits::{LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
 use reqwest::Url;
-
-/// A purchase waits for its payment within a transaction, and an idle transaction is ended after 5 s.
-const LONGEST_RACE_WINDOW: Duration = Duration::from_secs(3);
-/// The checkout client gives up on an answer after 15 s, so a later retry would be no retry.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
 
 /// One line a request, and what went wrong.
 const DEFAULT_LOG_FILTER: &str = "info,actix_server=warn";
