@@ -6,12 +6,12 @@ LAB = target/debug/lab
 BUILD = $(CARGO) build --workspace --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help run build stop clean status logs db-shell test
+.PHONY: help run build check stop clean status logs db-shell test test-variants
 
 help: ## List these commands
 	@echo "Flash Sale: a shop with one copy left. Start with: make run"
 	@echo
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ sub(/: .*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ sub(/: .*/, "", $$1); printf "  make %-14s %s\n", $$1, $$2 }'
 	@echo
 	@echo "  Settings: see .env.example. For another port: PORT=3100 make run"
 
@@ -22,6 +22,9 @@ run: ## Build and start the shop (PostgreSQL, two replicas, gateway), then print
 build: ## Rebuild after an edit and replace the running replicas one by one
 	@$(BUILD)
 	@$(LAB) restart
+
+check: $(LAB) ## Judge the running shop: is the bug gone? (make check ARGS=--json)
+	@$(LAB) check $(ARGS)
 
 stop: $(LAB) ## Stop all of it; the data stay
 	@$(LAB) down
@@ -45,3 +48,7 @@ $(LAB):
 test: ## Run the tests; they bring their own PostgreSQL and replicas
 	@$(BUILD)
 	@$(CARGO) test --workspace --locked
+
+test-variants: ## Have make check judge right and wrong fixes, each built and run (minutes)
+	@$(BUILD)
+	@$(CARGO) test --workspace --locked --test variants -- --ignored --nocapture
