@@ -80,6 +80,7 @@ async fn judge(
         bail!("no replica is healthy. Look at: make status");
     }
 
+    architecture::ensure_usual_pace(shop, database).await?;
     let clicks = one_click::run(shop, options.rounds, say).await?;
     let mut sales = crowd::sell_to_each(shop, database, &CROWDS, say).await?;
     let enough = crowd::sell(shop, database, ENOUGH_FOR_ALL, say).await?;
