@@ -2,16 +2,18 @@
 
 CARGO ?= cargo
 LAB = target/debug/lab
+COMPOSE ?= docker compose
 # The dependencies are pinned by Cargo.lock; --workspace, because another set of features would rebuild them.
 BUILD = $(CARGO) build --workspace --locked
 
 .DEFAULT_GOAL := help
 .PHONY: help run build stop clean status logs db-shell test
+.PHONY: docker-run docker-build docker-stop docker-clean docker-logs
 
 help: ## List these commands
 	@echo "Flash Sale: a shop with one copy left. Start with: make run"
 	@echo
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ sub(/: .*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ sub(/: .*/, "", $$1); printf "  make %-12s %s\n", $$1, $$2 }'
 	@echo
 	@echo "  Settings: see .env.example. For another port: PORT=3100 make run"
 
@@ -45,3 +47,20 @@ $(LAB):
 test: ## Run the tests; they bring their own PostgreSQL and replicas
 	@$(BUILD)
 	@$(CARGO) test --workspace --locked
+
+docker-run: ## The same in containers, with Docker alone: build and start it, then print its address
+	@$(COMPOSE) up --build --detach
+	@echo "The shop is open: http://$$($(COMPOSE) port gateway 3000)"
+
+docker-build: ## Rebuild after an edit and replace the containers' replicas one by one
+	@$(COMPOSE) build
+	@for replica in replica-1 replica-2; do $(COMPOSE) up --detach --no-deps --wait $$replica || exit 1; done
+
+docker-logs: ## Follow the logs of the containers (Ctrl-C ends it)
+	@$(COMPOSE) logs --follow
+
+docker-stop: ## Stop and remove the containers; the data stay
+	@$(COMPOSE) down
+
+docker-clean: ## Stop and remove the containers, their data and their image
+	@$(COMPOSE) down --volumes --rmi local
