@@ -2,11 +2,13 @@
 
 CARGO ?= cargo
 LAB = target/debug/lab
+COMPOSE ?= docker compose
 # The dependencies are pinned by Cargo.lock; --workspace, because another set of features would rebuild them.
 BUILD = $(CARGO) build --workspace --locked
 
 .DEFAULT_GOAL := help
 .PHONY: help run build check stop clean status logs db-shell test test-variants
+.PHONY: docker-run docker-build docker-stop docker-clean docker-logs
 
 help: ## List these commands
 	@echo "Flash Sale: a shop with one copy left. Start with: make run"
@@ -52,3 +54,20 @@ test: ## Run the tests; they bring their own PostgreSQL and replicas
 test-variants: ## Have make check judge right and wrong fixes, each built and run (minutes)
 	@$(BUILD)
 	@$(CARGO) test --workspace --locked --test variants -- --ignored --nocapture
+
+docker-run: ## The same in containers, with Docker alone: build and start it, then print its address
+	@$(COMPOSE) up --build --detach
+	@echo "The shop is open: http://$$($(COMPOSE) port gateway 3000)"
+
+docker-build: ## Rebuild after an edit and replace the containers' replicas one by one
+	@$(COMPOSE) build
+	@for replica in replica-1 replica-2; do $(COMPOSE) up --detach --no-deps --wait $$replica || exit 1; done
+
+docker-logs: ## Follow the logs of the containers (Ctrl-C ends it)
+	@$(COMPOSE) logs --follow
+
+docker-stop: ## Stop and remove the containers; the data stay
+	@$(COMPOSE) down
+
+docker-clean: ## Stop and remove the containers, their data and their image
+	@$(COMPOSE) down --volumes --rmi local

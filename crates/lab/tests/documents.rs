@@ -87,7 +87,12 @@ fn every_command_is_in_the_readme_and_in_make_help() {
 fn every_setting_is_in_the_code_the_readme_and_the_example() {
     let programs =
         rust_files(&root().join("crates")).into_iter().filter(|path| path.iter().any(|part| part == "src"));
-    let in_code: BTreeSet<String> = programs.flat_map(|path| settings_read_by(&read(path))).collect();
+    let compose = read("docker-compose.yml");
+    let in_compose = words_after(&compose, "${").into_iter().filter(|name| *name != "COMPOSE_PROJECT_NAME");
+    let in_code: BTreeSet<String> = programs
+        .flat_map(|path| settings_read_by(&read(path)))
+        .chain(in_compose.map(str::to_owned))
+        .collect();
     let example = read(".env.example");
     let in_example: BTreeSet<String> = example
         .lines()
@@ -104,7 +109,7 @@ fn every_setting_is_in_the_code_the_readme_and_the_example() {
         .collect();
 
     assert_eq!(in_readme, in_example, "README.md and .env.example");
-    assert_eq!(in_readme, in_code, "README.md and the code");
+    assert_eq!(in_readme, in_code, "README.md, and the code with docker-compose.yml");
 }
 
 fn root() -> PathBuf {
@@ -160,7 +165,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn words_after<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
-    let is_end = |character: char| !character.is_ascii_alphanumeric() && character != '-';
+    let is_end = |character: char| !character.is_ascii_alphanumeric() && !"-_".contains(character);
     text.split(before).skip(1).filter_map(|rest| rest.split(is_end).next()).collect()
 }
 

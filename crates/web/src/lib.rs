@@ -3,6 +3,7 @@
 mod api;
 mod checkout;
 mod endpoint;
+pub mod healthcheck;
 mod json_body;
 mod middleware;
 mod notice;

@@ -67,7 +67,7 @@ async fn open_behind_gateway(retry_after_ms: u64) -> (Shop, Gateway, String) {
 
 /// What the page will say of each request: the notice in the cookie.
 #[track_caller]
-fn attempts(click: &Answer) -> Vec<Value> {
+pub fn attempts(click: &Answer) -> Vec<Value> {
     assert_eq!(click.status, 303, "{}", click.body);
     let cookie = click.header("set-cookie").split(';').next().unwrap().split_once('=').unwrap().1;
     let json = form_urlencoded::parse(format!("notice={cookie}").as_bytes()).next().unwrap().1.into_owned();

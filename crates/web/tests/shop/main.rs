@@ -7,6 +7,8 @@ mod answers;
 mod api;
 mod checkout;
 mod conservation;
+mod healthcheck;
+mod nginx;
 mod openapi;
 mod page;
 mod race;

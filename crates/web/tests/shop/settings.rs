@@ -2,7 +2,9 @@
 
 use std::process::{Command, Output};
 
-use crate::SHOP;
+use flash_sale_lab::testing::{Replica, ReplicaSettings, TestDatabase};
+
+use crate::{SHOP, new_client, read};
 
 #[test]
 fn a_bad_setting_is_named_with_what_it_should_hold() {
@@ -75,6 +77,20 @@ fn a_file_with_settings_is_read_and_the_shell_wins() {
 
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.starts_with("error: RACE_WINDOW_MS=from-file:"), "{error}");
+}
+
+/// As in docker-compose.yml, where a password may hold what a URL can't.
+#[tokio::test]
+async fn the_password_may_stand_outside_of_the_url() {
+    let database = TestDatabase::create().await;
+    let (user, rest) = database.url.strip_prefix("postgres://").unwrap().split_once(':').unwrap();
+    let (password, host) = rest.split_once('@').unwrap();
+    let mut settings = ReplicaSettings::new(&format!("postgres://{user}@{host}"));
+    settings.variables = vec![("PGPASSWORD".to_owned(), password.to_owned())];
+
+    let replica = Replica::start(SHOP.as_ref(), settings).await;
+
+    assert_eq!(read(new_client().get(format!("{}/ready", replica.url))).await.status, 200);
 }
 
 fn start(variables: &[(&str, &str)]) -> Output {
