@@ -8,7 +8,7 @@ BUILD = $(CARGO) build --workspace --locked
 
 .DEFAULT_GOAL := help
 .PHONY: help run build check stop clean status logs db-shell test test-variants
-.PHONY: docker-run docker-build docker-stop docker-clean docker-logs
+.PHONY: docker-run docker-build docker-check docker-stop docker-clean docker-logs
 
 help: ## List these commands
 	@echo "Flash Sale: a shop with one copy left. Start with: make run"
@@ -62,6 +62,9 @@ docker-run: ## The same in containers, with Docker alone: build and start it, th
 docker-build: ## Rebuild after an edit and replace the containers' replicas one by one
 	@$(COMPOSE) build
 	@for replica in replica-1 replica-2; do $(COMPOSE) up --detach --no-deps --wait $$replica || exit 1; done
+
+docker-check: ## Judge the shop in the containers, as make check does
+	@$(COMPOSE) run --rm check /lab check --url http://gateway:3000 $(ARGS)
 
 docker-logs: ## Follow the logs of the containers (Ctrl-C ends it)
 	@$(COMPOSE) logs --follow

@@ -65,7 +65,9 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
-    project::enter()?;
+    if !matches!(&command, Command::Check(arguments) if !arguments.is_here()) {
+        project::enter()?;
+    }
     environment::load_dotenv(Path::new("."))?;
     let filter = environment::text(
         "RUST_LOG",
