@@ -2,6 +2,7 @@
 
 pub mod clean;
 pub mod down;
+pub mod hint;
 pub mod logs;
 pub mod psql;
 pub mod restart;

@@ -7,6 +7,8 @@ pub mod control;
 pub mod database;
 pub mod gateway;
 pub mod guard;
+pub mod guide;
+pub mod hint;
 pub mod http;
 pub mod log_file;
 pub mod port;

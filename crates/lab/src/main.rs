@@ -48,6 +48,12 @@ enum Command {
     },
     /// Stop everything, and remove the database and the logs
     Clean,
+    /// Say the next of three hints
+    Hint {
+        /// Begin again with the first
+        #[arg(long)]
+        reset: bool,
+    },
     #[command(hide = true)]
     Serve,
 }
@@ -91,6 +97,7 @@ async fn execute(command: Command) -> anyhow::Result<()> {
         Command::Logs { no_follow } => commands::logs::logs(!no_follow).await,
         Command::Psql { arguments } => commands::psql::psql(&arguments).await,
         Command::Clean => commands::clean::clean().await,
+        Command::Hint { reset } => commands::hint::hint(reset),
         Command::Serve => commands::serve::serve().await,
     }
 }

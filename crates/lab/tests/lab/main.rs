@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod failures;
+mod hints;
 mod life;
 mod messages;
+mod neighbours;
 mod replicas;
 
 use std::fs;
