@@ -1,7 +1,8 @@
 //! The instruments around the shop: PostgreSQL behind it ([`postgres`]), its processes ([`supervisor`]), the
-//! door before it ([`gateway`]), and [`commands`] for a person. Nothing in the shop depends on this crate;
-//! the tests do, for [`testing`].
+//! door before it ([`gateway`]), the judge of a fix ([`check`]), and [`commands`] for a person. Nothing in the
+//! shop depends on this crate; the tests do, for [`testing`].
 
+pub mod check;
 pub mod commands;
 pub mod control;
 pub mod database;
@@ -11,6 +12,7 @@ pub mod guide;
 pub mod hint;
 pub mod http;
 pub mod log_file;
+pub mod percent;
 pub mod port;
 pub mod postgres;
 pub mod progress;

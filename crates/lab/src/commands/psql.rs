@@ -11,6 +11,7 @@ use reqwest::Url;
 
 use super::status::running;
 use crate::database::{DATABASE_NAME, DatabaseStatus};
+use crate::percent::decode;
 use crate::postgres::fetch::fetched_into;
 use crate::postgres::programs::find_psql;
 use crate::project::PROGRAMS;
@@ -63,26 +64,6 @@ fn of_url(url: &str) -> anyhow::Result<Variables> {
     variables.extend(sslmode.map(|(_, mode)| ("PGSSLMODE", mode.into_owned())));
     variables.retain(|(_, value)| !value.is_empty());
     Ok(variables)
-}
-
-/// Takes the percent-encoding back.
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) if first == b'%' => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            _ => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

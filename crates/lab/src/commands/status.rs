@@ -24,7 +24,7 @@ pub async fn status(json: bool) -> anyhow::Result<()> {
 }
 
 /// The running lab's status.
-pub(super) async fn running() -> anyhow::Result<Status> {
+pub(crate) async fn running() -> anyhow::Result<Status> {
     match ask(&Request::Status, |_| {}).await?.context(NOT_RUNNING)? {
         Event::Status(status) => Ok(status),
         other => bail!("unexpected answer: {other:?}"),

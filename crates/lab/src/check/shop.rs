@@ -1,0 +1,223 @@
+//! The shop as its visitors have it: over HTTP, through the gateway, each request on a connection of its own.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use reqwest::redirect::Policy;
+use reqwest::{Client, RequestBuilder, Url};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use uuid::Uuid;
+
+use crate::percent::decode;
+
+/// Longer than any answer of the shop may take: its own limits are shorter.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
+/// A visitor.
+#[derive(Clone)]
+pub struct Shop {
+    http: Client,
+    url: String,
+}
+
+/// An answer, read to its end.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// `X-Served-By`: the replica.
+    pub served_by: String,
+    /// Whether it has a `Retry-After`.
+    pub may_retry: bool,
+    /// From the request to the end of the answer.
+    pub took: Duration,
+    /// The body, `null` when it isn't JSON.
+    pub body: Value,
+    cookie: Option<String>,
+}
+
+/// A product, as the API shows it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Product {
+    /// Its id.
+    pub id: Uuid,
+    /// Copies in stock.
+    pub quantity: i64,
+}
+
+/// An order, as the API shows it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Order {
+    /// Its id.
+    pub id: Uuid,
+    /// What was sold.
+    pub product_id: Uuid,
+    /// The replica that sold it.
+    pub served_by: String,
+}
+
+/// One of the requests that a click on Buy Now made, as the page tells it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Attempt {
+    /// "200 OK", "no answer".
+    pub status: String,
+    /// The replica that answered.
+    pub served_by: String,
+    /// Milliseconds until the answer.
+    pub took_ms: u64,
+}
+
+impl Attempt {
+    /// The HTTP status; `None` when no answer came.
+    pub fn status_code(&self) -> Option<u16> {
+        self.status.split(' ').next()?.parse().ok()
+    }
+}
+
+/// The page's notice after a click, as it travels in its cookie.
+#[derive(Deserialize)]
+enum Notice {
+    Bought(Vec<Attempt>),
+}
+
+impl Shop {
+    /// A visitor of the shop at `url`.
+    ///
+    /// # Errors
+    /// When nobody listens there.
+    pub async fn at(url: &str) -> anyhow::Result<Self> {
+        let url = Url::parse(url).with_context(|| format!("{url} is not a URL"))?;
+        ensure!(url.scheme() == "http" && url.has_host(), "{url}: expected http://host:port");
+        let host = url.host_str().unwrap_or_default();
+        let address = find_listener(host, url.port_or_known_default().unwrap_or(80)).await?;
+        let http = Client::builder()
+            .pool_max_idle_per_host(0)
+            .no_proxy()
+            // Looked up once: hundreds of buyers at once would wait for one another's lookups.
+            .resolve(host, address)
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT_LIMIT)
+            .timeout(ANSWER_LIMIT)
+            .build()?;
+        Ok(Self { http, url: url.as_str().trim_end_matches('/').to_owned() })
+    }
+
+    /// `GET path`.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn get(&self, path: &str) -> reqwest::Result<Answer> {
+        send(self.http.get(format!("{}{path}", self.url))).await
+    }
+
+    /// `POST path`, without a body, as the page's forms do.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn post(&self, path: &str) -> reqwest::Result<Answer> {
+        send(self.http.post(format!("{}{path}", self.url))).await
+    }
+
+    /// `POST /api/orders`: buys one copy.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn buy(&self, product: Uuid) -> reqwest::Result<Answer> {
+        let body = json!({ "product_id": product });
+        send(self.http.post(format!("{}/api/orders", self.url)).json(&body)).await
+    }
+
+    /// One click on Buy Now, and what each of its requests was told.
+    ///
+    /// # Errors
+    /// When it isn't answered as the page does.
+    pub async fn click(&self) -> anyhow::Result<Vec<Attempt>> {
+        let answer = self.post("/buy").await?;
+        ensure!(answer.status == 303, "POST /buy: {} instead of the page. Look at: make logs", answer.status);
+        let notice = answer.cookie.context("POST /buy: no notice of what happened")?;
+        let Notice::Bought(attempts) = serde_json::from_str(&notice).context("the notice of POST /buy")?;
+        Ok(attempts)
+    }
+
+    /// Reset, as the page does it.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub async fn reset(&self) -> anyhow::Result<()> {
+        let answer = self.post("/reset").await?;
+        ensure!(
+            answer.status == 303,
+            "POST /reset: {} instead of the page. Look at: make logs",
+            answer.status
+        );
+        Ok(())
+    }
+
+    /// The book in the window: `GET /api/products`.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub async fn featured_product(&self) -> anyhow::Result<Product> {
+        self.read("/api/products").await
+    }
+
+    /// `GET /api/products/{id}`.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub async fn product(&self, id: Uuid) -> anyhow::Result<Product> {
+        self.read(&format!("/api/products/{id}")).await
+    }
+
+    /// The product's orders among the newest thousand of the shop: `GET /api/orders`.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub async fn orders_of(&self, product: Uuid) -> anyhow::Result<Vec<Order>> {
+        let orders: Vec<Order> = self.read("/api/orders").await?;
+        Ok(orders.into_iter().filter(|order| order.product_id == product).collect())
+    }
+
+    async fn read<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let answer = self.get(path).await?;
+        ensure!(answer.status == 200, "GET {path}: {}. Look at: make logs", answer.status);
+        serde_json::from_value(answer.body).with_context(|| format!("GET {path}"))
+    }
+}
+
+/// A name may stand for several addresses, of which not all listen.
+async fn find_listener(host: &str, port: u16) -> anyhow::Result<SocketAddr> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let connection = TcpStream::connect((host, port)).await;
+    let connection = connection.with_context(|| format!("no shop answers at {host}:{port}"))?;
+    Ok(connection.peer_addr()?)
+}
+
+async fn send(request: RequestBuilder) -> reqwest::Result<Answer> {
+    let sent = Instant::now();
+    let response = request.send().await?;
+    let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+    let (served_by, retry_after) = (header("X-Served-By"), header("Retry-After"));
+    let cookie = header("Set-Cookie").and_then(|cookie| value_of(&cookie));
+    let status = response.status().as_u16();
+    let body = response.bytes().await?;
+    Ok(Answer {
+        status,
+        served_by: served_by.unwrap_or_default(),
+        may_retry: retry_after.is_some(),
+        took: sent.elapsed(),
+        body: serde_json::from_slice(&body).unwrap_or_default(),
+        cookie,
+    })
+}
+
+/// `notice=%7B…%7D; Path=/; …` → `{…}`
+fn value_of(cookie: &str) -> Option<String> {
+    let (_, value) = cookie.split(';').next()?.split_once('=')?;
+    Some(decode(value))
+}

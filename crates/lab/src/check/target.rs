@@ -1,0 +1,43 @@
+//! Where the shop and its database are that a check judges.
+
+use std::fs;
+
+use anyhow::{Context, bail};
+
+use crate::commands::status::running;
+use crate::database::{DATABASE_NAME, DatabaseStatus};
+use crate::settings::LabSettings;
+
+/// A running shop, and the database behind it.
+#[derive(Clone)]
+pub struct Target {
+    /// `http://host:port`, where its visitors reach it.
+    pub url: String,
+    /// `postgres://user:password@host:port/database`. It holds the password: don't show it.
+    pub database_url: String,
+}
+
+impl Target {
+    /// What the lab runs in this folder.
+    ///
+    /// # Errors
+    /// When it doesn't run, or its database can't be found.
+    pub async fn of_running_lab() -> anyhow::Result<Self> {
+        let status = running().await?;
+        let database_url = match status.database {
+            Some(DatabaseStatus::Private { port, password_file, .. }) => {
+                let password = fs::read_to_string(&password_file)
+                    .with_context(|| format!("can't read {}", password_file.display()))?;
+                format!(
+                    "postgres://postgres:{}@127.0.0.1:{port}/{DATABASE_NAME}?sslmode=disable",
+                    password.trim()
+                )
+            }
+            Some(DatabaseStatus::External) => LabSettings::read()?.database_url.context(
+                "the lab runs on a database of yours. Name it here too: DATABASE_URL=… make check",
+            )?,
+            None => bail!("the lab is still starting. Ask again in a moment"),
+        };
+        Ok(Self { url: status.url, database_url })
+    }
+}
