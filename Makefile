@@ -6,7 +6,7 @@ LAB = target/debug/lab
 BUILD = $(CARGO) build --workspace --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help run build stop clean status logs db-shell hint test
+.PHONY: help run build stop clean status logs db-shell watch hint test
 
 help: ## List these commands
 	@echo "Flash Sale: a shop with one copy left. Start with: make run"
@@ -37,6 +37,9 @@ logs: $(LAB) ## Follow the log of both replicas (Ctrl-C ends it)
 
 db-shell: $(LAB) ## Open psql on the shop's database
 	@$(LAB) psql
+
+watch: $(LAB) ## After each save: rebuild, replace the replicas, click, and show the verdict
+	@$(LAB) watch
 
 hint: $(LAB) ## Say the next of three hints, each a step closer (from the first: RESET=1)
 	@$(LAB) hint $(if $(RESET),--reset)

@@ -9,6 +9,7 @@ pub mod restart;
 pub mod serve;
 pub mod status;
 pub mod up;
+pub mod watch;
 
 /// What a command says that needs a running lab.
 const NOT_RUNNING: &str = "the lab is not running. Start it: make run";

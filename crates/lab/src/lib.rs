@@ -22,3 +22,4 @@ pub mod settings;
 pub mod shop_process;
 pub mod supervisor;
 pub mod testing;
+pub mod watch;

@@ -54,6 +54,8 @@ enum Command {
         #[arg(long)]
         reset: bool,
     },
+    /// After each save: build, replace the replicas, and judge
+    Watch,
     #[command(hide = true)]
     Serve,
 }
@@ -98,6 +100,7 @@ async fn execute(command: Command) -> anyhow::Result<()> {
         Command::Psql { arguments } => commands::psql::psql(&arguments).await,
         Command::Clean => commands::clean::clean().await,
         Command::Hint { reset } => commands::hint::hint(reset),
+        Command::Watch => commands::watch::watch().await,
         Command::Serve => commands::serve::serve().await,
     }
 }
