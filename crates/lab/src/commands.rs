@@ -1,5 +1,6 @@
 //! What a person can type after `lab`, one file each.
 
+pub mod check;
 pub mod clean;
 pub mod down;
 pub mod hint;

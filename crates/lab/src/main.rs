@@ -46,6 +46,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Judge the running shop: is the bug gone?
+    Check(commands::check::CheckArguments),
     /// Stop everything, and remove the database and the logs
     Clean,
     /// Say the next of three hints
@@ -62,7 +64,7 @@ enum Command {
 
 fn main() -> ExitCode {
     match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
@@ -70,7 +72,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> anyhow::Result<()> {
+fn run(command: Command) -> anyhow::Result<ExitCode> {
     project::enter()?;
     environment::load_dotenv(Path::new("."))?;
     let filter = environment::text(
@@ -90,17 +92,20 @@ fn is_server(command: &Command) -> bool {
     matches!(command, Command::Serve)
 }
 
-async fn execute(command: Command) -> anyhow::Result<()> {
+async fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Up { foreground } => commands::up::up(foreground).await,
-        Command::Down => commands::down::down().await,
-        Command::Restart => commands::restart::restart().await,
-        Command::Status { json } => commands::status::status(json).await,
-        Command::Logs { no_follow } => commands::logs::logs(!no_follow).await,
-        Command::Psql { arguments } => commands::psql::psql(&arguments).await,
-        Command::Clean => commands::clean::clean().await,
-        Command::Hint { reset } => commands::hint::hint(reset),
-        Command::Watch => commands::watch::watch().await,
-        Command::Serve => commands::serve::serve().await,
+        Command::Up { foreground } => commands::up::up(foreground).await?,
+        Command::Down => commands::down::down().await?,
+        Command::Restart => commands::restart::restart().await?,
+        Command::Status { json } => commands::status::status(json).await?,
+        Command::Logs { no_follow } => commands::logs::logs(!no_follow).await?,
+        Command::Psql { arguments } => commands::psql::psql(&arguments).await?,
+        // Its verdict is its exit code.
+        Command::Check(arguments) => return commands::check::check(arguments).await,
+        Command::Clean => commands::clean::clean().await?,
+        Command::Hint { reset } => commands::hint::hint(reset)?,
+        Command::Watch => commands::watch::watch().await?,
+        Command::Serve => commands::serve::serve().await?,
     }
+    Ok(ExitCode::SUCCESS)
 }

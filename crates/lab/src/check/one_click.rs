@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Say;
 use super::shop::{Attempt, Shop};
+use super::{Check, Say};
 
 /// After so many clicks that met a failure of the shop, more of them would only take time.
 const FAILED_CLICKS_LIMIT: usize = 5;
@@ -97,4 +97,30 @@ async fn play(shop: &Shop) -> anyhow::Result<Round> {
     let orders = shop.orders_of(product.id).await?;
     let sold_by = orders.into_iter().map(|order| order.served_by).collect();
     Ok(Round { attempts, sold_by, quantity: product.quantity })
+}
+
+/// Each click makes exactly one order, and the stock is 0.
+pub fn judge(clicks: &OneClick) -> Check {
+    let (right, played) = (clicks.right(), clicks.rounds.len());
+    let mut seen = format!("1 order and stock 0 in {right} of {played} rounds");
+    let wrong = clicks.rounds.iter().find(|round| !round.is_right());
+    if let Some(round) = wrong {
+        let answers: Vec<&str> = round.attempts.iter().map(|attempt| attempt.status.as_str()).collect();
+        let (orders, stock) = (round.sold_by.len(), round.quantity);
+        seen.push_str(&format!("; otherwise as {orders} orders, stock {stock}, {}", answers.join(" + ")));
+    }
+    if played < clicks.wanted {
+        seen.push_str("; the other rounds were left out");
+    }
+    let meaning = if clicks.oversold() > 0 {
+        "Two purchases were decided on the same copy. Look at what create_order reads, and when: \
+         crates/services/src/order_service.rs."
+    } else if wrong.is_some_and(Round::has_failure) {
+        "A buyer met a failure where the answer is that the book is gone. Look at what the slower of two purchases \
+         runs into: make logs."
+    } else {
+        "A click must sell the one copy once, and turn the other request away. Look at what create_order answers, \
+         and at: make logs."
+    };
+    Check::new("one click", clicks.is_right(), seen, meaning)
 }

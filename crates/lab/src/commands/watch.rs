@@ -7,7 +7,7 @@ use std::time::Instant;
 use anstyle::{AnsiColor, Style};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::check::one_click::OneClick;
+use crate::check::one_click::{self, OneClick};
 use crate::hint;
 use crate::project::STATE;
 use crate::watch::changes::{Changes, Save, WATCHED};
@@ -130,7 +130,7 @@ impl Watch {
 async fn asked_for(keys: &mut Keys) -> anyhow::Result<Option<Task>> {
     loop {
         match keys.next().await {
-            Key::Hint => println!("\n{}\n", hint::next(Path::new(STATE))?),
+            Key::Hint => println!("{}\n", hint::next(Path::new(STATE))?),
             Key::Check => return Ok(Some(Task::Check)),
             Key::Reset => return Ok(Some(Task::Reset)),
             Key::Quit => return Ok(None),
@@ -153,12 +153,10 @@ fn print_verdict(played: &OneClick) {
         print_in(RED, &format!("OVERSOLD in {oversold} of {wanted} rounds of one click"));
     } else if played.is_right() {
         print_in(GREEN, &format!("RIGHT in {right} of {wanted} rounds of one click: one order, stock 0"));
-        println!("Whether it is a fix, the whole check knows: c, or make check");
+        println!("Whether it is a fix, the whole check knows: make check (here: c)");
     } else {
-        print_in(
-            YELLOW,
-            &format!("RIGHT in only {right} of {wanted} rounds of one click. See why: make logs"),
-        );
+        print_in(YELLOW, &format!("RIGHT in only {right} of {wanted} rounds of one click"));
+        println!("{}. See why: make logs", one_click::judge(played).seen);
     }
 }
 

@@ -66,16 +66,26 @@ impl Keys {
 fn read(keys: &UnboundedSender<Key>) {
     let mut bytes = [0; 64];
     while let Ok(count @ 1..) = io::stdin().read(&mut bytes) {
-        // An arrow key and its like: several bytes, letters among them, that nobody has typed.
-        if bytes[0] == 0x1b {
-            continue;
-        }
-        for key in bytes[..count].iter().filter_map(|byte| key_of(*byte)) {
+        for key in keys_in(&bytes[..count]) {
             if keys.send(key).is_err() {
                 return;
             }
         }
     }
+}
+
+/// An arrow key and its like are several bytes: ESC, [ or O, and more up to a letter or ~, which nobody has typed.
+fn keys_in(bytes: &[u8]) -> Vec<Key> {
+    let mut keys = Vec::new();
+    let mut bytes = bytes.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        if byte == 0x1b && bytes.next_if(|next| [b'[', b'O'].contains(next)).is_some() {
+            bytes.find(|next| (0x40..=0x7e).contains(next));
+        } else {
+            keys.extend(key_of(byte));
+        }
+    }
+    keys
 }
 
 fn key_of(byte: u8) -> Option<Key> {
@@ -115,5 +125,17 @@ impl KeyTerminal {
 impl Drop for KeyTerminal {
     fn drop(&mut self) {
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_are_keys_unless_an_arrow_sends_them() {
+        assert_eq!(keys_in(b"hCxrq\x04"), [Key::Hint, Key::Check, Key::Reset, Key::Quit, Key::Quit]);
+        assert_eq!(keys_in(b"\x1b[Ch\x1bOC\x1b[1;5Cr\x1b[3~"), [Key::Hint, Key::Reset]);
+        assert_eq!(keys_in(b"\x1bq\x1b["), [Key::Quit]);
     }
 }

@@ -8,6 +8,7 @@ mod life;
 mod messages;
 mod neighbours;
 mod replicas;
+mod watching;
 
 use std::fs;
 use std::net::TcpStream;

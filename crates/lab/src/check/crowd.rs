@@ -1,0 +1,93 @@
+//! Many buyers at once, more than there are copies. Start with [`sell`].
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::purchase::{Outcome, Purchase, buy_at_once};
+use super::shop::Shop;
+use super::shop_database::ShopDatabase;
+use super::{Check, Say};
+
+/// How long buyers come back who are told to try again. A shop that sells a copy each 100 ms needs about a
+/// second for ten.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// A sale to a crowd, and what was there afterwards.
+#[derive(Clone, Debug)]
+pub struct Sale {
+    /// What was sold.
+    pub product: Uuid,
+    /// Copies at the beginning.
+    pub stock: usize,
+    /// How many wanted one.
+    pub buyers: usize,
+    /// Each request, with its answer.
+    pub purchases: Vec<Purchase>,
+    /// Orders in the database.
+    pub orders: BTreeSet<Uuid>,
+    /// Orders in the API.
+    pub orders_shown: BTreeSet<Uuid>,
+    /// Copies left, in the database.
+    pub left: i64,
+    /// Copies left, in the API.
+    pub left_shown: i64,
+}
+
+impl Sale {
+    /// Copies that were sold and not there.
+    pub fn oversold(&self) -> usize {
+        self.orders.len().saturating_sub(self.stock)
+    }
+
+    /// How many purchases were told this.
+    pub fn count(&self, outcome: &Outcome) -> usize {
+        self.purchases.iter().filter(|purchase| purchase.outcome == *outcome).count()
+    }
+
+    /// The replicas that sold a copy.
+    pub fn sold_by(&self) -> BTreeSet<&str> {
+        let sold = self.purchases.iter().filter(|purchase| purchase.order().is_some());
+        sold.map(|purchase| purchase.served_by.as_str()).collect()
+    }
+}
+
+/// Puts a product with `stock` copies into the shop, has `buyers` buy it at once, and reads what came of it.
+///
+/// # Errors
+/// When the shop or its database can't be read.
+pub async fn sell(
+    shop: &Shop,
+    database: &ShopDatabase,
+    (stock, buyers): (usize, usize),
+    say: Say<'_>,
+) -> anyhow::Result<Sale> {
+    say(&format!("a crowd: {buyers} buyers at once, {}", copies(stock)));
+    let product = database.make_product(&format!("{buyers} want it"), stock as i32).await?;
+    let purchases = buy_at_once(shop, product, buyers, PATIENCE).await;
+
+    let rows = database.rows(product).await?;
+    let orders_shown = shop.orders_of(product).await?.into_iter().map(|order| order.id).collect();
+    let left_shown = shop.product(product).await?.quantity;
+    let orders = rows.orders.into_iter().collect();
+    Ok(Sale { product, stock, buyers, purchases, orders, orders_shown, left: rows.quantity, left_shown })
+}
+
+/// Exactly the stock is sold.
+pub fn judge(sale: &Sale) -> Check {
+    let (sold, stock) = (sale.orders.len(), sale.stock);
+    let seen = format!("{} buyers at once, {}: {sold} sold, stock {}", sale.buyers, copies(stock), sale.left);
+    let meaning = if sold > stock {
+        "More buyers were told yes than there were copies. Look at what one purchase can know of the others \
+         between its check and its commit, in crates/services/src/order_service.rs."
+    } else {
+        "Copies are left that buyers wanted. Look at whom create_order turns away, and why."
+    };
+    let is_right = sold == stock && sale.left == 0;
+    Check::new(&format!("crowd of {}", sale.buyers), is_right, seen, meaning)
+}
+
+fn copies(count: usize) -> String {
+    if count == 1 { "1 copy".to_owned() } else { format!("{count} copies") }
+}

@@ -1,0 +1,121 @@
+//! Nobody is punished: while a purchase holds a product's row, readers and buyers of another product go on.
+//! A side connection holds the row, so nothing here depends on luck.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use tokio::time::{sleep, timeout};
+use uuid::Uuid;
+
+use super::purchase::{Outcome, Purchase};
+use super::shop::Shop;
+use super::shop_database::ShopDatabase;
+use super::{Check, Say};
+
+/// How long the held purchases get to arrive at the row.
+const ARRIVAL_LIMIT: Duration = Duration::from_millis(700);
+/// How long the others are given while the row is held. Together with [`ARRIVAL_LIMIT`] it is well below the
+/// shop's own `lock_timeout`, so that whoever waits is not refused for that. What doesn't wait needs a few
+/// milliseconds, a purchase the payment's 100.
+const ANSWER_LIMIT: Duration = Duration::from_millis(1300);
+const POLL: Duration = Duration::from_millis(5);
+/// One for each of two replicas: connections are handed out in turn.
+const EACH: usize = 2;
+const STOCK: i32 = 10;
+
+/// What happened while the row was held.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Each read: what, and how long it took; `None` when it was not answered in time.
+    pub reads: Vec<(&'static str, Option<Duration>)>,
+    /// Reads that were answered with something else than 200.
+    pub failed_reads: Vec<String>,
+    /// Purchases of the other product; `None` when it was not answered in time.
+    pub others: Vec<Option<Purchase>>,
+    /// Purchases of the held product, which were let go at the end.
+    pub held: Vec<Purchase>,
+}
+
+/// Holds a product's row and the shop's own book, starts a purchase of the product on each replica, and then
+/// reads and buys around them.
+///
+/// # Errors
+/// When the shop or its database can't be asked.
+pub async fn hold_and_look(shop: &Shop, database: &ShopDatabase, say: Say<'_>) -> anyhow::Result<Held> {
+    say("while a purchase is under way: readers, and buyers of another product");
+    let product = database.make_product("held", STOCK).await?;
+    let other = database.make_product("free", STOCK).await?;
+    let featured = shop.featured_product().await?.id;
+
+    let holder = database.hold(&[product, featured]).await?;
+    let held: Vec<_> = (0..EACH).map(|_| spawn_purchase(shop, product)).collect();
+    let all_answered = || held.iter().all(|purchase| purchase.is_finished());
+    let arrival = Instant::now();
+    // Those that don't wait at all, as with NOWAIT, have been answered.
+    while database.waiting_sessions().await? < EACH as i64
+        && !all_answered()
+        && arrival.elapsed() < ARRIVAL_LIMIT
+    {
+        sleep(POLL).await;
+    }
+
+    let path = format!("/api/products/{product}");
+    let paths = [("the page", "/"), ("the product", path.as_str()), ("the book", "/api/products")];
+    let reads = paths.iter().flat_map(|(what, path)| [(*what, *path); EACH]);
+    let reads = join_all(reads.map(|(what, path)| read(shop, what, path)));
+    let others = join_all((0..EACH).map(|_| timeout(ANSWER_LIMIT, spawn_purchase(shop, other))));
+    let (reads, others) = tokio::join!(reads, others);
+    holder.rollback().await?;
+
+    let held = join_all(held).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let failed_reads = reads.iter().filter_map(|(_, _, failure)| failure.clone()).collect();
+    let reads = reads.into_iter().map(|(what, took, _)| (what, took)).collect();
+    let others = others.into_iter().map(|other| other.ok().transpose()).collect::<Result<_, _>>()?;
+    Ok(Held { reads, failed_reads, others, held })
+}
+
+fn spawn_purchase(shop: &Shop, product: Uuid) -> tokio::task::JoinHandle<Purchase> {
+    let shop = shop.clone();
+    tokio::spawn(async move { Purchase::make(&shop, product).await })
+}
+
+type Read = (&'static str, Option<Duration>, Option<String>);
+
+async fn read(shop: &Shop, what: &'static str, path: &str) -> Read {
+    match timeout(ANSWER_LIMIT, shop.get(path)).await {
+        Ok(Ok(answer)) if answer.status == 200 => (what, Some(answer.took), None),
+        Ok(Ok(answer)) => (what, Some(answer.took), Some(answer.status.to_string())),
+        Ok(Err(error)) => (what, None, Some(format!("no answer ({error})"))),
+        Err(_) => (what, None, None),
+    }
+}
+
+/// Whoever only looks doesn't wait for whoever buys.
+pub fn judge_reads(held: &Held) -> Check {
+    let waited: Vec<&str> =
+        held.reads.iter().filter(|(_, took)| took.is_none()).map(|(what, _)| *what).collect();
+    let slowest = held.reads.iter().filter_map(|(_, took)| *took).max().unwrap_or_default();
+    let seen = match waited.first() {
+        None => format!("the page and the product answer in {} ms at most", slowest.as_millis()),
+        Some(what) => format!("{what} did not answer while a purchase was under way"),
+    };
+    let meaning = "Whoever only looks at a book waits for whoever buys it. Look at who else calls the method that \
+                   you changed.";
+    Check::new("readers don't wait", waited.is_empty(), seen, meaning)
+}
+
+/// Whoever buys something else doesn't wait either.
+pub fn judge_others(held: &Held) -> Check {
+    let sold = |purchase: &&Purchase| matches!(purchase.outcome, Outcome::Sold(_));
+    let in_time: Vec<&Purchase> = held.others.iter().flatten().filter(sold).collect();
+    let slowest = in_time.iter().map(|purchase| purchase.took).max().unwrap_or_default();
+    let is_right = in_time.len() == held.others.len();
+    let seen = if is_right {
+        format!("purchases of another product take {} ms at most", slowest.as_millis())
+    } else {
+        format!("{} of {} purchases of another product waited", EACH - in_time.len(), EACH)
+    };
+    let meaning = "A purchase waits for one of another product. Look at how much of the shop one purchase keeps to \
+                   itself.";
+    Check::new("other products don't wait", is_right, seen, meaning)
+}

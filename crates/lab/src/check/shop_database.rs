@@ -1,0 +1,145 @@
+//! The database behind the shop: what the API says is compared with its rows, and the lab's own products are
+//! put there and taken away again.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sea_orm::sqlx::{self, Connection, PgConnection, Postgres, Transaction};
+use uuid::Uuid;
+
+/// Marks the lab's products, so that a later check finds those of one that was killed.
+const AUTHOR: &str = "the lab (make check)";
+/// Any number that nobody else takes an advisory lock on.
+const TURN: i64 = 0x464c_4153_4843_484b;
+const CONNECTIONS: u32 = 4;
+const CONNECT_LIMIT: Duration = Duration::from_secs(5);
+
+/// A pool of our own; the shop knows nothing of it.
+#[derive(Clone)]
+pub struct ShopDatabase {
+    pool: PgPool,
+    options: PgConnectOptions,
+}
+
+/// What the rows say of a product.
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// Copies in stock.
+    pub quantity: i64,
+    /// Its orders' ids.
+    pub orders: Vec<Uuid>,
+}
+
+impl ShopDatabase {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When the database doesn't answer, or doesn't let us in.
+    pub async fn connect(url: &str) -> anyhow::Result<Self> {
+        let options = PgConnectOptions::from_str(url).context("the database's URL")?;
+        // Not for ever: a purchase that holds a row may be stuck.
+        let options = options.application_name("lab check").options([("lock_timeout", "5s")]);
+        let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(CONNECT_LIMIT);
+        let pool = pool.connect_with(options.clone()).await.context("can't reach the shop's database")?;
+        Ok(Self { pool, options })
+    }
+
+    /// Keeps other checks away as long as the connection lives: two would count each other's orders.
+    ///
+    /// # Errors
+    /// When another check runs.
+    pub async fn take_turn(&self) -> anyhow::Result<PgConnection> {
+        let mut connection = PgConnection::connect_with(&self.options).await?;
+        let sql = "SELECT pg_try_advisory_lock($1)";
+        let is_ours: bool = sqlx::query_scalar(sql).bind(TURN).fetch_one(&mut connection).await?;
+        ensure!(is_ours, "another check of this shop is running. Wait for its end, then: make check");
+        Ok(connection)
+    }
+
+    /// A product of the lab's own. It never gets into the shop's window: that shows the oldest one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn make_product(&self, title: &str, quantity: i32) -> anyhow::Result<Uuid> {
+        let sql = "INSERT INTO products (title, author, year, price, quantity, created_at)
+                   VALUES ($1, $2, 2026, 1.00, $3, now() + interval '100 years') RETURNING id";
+        let insert = sqlx::query_scalar(sql).bind(title).bind(AUTHOR).bind(quantity);
+        insert.fetch_one(&self.pool).await.context("can't put a product into the shop")
+    }
+
+    /// Removes all products of the lab, with their orders.
+    ///
+    /// # Errors
+    /// When the database fails, or a purchase of one of them doesn't end.
+    pub async fn remove_products(&self) -> anyhow::Result<()> {
+        let delete = sqlx::query("DELETE FROM products WHERE author = $1").bind(AUTHOR);
+        delete.execute(&self.pool).await.context("can't remove the lab's products")?;
+        Ok(())
+    }
+
+    /// The product and its orders, in one snapshot.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn rows(&self, product: Uuid) -> anyhow::Result<Rows> {
+        let sql = "SELECT quantity::bigint, ARRAY(SELECT id FROM orders WHERE product_id = products.id)
+                   FROM products WHERE id = $1";
+        let (quantity, orders) = sqlx::query_as(sql).bind(product).fetch_one(&self.pool).await?;
+        Ok(Rows { quantity, orders })
+    }
+
+    /// Begins a transaction that holds the rows of these products, as a purchase in the middle of its work may.
+    /// Dropping it lets go.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn hold(&self, products: &[Uuid]) -> anyhow::Result<Transaction<'static, Postgres>> {
+        let mut transaction = self.pool.begin().await?;
+        let sql = "SELECT FROM products WHERE id = ANY($1) ORDER BY id FOR UPDATE";
+        sqlx::query(sql).bind(products).execute(&mut *transaction).await?;
+        Ok(transaction)
+    }
+
+    /// How many sessions wait for a lock just now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn waiting_sessions(&self) -> anyhow::Result<i64> {
+        let sql = "SELECT count(*) FROM pg_stat_activity
+                   WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        Ok(sqlx::query_scalar(sql).fetch_one(&self.pool).await?)
+    }
+
+    /// How many deadlocks PostgreSQL has broken up in this database so far.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn deadlocks(&self) -> anyhow::Result<i64> {
+        let sql = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+        Ok(sqlx::query_scalar(sql).fetch_one(&self.pool).await?)
+    }
+
+    /// What of the schema refuses rows by a rule that the shipped one doesn't have: CHECK, UNIQUE and EXCLUDE
+    /// constraints, unique indexes, triggers and rules on the two tables, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn added_rules(&self) -> anyhow::Result<Vec<String>> {
+        let sql = "WITH tables AS (SELECT unnest(ARRAY['products', 'orders'])::regclass::oid AS id)
+                   SELECT 'constraint ' || conname FROM pg_constraint, tables
+                   WHERE conrelid = tables.id AND contype IN ('c', 'u', 'x', 't')
+                   UNION ALL
+                   SELECT 'unique index ' || indexrelid::regclass FROM pg_index, tables
+                   WHERE indrelid = tables.id AND indisunique AND NOT indisprimary
+                     AND NOT EXISTS (SELECT FROM pg_constraint WHERE conindid = indexrelid)
+                   UNION ALL
+                   SELECT 'trigger ' || tgname FROM pg_trigger, tables
+                   WHERE tgrelid = tables.id AND NOT tgisinternal
+                   UNION ALL
+                   SELECT 'rule ' || rulename FROM pg_rewrite, tables WHERE ev_class = tables.id
+                   ORDER BY 1";
+        Ok(sqlx::query_scalar(sql).fetch_all(&self.pool).await?)
+    }
+}

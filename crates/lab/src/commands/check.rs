@@ -1,0 +1,113 @@
+//! `lab check`: is your fix a fix?
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::check::target::Target;
+use crate::check::verdict::{Check, Report, Verdict};
+use crate::check::{self, Options};
+
+/// The widest line that is printed.
+const WIDTH: usize = 108;
+const MARK_WIDTH: usize = 8;
+const NAME_WIDTH: usize = 27;
+
+/// How to judge, and what.
+#[derive(Args)]
+pub struct CheckArguments {
+    /// Print one JSON object: verdict, closing, checks, figures
+    #[arg(long)]
+    json: bool,
+    /// Let the database have a CHECK constraint, or another rule of its own
+    #[arg(long)]
+    allow_constraint: bool,
+    /// How many clicks on Buy Now
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// A shop that this lab doesn't run, as http://gateway:3000
+    #[arg(long, requires = "database_url")]
+    url: Option<String>,
+    /// Its database, as postgres://user:password@host:5432/database
+    #[arg(long, requires = "url")]
+    database_url: Option<String>,
+}
+
+/// Judges the running shop, and prints what was found. Fails unless all is as it should be.
+///
+/// # Errors
+/// When it can't be judged.
+pub async fn check(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
+    let CheckArguments { json, allow_constraint, rounds, url, database_url } = arguments;
+    let target = match url.zip(database_url) {
+        Some((url, database_url)) => Target { url, database_url },
+        None => Target::of_running_lab().await?,
+    };
+    let options = Options { rounds: rounds.into(), allow_constraint };
+    let report = check::run(&target, options, &show_progress).await;
+    clear_progress();
+    let report = report?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{}", text(&report));
+    }
+    Ok(if report.verdict == Verdict::Fixed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// On a terminal, each line takes the place of the one before.
+fn show_progress(line: &str) {
+    let mut errors = std::io::stderr();
+    // Nobody misses a line that can't be shown.
+    let _ =
+        if errors.is_terminal() { write!(errors, "\r\x1b[K{line}…") } else { writeln!(errors, "{line}") };
+}
+
+fn clear_progress() {
+    let mut errors = std::io::stderr();
+    if errors.is_terminal() {
+        let _ = write!(errors, "\r\x1b[K");
+    }
+}
+
+fn text(report: &Report) -> String {
+    let checks: String = report.checks.iter().map(lines).collect();
+    format!("{checks}\n{} ({:.1} s)\n", report.closing, report.figures.seconds)
+}
+
+fn lines(check: &Check) -> String {
+    let mark = if check.passed { "ok" } else { "FAILED" };
+    let indent = MARK_WIDTH + NAME_WIDTH;
+    let seen = wrapped(&check.seen, WIDTH - indent).join(&format!("\n{:indent$}", ""));
+    let mut text = format!("{mark:<MARK_WIDTH$}{:<NAME_WIDTH$}{seen}\n", check.name);
+    for line in check.meaning.iter().flat_map(|meaning| wrapped(meaning, WIDTH - MARK_WIDTH)) {
+        text.push_str(&format!("{:MARK_WIDTH$}{line}\n", ""));
+    }
+    text
+}
+
+/// The text in lines of at most `width` characters, broken at spaces.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_meaning_is_broken_at_spaces() {
+        assert_eq!(wrapped("look at what is there", 10), ["look at", "what is", "there"]);
+    }
+}
