@@ -6,7 +6,7 @@ LAB = target/debug/lab
 BUILD = $(CARGO) build --workspace --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help run build stop clean status logs db-shell watch hint test
+.PHONY: help run build stop clean status logs db-shell watch hint test test-guide
 
 help: ## List these commands
 	@echo "Flash Sale: a shop with one copy left. Start with: make run"
@@ -51,3 +51,7 @@ $(LAB):
 test: ## Run the tests; they bring their own PostgreSQL and replicas
 	@$(BUILD)
 	@$(CARGO) test --workspace --locked
+
+test-guide: ## Follow DETONADO.md in a copy: it must lead from the bug to the fix (minutes)
+	@$(BUILD)
+	@$(LAB) test-guide

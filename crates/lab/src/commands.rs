@@ -9,6 +9,7 @@ pub mod psql;
 pub mod restart;
 pub mod serve;
 pub mod status;
+pub mod test_guide;
 pub mod up;
 pub mod watch;
 

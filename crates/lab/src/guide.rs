@@ -1,6 +1,8 @@
 //! Reads the walkthrough as a person does: its sections, its blocks of code, the edit that it asks for
-//! ([`Edit`]). Whether it is still true of the tree: [`drift`].
+//! ([`Edit`]). Whether it is still true of the tree: [`drift`]. A copy of the tree to try it in: [`copy`].
 
+mod artifacts;
+pub mod copy;
 pub mod drift;
 
 use std::fs;
@@ -70,6 +72,17 @@ impl Edit {
         let path = root.join(&self.file);
         fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))
     }
+}
+
+/// The commands that a section has its reader type: the lines of its first block of shell.
+///
+/// # Errors
+/// When it has none.
+pub fn commands<'a>(guide: &'a str, title: &str) -> anyhow::Result<Vec<&'a str>> {
+    let section = section(guide, title).with_context(|| format!("it has no section {title:?}"))?;
+    let block = blocks(section, "sh").next();
+    let block = block.with_context(|| format!("its section {title:?} has no command"))?;
+    Ok(block.lines().collect())
 }
 
 /// The headings, without their `#`.
@@ -158,5 +171,7 @@ mod tests {
         assert_eq!(code_spans(TEXT).last(), Some("another"));
         assert!(section(TEXT, "Next").unwrap().contains("another"));
         assert!(!section(TEXT, "Fix it").unwrap().contains("another"));
+        assert_eq!(commands(TEXT, "Fix it").unwrap(), ["# no heading"]);
+        assert!(commands(TEXT, "Next").is_err());
     }
 }

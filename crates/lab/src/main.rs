@@ -58,6 +58,8 @@ enum Command {
     },
     /// After each save: build, replace the replicas, and judge
     Watch,
+    /// Follow DETONADO.md in a copy of the project: it must lead from the bug to the fix
+    TestGuide(commands::test_guide::TestGuideArguments),
     #[command(hide = true)]
     Serve,
 }
@@ -105,6 +107,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Clean => commands::clean::clean().await?,
         Command::Hint { reset } => commands::hint::hint(reset)?,
         Command::Watch => commands::watch::watch().await?,
+        Command::TestGuide(arguments) => commands::test_guide::test_guide(arguments).await?,
         Command::Serve => commands::serve::serve().await?,
     }
     Ok(ExitCode::SUCCESS)
