@@ -6,12 +6,12 @@ LAB = target/debug/lab
 BUILD = $(CARGO) build --workspace --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help run build stop clean status logs db-shell watch hint test test-guide
+.PHONY: help run build check watch hint stop clean status logs db-shell test test-guide test-variants
 
 help: ## List these commands
 	@echo "Flash Sale: a shop with one copy left. Start with: make run"
 	@echo
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ sub(/: .*/, "", $$1); printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ sub(/: .*/, "", $$1); printf "  make %-14s %s\n", $$1, $$2 }'
 	@echo
 	@echo "  Settings: see .env.example. For another port: PORT=3100 make run"
 
@@ -22,6 +22,15 @@ run: ## Build and start the shop (PostgreSQL, two replicas, gateway), then print
 build: ## Rebuild after an edit and replace the running replicas one by one
 	@$(BUILD)
 	@$(LAB) restart
+
+check: $(LAB) ## Judge the running shop: is the bug gone? (make check ARGS=--json)
+	@$(LAB) check $(ARGS)
+
+watch: $(LAB) ## After each save: rebuild, replace the replicas, click, and show the verdict
+	@$(LAB) watch
+
+hint: $(LAB) ## Say the next of three hints, each a step closer (from the first: RESET=1)
+	@$(LAB) hint $(if $(RESET),--reset)
 
 stop: $(LAB) ## Stop all of it; the data stay
 	@$(LAB) down
@@ -38,12 +47,6 @@ logs: $(LAB) ## Follow the log of both replicas (Ctrl-C ends it)
 db-shell: $(LAB) ## Open psql on the shop's database
 	@$(LAB) psql
 
-watch: $(LAB) ## After each save: rebuild, replace the replicas, click, and show the verdict
-	@$(LAB) watch
-
-hint: $(LAB) ## Say the next of three hints, each a step closer (from the first: RESET=1)
-	@$(LAB) hint $(if $(RESET),--reset)
-
 # These commands need the lab, not the newest one: they also work while an edit doesn't compile.
 $(LAB):
 	@$(BUILD)
@@ -55,3 +58,7 @@ test: ## Run the tests; they bring their own PostgreSQL and replicas
 test-guide: ## Follow DETONADO.md in a copy: it must lead from the bug to the fix (minutes)
 	@$(BUILD)
 	@$(LAB) test-guide
+
+test-variants: ## Have make check judge right and wrong fixes, each built and run (minutes)
+	@$(BUILD)
+	@$(CARGO) test --workspace --locked --test variants -- --ignored --nocapture

@@ -11,6 +11,7 @@ pub mod purchase;
 pub mod shop;
 pub mod shop_database;
 pub mod target;
+pub mod unbuilt;
 pub mod verdict;
 
 use std::time::Instant;
@@ -101,7 +102,7 @@ async fn judge(
         patience::judge_reads(&held),
         patience::judge_others(&held),
         failures::judge(&clicks, &sales, &held, deadlocks),
-        architecture::judge_replicas(&replicas, enough),
+        architecture::judge_replicas(&replicas, &clicks, &purchases),
         architecture::judge_retry(&clicks),
         architecture::judge_race_window(&clicks, &purchases),
         constraints,

@@ -50,7 +50,8 @@ that the next purchase reads only after that.
 In `crates/repositories/src/product_repository.rs`, look at
 `get_for_purchase`, and at the two methods above it. One of them waits.
 
-Edit that one method; then `make build`, and click again.
+Edit that one method; then `make build`, and `make check`. (`make watch` does
+both in one, after each save.)
 
 The fix, and why it works: `DETONADO.md`, section "6. Fix it"."#,
 ];

@@ -45,12 +45,6 @@ impl Sale {
     pub fn count(&self, outcome: &Outcome) -> usize {
         self.purchases.iter().filter(|purchase| purchase.outcome == *outcome).count()
     }
-
-    /// The replicas that sold a copy.
-    pub fn sold_by(&self) -> BTreeSet<&str> {
-        let sold = self.purchases.iter().filter(|purchase| purchase.order().is_some());
-        sold.map(|purchase| purchase.served_by.as_str()).collect()
-    }
 }
 
 /// Puts a product with `stock` copies into the shop, has `buyers` buy it at once, and reads what came of it.

@@ -17,7 +17,7 @@ pub fn judge(clicks: &OneClick, sales: &[Sale], held: &Held, deadlocks: i64) -> 
     failed.for_each(|attempt| count(attempt.status.clone()));
     let purchases = sales.iter().flat_map(|sale| &sale.purchases);
     let purchases = purchases.chain(&held.held).chain(held.others.iter().flatten());
-    purchases.filter_map(Purchase::failure).for_each(&mut count);
+    purchases.filter_map(Purchase::failure).for_each(|failure| count(failure.to_owned()));
     held.failed_reads.iter().cloned().for_each(&mut count);
 
     let mut seen: Vec<String> = failures.iter().map(|(what, times)| format!("{times} × {what}")).collect();

@@ -55,10 +55,14 @@ pub fn judge_lost_sales(sale: &Sale, others: &[Sale]) -> Check {
     let refused = lost(sale) + others.iter().filter(is_left_over).map(lost).sum::<usize>();
 
     let sold = sale.orders.len();
-    let seen = format!(
-        "{} copies for {} buyers: {sold} sold, {refused} told \"Out of stock\" too early",
-        sale.stock, sale.buyers
-    );
+    let others = sale.buyers.saturating_sub(sold + lost(sale));
+    let mut seen = format!("{} copies for {} buyers: {sold} sold", sale.stock, sale.buyers);
+    if refused > 0 {
+        seen.push_str(&format!(", {refused} buyers told \"Out of stock\" too early"));
+    }
+    if others > 0 {
+        seen.push_str(&format!(", {others} gave up or met a failure"));
+    }
     let meaning = "Buyers were sent away while there were copies for them. Look at when create_order says that \
                    there are none, and what a buyer can do who was only too slow.";
     Check::new("no lost sale", refused == 0 && sold >= sale.stock, seen, meaning)

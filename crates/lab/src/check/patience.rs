@@ -44,7 +44,8 @@ pub struct Held {
 pub async fn hold_and_look(shop: &Shop, database: &ShopDatabase, say: Say<'_>) -> anyhow::Result<Held> {
     say("while a purchase is under way: readers, and buyers of another product");
     let product = database.make_product("held", STOCK).await?;
-    let other = database.make_product("free", STOCK).await?;
+    // One for each: two purchases of one product may well wait for each other.
+    let others = [database.make_product("free", STOCK).await?, database.make_product("free", STOCK).await?];
     let featured = shop.featured_product().await?.id;
 
     let holder = database.hold(&[product, featured]).await?;
@@ -63,14 +64,15 @@ pub async fn hold_and_look(shop: &Shop, database: &ShopDatabase, say: Say<'_>) -
     let paths = [("the page", "/"), ("the product", path.as_str()), ("the book", "/api/products")];
     let reads = paths.iter().flat_map(|(what, path)| [(*what, *path); EACH]);
     let reads = join_all(reads.map(|(what, path)| read(shop, what, path)));
-    let others = join_all((0..EACH).map(|_| timeout(ANSWER_LIMIT, spawn_purchase(shop, other))));
-    let (reads, others) = tokio::join!(reads, others);
+    let others = others.map(|product| timeout(ANSWER_LIMIT, Purchase::make(shop, product)));
+    // The purchases first, one connection after the other: one for each replica.
+    let (others, reads) = tokio::join!(join_all(others), reads);
     holder.rollback().await?;
 
     let held = join_all(held).await.into_iter().collect::<Result<Vec<_>, _>>()?;
     let failed_reads = reads.iter().filter_map(|(_, _, failure)| failure.clone()).collect();
     let reads = reads.into_iter().map(|(what, took, _)| (what, took)).collect();
-    let others = others.into_iter().map(|other| other.ok().transpose()).collect::<Result<_, _>>()?;
+    let others = others.into_iter().map(Result::ok).collect();
     Ok(Held { reads, failed_reads, others, held })
 }
 

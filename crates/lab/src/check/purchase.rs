@@ -21,9 +21,9 @@ pub enum Outcome {
     Sold(Uuid),
     /// 400, Out of stock.
     OutOfStock,
-    /// 409, or 503 with `Retry-After`: try again.
-    TryAgain(u16),
-    /// No answer, or one that a buyer can do nothing with.
+    /// 409: others were faster, try again.
+    TryAgain,
+    /// No answer, or one that is the shop's own fault.
     Failed(String),
 }
 
@@ -61,13 +61,9 @@ impl Purchase {
         if let Outcome::Sold(id) = self.outcome { Some(id) } else { None }
     }
 
-    /// Whether the shop was at fault: 5xx, no answer, or nothing that a buyer can use.
-    pub fn failure(&self) -> Option<String> {
-        match &self.outcome {
-            Outcome::TryAgain(status) if *status >= 500 => Some(status.to_string()),
-            Outcome::Failed(reason) => Some(reason.clone()),
-            _ => None,
-        }
+    /// What the shop was at fault with: "503", or why there was no answer.
+    pub fn failure(&self) -> Option<&str> {
+        if let Outcome::Failed(reason) = &self.outcome { Some(reason) } else { None }
     }
 }
 
@@ -76,15 +72,15 @@ fn outcome_of(answer: &Answer) -> Outcome {
     match answer.status {
         200 => id().map_or_else(|| Outcome::Failed("200 without an order".to_owned()), Outcome::Sold),
         400 if answer.body["detail"] == "Out of stock" => Outcome::OutOfStock,
-        409 => Outcome::TryAgain(409),
-        503 if answer.may_retry => Outcome::TryAgain(503),
+        409 => Outcome::TryAgain,
         status => Outcome::Failed(status.to_string()),
     }
 }
 
 /// `buyers` who all want one copy at the same moment, each on a connection of their own: with two replicas,
-/// half of them get to each. Who is told to try again does, for `patience`; who is told "Out of stock" goes
-/// home. Each request is a purchase of its own in what is returned.
+/// half of them get to each. Who is told to try again (409) does, for `patience`: a fix may be honest about that
+/// it didn't get its turn. Who is told "Out of stock" goes home, and so does who meets a failure, 503 included:
+/// that is counted against the shop anyway. Each request is a purchase of its own in what is returned.
 pub async fn buy_at_once(shop: &Shop, product: Uuid, buyers: usize, patience: Duration) -> Vec<Purchase> {
     let deadline = Instant::now() + patience;
     let crowd = (0..buyers).map(|buyer| {
@@ -92,7 +88,7 @@ pub async fn buy_at_once(shop: &Shop, product: Uuid, buyers: usize, patience: Du
         let pause = PAUSE + PAUSE_STEP * (buyer % PAUSE_STEPS) as u32;
         tokio::spawn(async move {
             let mut made = vec![Purchase::make(&shop, product).await];
-            while let Some(Purchase { outcome: Outcome::TryAgain(_), .. }) = made.last()
+            while let Some(Purchase { outcome: Outcome::TryAgain, .. }) = made.last()
                 && Instant::now() + pause < deadline
             {
                 sleep(pause).await;
@@ -102,5 +98,5 @@ pub async fn buy_at_once(shop: &Shop, product: Uuid, buyers: usize, patience: Du
         })
     });
     let made = join_all(crowd).await;
-    made.into_iter().map(|buyer| buyer.expect("a buyer's task doesn't panic")).flatten().collect()
+    made.into_iter().flat_map(|buyer| buyer.expect("a buyer's task doesn't panic")).collect()
 }

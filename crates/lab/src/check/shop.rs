@@ -32,8 +32,6 @@ pub struct Answer {
     pub status: u16,
     /// `X-Served-By`: the replica.
     pub served_by: String,
-    /// Whether it has a `Retry-After`.
-    pub may_retry: bool,
     /// From the request to the end of the answer.
     pub took: Duration,
     /// The body, `null` when it isn't JSON.
@@ -202,14 +200,13 @@ async fn send(request: RequestBuilder) -> reqwest::Result<Answer> {
     let sent = Instant::now();
     let response = request.send().await?;
     let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
-    let (served_by, retry_after) = (header("X-Served-By"), header("Retry-After"));
+    let served_by = header("X-Served-By");
     let cookie = header("Set-Cookie").and_then(|cookie| value_of(&cookie));
     let status = response.status().as_u16();
     let body = response.bytes().await?;
     Ok(Answer {
         status,
         served_by: served_by.unwrap_or_default(),
-        may_retry: retry_after.is_some(),
         took: sent.elapsed(),
         body: serde_json::from_slice(&body).unwrap_or_default(),
         cookie,

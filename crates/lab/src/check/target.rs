@@ -5,6 +5,7 @@ use std::fs;
 use anyhow::{Context, bail};
 
 use crate::commands::status::running;
+use crate::control::Status;
 use crate::database::{DATABASE_NAME, DatabaseStatus};
 use crate::settings::LabSettings;
 
@@ -21,12 +22,19 @@ impl Target {
     /// What the lab runs in this folder.
     ///
     /// # Errors
-    /// When it doesn't run, or its database can't be found.
+    /// When it doesn't run.
     pub async fn of_running_lab() -> anyhow::Result<Self> {
-        let status = running().await?;
-        let database_url = match status.database {
+        Self::of(&running().await?)
+    }
+
+    /// What a lab with this status runs.
+    ///
+    /// # Errors
+    /// When its database can't be found.
+    pub fn of(status: &Status) -> anyhow::Result<Self> {
+        let database_url = match &status.database {
             Some(DatabaseStatus::Private { port, password_file, .. }) => {
-                let password = fs::read_to_string(&password_file)
+                let password = fs::read_to_string(password_file)
                     .with_context(|| format!("can't read {}", password_file.display()))?;
                 format!(
                     "postgres://postgres:{}@127.0.0.1:{port}/{DATABASE_NAME}?sslmode=disable",
@@ -38,6 +46,6 @@ impl Target {
             )?,
             None => bail!("the lab is still starting. Ask again in a moment"),
         };
-        Ok(Self { url: status.url, database_url })
+        Ok(Self { url: status.url.clone(), database_url })
     }
 }

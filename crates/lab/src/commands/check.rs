@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::status::running;
 use crate::check::target::Target;
+use crate::check::unbuilt::find_edit;
 use crate::check::verdict::{Check, Report, Verdict};
 use crate::check::{self, Options};
 
@@ -42,7 +44,14 @@ pub async fn check(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
     let CheckArguments { json, allow_constraint, rounds, url, database_url } = arguments;
     let target = match url.zip(database_url) {
         Some((url, database_url)) => Target { url, database_url },
-        None => Target::of_running_lab().await?,
+        None => {
+            let status = running().await?;
+            if let Some(file) = find_edit(&status) {
+                let file = file.display();
+                eprintln!("note: {file} was changed after the shop had started. To judge that: make build");
+            }
+            Target::of(&status)?
+        }
     };
     let options = Options { rounds: rounds.into(), allow_constraint };
     let report = check::run(&target, options, &show_progress).await;

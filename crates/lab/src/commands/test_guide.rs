@@ -33,7 +33,7 @@ pub async fn test_guide(arguments: TestGuideArguments) -> anyhow::Result<()> {
     let begun = Instant::now();
     let guide = fs::read_to_string(GUIDE).with_context(|| format!("can't read {GUIDE}"))?;
     let problems = drift::all(Path::new("."), &guide)?;
-    ensure!(problems.is_empty(), "{GUIDE} and the tree have drifted apart:\n\n{}", problems.join("\n\n"));
+    ensure!(problems.is_empty(), "{GUIDE} and the tree don't fit together:\n\n{}", problems.join("\n\n"));
     println!("{GUIDE} names nothing that isn't there");
 
     let own = std::env::current_exe().context("the lab can't find itself")?;
@@ -42,7 +42,10 @@ pub async fn test_guide(arguments: TestGuideArguments) -> anyhow::Result<()> {
     let copy = step("copy the tree and its dependencies' builds", making).await?;
     let followed = tokio::select! {
         followed = follow(&guide, &copy, &arguments) => followed,
-        told = end_signal() => told.and_then(|()| bail!("stopped before the end")),
+        told = end_signal() => {
+            println!();
+            told.and_then(|()| bail!("stopped before the end"))
+        }
     };
     copy.remove().await?;
     followed?;

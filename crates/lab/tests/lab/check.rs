@@ -1,0 +1,105 @@
+//! `lab check` on the tree as it is: shipped, or with the learner's fix. What it says of other trees is in
+//! `variants.rs`.
+
+use flash_sale_lab::testing::TestDatabase;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+use super::*;
+
+#[tokio::test]
+async fn without_a_running_lab_check_says_how_to_start_it() {
+    let project = Project::new();
+
+    let check = project.run(&["check"]).await;
+
+    assert!(!check.success);
+    assert_eq!(check.errors, "error: the lab is not running. Start it: make run\n");
+}
+
+#[tokio::test]
+async fn the_verdict_fits_what_the_rounds_have_shown_and_nothing_is_left_behind() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+
+    let check = project.run(&["check", "--json", "--rounds", "3"]).await;
+
+    let report: Value = serde_json::from_str(&check.output).unwrap_or_else(|_| panic!("{}", check.errors));
+    assert_eq!(check.success, report["verdict"] == "fixed", "{report:#}");
+    let (passed, failed): (Vec<&Value>, Vec<&Value>) =
+        report["checks"].as_array().unwrap().iter().partition(|check| check["passed"] == true);
+    assert!(passed.iter().all(|check| check["meaning"].is_null()));
+    assert!(failed.iter().all(|check| check["meaning"].as_str().unwrap().ends_with('.')));
+    let method = code_of_get_for_purchase();
+    if method.contains("self.get_by_id(id)") {
+        assert_eq!(report["closing"], "OVERSOLD in 3 of 3 rounds", "{report:#}");
+    } else if method.contains("self.get_by_id_for_update(id)") {
+        assert!(report["closing"].as_str().unwrap().starts_with("FIXED: "), "{report:#}");
+    } else {
+        // A way of the learner's own, right or wrong.
+        assert_eq!(report["verdict"] == "fixed", failed.is_empty(), "{report:#}");
+    }
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn an_interrupted_check_leaves_nothing_and_keeps_others_away_until_then() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+    let mut first = project.command(&["check", "--rounds", "1"]).spawn().unwrap();
+    wait_until("the check has a product", async || product_count(&database).await > 1).await;
+
+    let second = project.run(&["check"]).await;
+    assert!(second.errors.contains("another check of this shop is running"), "{}", second.errors);
+
+    kill_process(pid_of(first.id().unwrap()), Signal::INT).unwrap();
+    assert!(!first.wait().await.unwrap().success());
+    assert_eq!(product_count(&database).await, 1);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn what_a_killed_check_has_left_is_removed_by_the_next_one() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+    let mut killed = project.command(&["check", "--rounds", "1"]).spawn().unwrap();
+    wait_until("the check has a product", async || product_count(&database).await > 1).await;
+    killed.kill().await.unwrap();
+    assert!(product_count(&database).await > 1);
+    wait_until("PostgreSQL has noticed", async || {
+        count(&database, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'lab check'").await
+            == 0
+    })
+    .await;
+
+    project.run(&["check", "--rounds", "1"]).await;
+
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+    project.run(&["down"]).await;
+}
+
+/// Without its comment.
+fn code_of_get_for_purchase() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../repositories/src/product_repository.rs");
+    let code = fs::read_to_string(path).unwrap();
+    let (_, method) = code.split_once("fn get_for_purchase").unwrap();
+    method.split_once("\n    }\n").unwrap().0.to_owned()
+}
+
+async fn what_is_there(database: &TestDatabase) -> String {
+    let stock = count(database, "SELECT sum(quantity) FROM products").await;
+    let orders = count(database, "SELECT count(*) FROM orders").await;
+    format!("{} product, stock {stock}, {orders} orders", product_count(database).await)
+}
+
+async fn product_count(database: &TestDatabase) -> i64 {
+    count(database, "SELECT count(*) FROM products").await
+}
+
+async fn count(database: &TestDatabase, sql: &str) -> i64 {
+    let statement = Statement::from_string(DbBackend::Postgres, sql);
+    database.connection.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap()
+}

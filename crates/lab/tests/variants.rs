@@ -1,0 +1,247 @@
+//! What `lab check` says of right fixes, wrong fixes and tricks: each file in `variants/` is one, as a patch of
+//! the shipped tree. They are applied, built, run and judged one after the other in a copy of this tree.
+//!
+//! ```sh
+//! make test-variants
+//! ```
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use flash_sale_lab::port::free_port;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SETTINGS: [&str; 10] = [
+    "DATABASE_POOL_SIZE",
+    "DATABASE_URL",
+    "HOST",
+    "ORDER_API_URL",
+    "PORT",
+    "RACE_WINDOW_MS",
+    "REPLICAS",
+    "RETRY_AFTER_MS",
+    "RUST_LOG",
+    "STATIC_DIR",
+];
+/// Of a check, in seconds.
+const LIMIT: f64 = 30.0;
+
+/// A patch, and what is to be said of it.
+struct Variant {
+    name: &'static str,
+    verdict: &'static str,
+    /// The checks that must fail.
+    failed: &'static [&'static str],
+    /// Those that may fail as well, as buyers happen to meet.
+    maybe: &'static [&'static str],
+}
+
+const fn fixed(name: &'static str) -> Variant {
+    Variant { name, verdict: "fixed", failed: &[], maybe: &[] }
+}
+
+const fn not_fixed(name: &'static str, failed: &'static [&'static str]) -> Variant {
+    Variant { name, verdict: "not_fixed", failed, maybe: &[] }
+}
+
+const fn oversold(name: &'static str, failed: &'static [&'static str]) -> Variant {
+    Variant { name, verdict: "oversold", failed, maybe: &[] }
+}
+
+impl Variant {
+    const fn or(self, maybe: &'static [&'static str]) -> Self {
+        Self { maybe, ..self }
+    }
+}
+
+const VARIANTS: &[Variant] = &[
+    oversold("shipped", &["one click", "crowd of 50", "crowd of 200"]),
+    fixed("guide-fix"),
+    fixed("atomic-update"),
+    fixed("optimistic"),
+    fixed("nowait"),
+    not_fixed("lock-in-get-by-id", &["readers don't wait"]),
+    not_fixed("lock-on-the-table", &["other products don't wait"]),
+    // A click's second request comes just late enough; a crowd's don't.
+    not_fixed("lock-after-insert", &["crowd of 50", "no lost sale", "no failures"])
+        .or(&["one click", "crowd of 200"]),
+    oversold("mutex-in-process", &["one click", "crowd of 50", "other products don't wait"])
+        .or(&["crowd of 200"]),
+    not_fixed("one-replica", &["other products don't wait", "replicas", "retry"]),
+    oversold("retry-removed", &["crowd of 50", "crowd of 200", "retry"]),
+    not_fixed("retry-removed-and-fixed", &["retry"]),
+    Variant {
+        name: "window-zero",
+        verdict: "not_fixed or oversold",
+        failed: &["race window", "retry"],
+        maybe: &["one click", "crowd of 50", "crowd of 200"],
+    },
+    not_fixed("window-zero-and-fixed", &["race window", "retry"]),
+    oversold("atomic-update-unread", &["one click", "crowd of 50", "crowd of 200", "conservation"]),
+    not_fixed("optimistic-without-retry", &["no lost sale"]).or(&["crowd of 200"]),
+    not_fixed("serializable-without-retry", &["one click", "no lost sale", "no failures"])
+        .or(&["crowd of 200"]),
+    not_fixed("check-constraint-only", &["one click", "no failures", "no constraint"]),
+    not_fixed("check-constraint-swallowed", &["one click", "honest answers", "no constraint"]),
+    not_fixed("constraint-and-fixed", &["no constraint"]),
+];
+
+#[test]
+#[ignore = "minutes: run by make test-variants"]
+fn every_variant_is_judged_rightly_and_every_check_fails_for_one_of_them() {
+    let copy = Copy::make();
+    let (mut wrong, mut all, mut failed_once) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+
+    for variant in VARIANTS {
+        let Variant { name, verdict, failed, maybe } = variant;
+        let report = copy.judge(name, &[]);
+        let names = |failed_only: bool| -> BTreeSet<String> {
+            let checks = report["checks"].as_array().unwrap().iter();
+            let checks = checks.filter(|check| !failed_only || check["passed"] == false);
+            checks.map(|check| check["name"].as_str().unwrap().to_owned()).collect()
+        };
+        let found = names(true);
+        let must: BTreeSet<String> = failed.iter().map(|name| (*name).to_owned()).collect();
+        let may: BTreeSet<String> = maybe.iter().map(|name| (*name).to_owned()).chain(must.clone()).collect();
+        let seconds = report["figures"]["seconds"].as_f64().unwrap();
+        let line = format!("{name:<28} {seconds:4.1} s  {}  {found:?}", report["closing"]);
+        println!("{line}");
+
+        let said = report["verdict"].as_str().unwrap();
+        let is_right = verdict.split(" or ").any(|verdict| verdict == said);
+        if !is_right || !found.is_superset(&must) || !found.is_subset(&may) || seconds > LIMIT {
+            wrong.push(format!("{line}\nexpected: {verdict}, {failed:?}, perhaps {maybe:?}\n{report:#}"));
+        }
+        failed_once.extend(found);
+        all.extend(names(false));
+    }
+    let allowed = copy.judge("constraint-and-fixed", &["--allow-constraint"]);
+
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    assert_eq!(allowed["verdict"], "fixed", "{allowed:#}");
+    assert_eq!(failed_once, all, "each check is failed by a variant");
+}
+
+#[test]
+fn every_patch_is_in_the_list_and_says_what_it_is() {
+    let files = fs::read_dir(patches()).unwrap().map(|entry| entry.unwrap().path());
+    let mut names: Vec<String> =
+        files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    let mut listed: Vec<&str> = VARIANTS.iter().map(|variant| variant.name).collect();
+    names.push("shipped".to_owned());
+    names.sort();
+    listed.sort();
+    assert_eq!(names, listed);
+
+    for name in listed.iter().filter(|name| **name != "shipped") {
+        let patch = fs::read_to_string(patches().join(format!("{name}.patch"))).unwrap();
+        assert!(patch.lines().next().unwrap().contains("Verdict: "), "{name}");
+    }
+}
+
+fn patches() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/variants")
+}
+
+/// A copy of this tree as it was shipped, with the dependencies built, and a port of its own.
+struct Copy {
+    folder: TempDir,
+    port: u16,
+}
+
+impl Copy {
+    fn make() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let folder = tempfile::Builder::new().prefix("flash-sale-variants-").tempdir().unwrap();
+        // Open: as root, PostgreSQL's own user works in it.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let listing = ["ls-files", "-co", "--exclude-standard"];
+        let files = run_well(Command::new("git").args(listing).current_dir(&root));
+        for file in files.lines().filter(|file| root.join(file).is_file()) {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::copy(root.join(file), path).unwrap();
+        }
+        // The dependencies as they are built. Not by hard links: cargo writes into some of these files. Not our
+        // own crates, nor programs, whose names have no dot: they are built again in the copy.
+        let script = r#"
+            mkdir -p "$2/deps"
+            cp -a "$1/.fingerprint" "$1/build" "$2"
+            find "$1/deps" -name '*.*' ! -name '*flash_sale*' -exec cp -a {} "$2/deps" ';'
+        "#;
+        let built = |root: &Path| root.join("target/debug");
+        run_well(Command::new("sh").args(["-ec", script, "sh"]).args([built(&root), built(folder.path())]));
+        let copy = Self { folder, port: free_port().unwrap() };
+        copy.undo_the_learners_edit();
+        copy
+    }
+
+    /// The one method that the walkthrough has one edit, as it was shipped.
+    fn undo_the_learners_edit(&self) {
+        let path = self.folder.path().join("crates/repositories/src/product_repository.rs");
+        let code = fs::read_to_string(&path).unwrap();
+        let (before, method) = code.split_once("    pub async fn get_for_purchase(").unwrap();
+        let (_, after) = method.split_once("\n    }\n").unwrap();
+        let shipped = "&self, id: Uuid) -> Result<Option<product::Model>, DbErr> {\n        \
+                       self.get_by_id(id).await";
+        let code = format!("{before}    pub async fn get_for_purchase({shipped}\n    }}\n{after}");
+        fs::write(&path, code).unwrap();
+    }
+
+    /// Applies the variant, runs it on a database of its own, and takes it back.
+    fn judge(&self, name: &str, arguments: &[&str]) -> Value {
+        let patch = patches().join(format!("{name}.patch"));
+        let apply = |options: &[&str]| {
+            if name != "shipped" {
+                run_well(self.command("git").arg("apply").args(options).arg("-C1").arg(&patch));
+            }
+        };
+        apply(&[]);
+        run_well(self.command(env!("CARGO")).args(["build", "--workspace", "--locked", "--quiet"]));
+        run_well(self.lab().arg("up"));
+        let check = self.lab().args(["check", "--json"]).args(arguments).output().unwrap();
+        run_well(self.lab().arg("clean"));
+        apply(&["-R"]);
+
+        let report: Value = serde_json::from_slice(&check.stdout)
+            .unwrap_or_else(|_| panic!("{name}: {}", String::from_utf8_lossy(&check.stderr)));
+        assert_eq!(check.status.success(), report["verdict"] == "fixed", "{name}: the exit code");
+        report
+    }
+
+    fn lab(&self) -> Command {
+        let mut lab = self.command(self.folder.path().join("target/debug/lab"));
+        lab.env("PORT", self.port.to_string());
+        lab
+    }
+
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        for name in SETTINGS {
+            command.env_remove(name);
+        }
+        // Not into the tree that is being tested, whatever cargo was told.
+        command.env_remove("CARGO_TARGET_DIR").current_dir(self.folder.path());
+        command
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        // When a variant could not be judged, its lab still runs.
+        let _ = self.lab().arg("clean").output();
+    }
+}
+
+#[track_caller]
+fn run_well(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    assert!(status.success(), "{command:?}: {}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).unwrap()
+}
