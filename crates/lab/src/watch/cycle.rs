@@ -8,6 +8,7 @@ use super::changes::Changes;
 use super::program::{OwnProgram, run};
 use crate::check::one_click::{self, OneClick};
 use crate::check::shop::Shop;
+use crate::commands::status::running;
 use crate::control::{Event, Request, ask};
 use crate::settings::{self, LabSettings};
 
@@ -16,7 +17,6 @@ const ROUNDS: usize = 10;
 
 /// Does it, again and again.
 pub struct Cycle {
-    settings: LabSettings,
     lab: OwnProgram,
 }
 
@@ -31,12 +31,13 @@ pub enum End {
 }
 
 impl Cycle {
-    /// With what is set here and now.
+    /// Makes sure that the shop's settings are good before anything is built.
     ///
     /// # Errors
     /// When a setting holds something else than it should.
     pub fn new() -> anyhow::Result<Self> {
-        Ok(Self { settings: LabSettings::read()?, lab: OwnProgram::find()? })
+        LabSettings::read()?;
+        Ok(Self { lab: OwnProgram::find()? })
     }
 
     /// Does it once, and says what it does and how long that took.
@@ -61,7 +62,7 @@ impl Cycle {
 
         self.replace_replicas().await?;
         let replace = began.elapsed() - build;
-        let shop = Shop::at(&self.settings.shop_url()).await?;
+        let shop = running_shop().await?;
         let silent = |_: &str| {};
         let judged = tokio::select! {
             judged = one_click::run(&shop, ROUNDS, &silent) => judged?,
@@ -88,7 +89,7 @@ impl Cycle {
     /// # Errors
     /// When the shop doesn't answer as a shop.
     pub async fn reset(&self) -> anyhow::Result<()> {
-        Shop::at(&self.settings.shop_url()).await?.reset().await
+        running_shop().await?.reset().await
     }
 
     /// New processes of what was built; or all of it, when nothing runs.
@@ -101,4 +102,9 @@ impl Cycle {
         }
         Ok(())
     }
+}
+
+/// The shop where it really is: the settings may have changed since it was started.
+async fn running_shop() -> anyhow::Result<Shop> {
+    Shop::at(&running().await?.url).await
 }
