@@ -202,6 +202,10 @@ mod tests {
             assert_eq!(saved.files, BTreeSet::from([PathBuf::from("crates/shop/src/main.rs")]));
             assert!(timeout(QUIET * 3, changes.next()).await.is_err(), "only one");
         }
+
+        // As the compiler does.
+        fs::read(&file).unwrap();
+        assert!(timeout(QUIET * 3, changes.next()).await.is_err(), "nothing was saved");
     }
 
     #[tokio::test]
