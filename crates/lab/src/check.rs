@@ -28,9 +28,8 @@ use shop_database::ShopDatabase;
 use target::Target;
 use verdict::{Check, Figures, Report};
 
-/// Copies and buyers.
-const LAST_COPY: (usize, usize) = (1, 50);
-const FLASH_SALE: (usize, usize) = (10, 200);
+/// Copies and buyers of each crowd.
+const CROWDS: [(usize, usize); 2] = [(1, 50), (10, 200)];
 /// Also with a row lock they are all sold within a second and a bit, which is below every limit of the shop.
 const ENOUGH_FOR_ALL: (usize, usize) = (10, 10);
 
@@ -81,24 +80,24 @@ async fn judge(
         bail!("no replica is healthy. Look at: make status");
     }
 
+    architecture::ensure_usual_pace(shop, database).await?;
     let clicks = one_click::run(shop, options.rounds, say).await?;
-    let mut sales = Vec::new();
-    for size in [LAST_COPY, FLASH_SALE, ENOUGH_FOR_ALL] {
-        sales.push(crowd::sell(shop, database, size, say).await?);
-    }
+    let mut sales = crowd::sell_to_each(shop, database, &CROWDS, say).await?;
+    let enough = crowd::sell(shop, database, ENOUGH_FOR_ALL, say).await?;
+    let lost_sales = ledger::judge_lost_sales(&enough, &sales);
+    sales.push(enough);
     let held = patience::hold_and_look(shop, database, say).await?;
     let deadlocks = database.deadlocks().await? - deadlocks_before;
     let constraints = architecture::judge_constraints(database, options.allow_constraint).await?;
 
     let purchases = all_purchases(&sales, &held);
-    let (crowds, enough) = (&sales[..2], &sales[2]);
     let checks = vec![
         one_click::judge(&clicks),
-        crowd::judge(&crowds[0]),
-        crowd::judge(&crowds[1]),
+        crowd::judge(CROWDS[0], &sales),
+        crowd::judge(CROWDS[1], &sales),
         ledger::judge_conservation(&clicks, &sales),
         ledger::judge_answers(&clicks, &sales),
-        ledger::judge_lost_sales(enough, crowds),
+        lost_sales,
         patience::judge_reads(&held),
         patience::judge_others(&held),
         failures::judge(&clicks, &sales, &held, deadlocks),

@@ -1,4 +1,4 @@
-//! Many buyers at once, more than there are copies. Start with [`sell`].
+//! Many buyers at once, more than there are copies. Start with [`sell_to_each`].
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,6 +13,9 @@ use super::{Check, Say};
 /// How long buyers come back who are told to try again. A shop that sells a copy each 100 ms needs about a
 /// second for ten.
 const PATIENCE: Duration = Duration::from_secs(4);
+
+/// See [`sell_to_each`].
+const FAILURES_LIMIT: usize = 10;
 
 /// A sale to a crowd, and what was there afterwards.
 #[derive(Clone, Debug)]
@@ -39,6 +42,11 @@ impl Sale {
     /// Copies that were sold and not there.
     pub fn oversold(&self) -> usize {
         self.orders.len().saturating_sub(self.stock)
+    }
+
+    /// How many purchases met a failure of the shop.
+    pub fn failures(&self) -> usize {
+        self.purchases.iter().filter(|purchase| purchase.failure().is_some()).count()
     }
 
     /// How many purchases were told this.
@@ -68,18 +76,43 @@ pub async fn sell(
     Ok(Sale { product, stock, buyers, purchases, orders, orders_shown, left: rows.quantity, left_shown })
 }
 
-/// Exactly the stock is sold.
-pub fn judge(sale: &Sale) -> Check {
-    let (sold, stock) = (sale.orders.len(), sale.stock);
-    let seen = format!("{} buyers at once, {}: {sold} sold, stock {}", sale.buyers, copies(stock), sale.left);
+/// Sells as [`sell`] does, to each crowd in turn. Those that remain are left out once a crowd has met one
+/// failure of the shop after the other: to wait for more of them would take the person's time.
+///
+/// # Errors
+/// As [`sell`].
+pub async fn sell_to_each(
+    shop: &Shop,
+    database: &ShopDatabase,
+    crowds: &[(usize, usize)],
+    say: Say<'_>,
+) -> anyhow::Result<Vec<Sale>> {
+    let mut sales: Vec<Sale> = Vec::new();
+    for size in crowds {
+        if sales.last().is_some_and(|sale| sale.failures() >= FAILURES_LIMIT) {
+            break;
+        }
+        sales.push(sell(shop, database, *size, say).await?);
+    }
+    Ok(sales)
+}
+
+/// Exactly the stock is sold to this crowd.
+pub fn judge((stock, buyers): (usize, usize), sales: &[Sale]) -> Check {
+    let name = format!("crowd of {buyers}");
+    let Some(sale) = sales.iter().find(|sale| (sale.stock, sale.buyers) == (stock, buyers)) else {
+        let seen = "left out: the crowd before it met one failure after the other".to_owned();
+        return Check::new(&name, false, seen, "Look at the failures first, and then judge again.");
+    };
+    let sold = sale.orders.len();
+    let seen = format!("{buyers} buyers at once, {}: {sold} sold, stock {}", copies(stock), sale.left);
     let meaning = if sold > stock {
         "More buyers were told yes than there were copies. Look at what one purchase can know of the others \
          between its check and its commit, in crates/services/src/order_service.rs."
     } else {
         "Copies are left that buyers wanted. Look at whom create_order turns away, and why."
     };
-    let is_right = sold == stock && sale.left == 0;
-    Check::new(&format!("crowd of {}", sale.buyers), is_right, seen, meaning)
+    Check::new(&name, sold == stock && sale.left == 0, seen, meaning)
 }
 
 fn copies(count: usize) -> String {

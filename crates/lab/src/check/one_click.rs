@@ -107,7 +107,10 @@ pub fn judge(clicks: &OneClick) -> Check {
     if let Some(round) = wrong {
         let answers: Vec<&str> = round.attempts.iter().map(|attempt| attempt.status.as_str()).collect();
         let (orders, stock) = (round.sold_by.len(), round.quantity);
-        seen.push_str(&format!("; otherwise as {orders} orders, stock {stock}, {}", answers.join(" + ")));
+        seen.push_str(&format!(
+            "; otherwise, for example, {orders} orders, stock {stock}, {}",
+            answers.join(" + ")
+        ));
     }
     if played < clicks.wanted {
         seen.push_str("; the other rounds were left out");

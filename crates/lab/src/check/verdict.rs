@@ -52,7 +52,17 @@ pub struct Figures {
     pub seconds: f64,
 }
 
-/// What a check has found. As JSON, one object with these fields.
+/// What a check has found. As JSON, one object:
+///
+/// ```json
+/// {
+///   "verdict": "not_fixed",
+///   "closing": "NOT FIXED: 1 of 13 checks failed: retry",
+///   "checks": [{"name": "retry", "passed": false, "seen": "0 of 50 clicks …", "meaning": "Buy Now …"}],
+///   "figures": {"rounds": 50, "rounds_oversold": 0, "purchases": 314, "sold": 75, "copies_oversold": 0,
+///               "seconds": 8.4}
+/// }
+/// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// "oversold", "not_fixed" or "fixed".

@@ -81,6 +81,20 @@ async fn what_a_killed_check_has_left_is_removed_by_the_next_one() {
     project.run(&["down"]).await;
 }
 
+#[tokio::test]
+async fn a_shop_that_is_slower_than_shipped_is_not_judged() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    let up = project.command(&["up"]).env("RACE_WINDOW_MS", "400").output().await.unwrap();
+    assert!(up.status.success());
+
+    let check = project.run(&["check"]).await;
+
+    assert!(!check.success && check.errors.contains("Unset RACE_WINDOW_MS"), "{}", check.errors);
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+    project.run(&["down"]).await;
+}
+
 /// Without its comment.
 fn code_of_get_for_purchase() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../repositories/src/product_repository.rs");
