@@ -1,7 +1,5 @@
 //! The documents say what is true: files, code, commands and settings that they name are there.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -121,8 +121,8 @@ async fn step<T>(name: &str, doing: impl Future<Output = anyhow::Result<T>>) -> 
 
 /// The last line of a check: its verdict.
 fn closing(checked: &Outcome) -> &str {
-    let lines = checked.output.lines().filter(|line| !line.starts_with("make"));
-    lines.last().unwrap_or_default()
+    let is_said_by_make = |line: &&str| line.starts_with("make");
+    checked.output.lines().rfind(|line| !is_said_by_make(line)).unwrap_or_default()
 }
 
 /// "OVERSOLD in 49 of 50 rounds" → 49 and 50.
