@@ -11,7 +11,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::guide::copy::{Copy, Outcome};
-use crate::guide::{Edit, GUIDE, commands, drift};
+use crate::guide::{Edit, GUIDE, commands, drift, section};
 
 /// What else to run in the copy. The commands of the shell find the copy's port in PORT.
 #[derive(Args)]
@@ -81,6 +81,8 @@ async fn follow(guide: &str, copy: &Copy, arguments: &TestGuideArguments) -> any
     edit.make(copy.folder()).context("the edit")?;
     println!("edited {}", edit.file.display());
     run_all(copy, guide, "Verify the fix").await?;
+    let names_check = section(guide, "Verify the fix").is_some_and(|text| text.contains("`make check`"));
+    ensure!(names_check, "{GUIDE}'s section \"Verify the fix\" does not name `make check`");
     let checked = step("make check", copy.run("make check")).await?;
     ensure!(
         checked.status.success() && closing(&checked).starts_with("FIXED"),

@@ -112,7 +112,7 @@ impl Watch {
             match self.cycle.run(&mut self.changes, began).await? {
                 End::Judged(rounds) => print_verdict(&rounds),
                 End::NotBuilt => {
-                    print_in(YELLOW, "IT DOES NOT COMPILE. The shop, if it is open, sells as before.");
+                    print_in(YELLOW, "NOT BUILT. The shop, if it is open, sells as before.");
                 }
                 End::Overtaken => {
                     let save = self.changes.next().await;
@@ -144,6 +144,9 @@ fn print_save(save: &Save) {
         Some(file) if files.len() == 0 => println!("saved {}", file.display()),
         Some(file) => println!("saved {} and {} more", file.display(), files.len()),
         None => println!("saved"),
+    }
+    if save.files.iter().any(|file| file.starts_with("migration")) {
+        println!("The schema changes when the shop opens: make stop, make run");
     }
 }
 

@@ -97,7 +97,9 @@ async fn a_save_is_built_and_judged_on_new_replicas() {
 
     assert!(heard.contains("saved crates/shop.rs\n"), "{heard}");
     assert!(heard.contains("replica-1 replaced\nreplica-2 replaced\n"), "{heard}");
-    assert!(heard.contains("OVERSOLD in 10 of 10 rounds of one click"), "{heard}");
+    // As shipped, or with the fix.
+    let verdicts = ["OVERSOLD in 10 of 10 rounds of one click", "RIGHT in 10 of 10 rounds of one click"];
+    assert!(verdicts.iter().any(|verdict| heard.contains(verdict)), "{heard}");
     let after = replica_pids(&project.status().await);
     assert!(after.len() == 2 && before.iter().all(|pid| !after.contains(pid)));
 
@@ -118,7 +120,7 @@ async fn a_mistake_is_shown_and_the_shop_stays_as_it_was() {
     let before = replica_pids(&project.status().await);
 
     fs::write(source(&project), "mistake").unwrap();
-    let heard = watch.hear("DOES NOT COMPILE").await;
+    let heard = watch.hear("NOT BUILT").await;
 
     assert!(!heard.contains("replaced"), "{heard}");
     let shown = fs::read_to_string(project.path().join("errors")).unwrap();
