@@ -14,9 +14,6 @@ use super::{Check, Say};
 /// second for ten.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// See [`sell_to_each`].
-const FAILURES_LIMIT: usize = 10;
-
 /// A sale to a crowd, and what was there afterwards.
 #[derive(Clone, Debug)]
 pub struct Sale {
@@ -44,9 +41,9 @@ impl Sale {
         self.orders.len().saturating_sub(self.stock)
     }
 
-    /// How many purchases met a failure of the shop.
-    pub fn failures(&self) -> usize {
-        self.purchases.iter().filter(|purchase| purchase.failure().is_some()).count()
+    /// Whether a purchase met a failure of the shop.
+    pub fn has_failure(&self) -> bool {
+        self.purchases.iter().any(|purchase| purchase.failure().is_some())
     }
 
     /// How many purchases were told this.
@@ -76,8 +73,8 @@ pub async fn sell(
     Ok(Sale { product, stock, buyers, purchases, orders, orders_shown, left: rows.quantity, left_shown })
 }
 
-/// Sells as [`sell`] does, to each crowd in turn. Those that remain are left out once a crowd has met one
-/// failure of the shop after the other: to wait for more of them would take the person's time.
+/// Sells as [`sell`] does, to each crowd in turn. Those that remain are left out once a crowd has met a
+/// failure of the shop: the verdict is clear, and to wait for more of them may take half a minute.
 ///
 /// # Errors
 /// As [`sell`].
@@ -89,7 +86,7 @@ pub async fn sell_to_each(
 ) -> anyhow::Result<Vec<Sale>> {
     let mut sales: Vec<Sale> = Vec::new();
     for size in crowds {
-        if sales.last().is_some_and(|sale| sale.failures() >= FAILURES_LIMIT) {
+        if sales.last().is_some_and(|sale| sale.has_failure()) {
             break;
         }
         sales.push(sell(shop, database, *size, say).await?);
@@ -101,7 +98,7 @@ pub async fn sell_to_each(
 pub fn judge((stock, buyers): (usize, usize), sales: &[Sale]) -> Check {
     let name = format!("crowd of {buyers}");
     let Some(sale) = sales.iter().find(|sale| (sale.stock, sale.buyers) == (stock, buyers)) else {
-        let seen = "left out: the crowd before it met one failure after the other".to_owned();
+        let seen = "left out: the crowd before it met failures".to_owned();
         return Check::new(&name, false, seen, "Look at the failures first, and then judge again.");
     };
     let sold = sale.orders.len();
