@@ -50,6 +50,16 @@ enum Command {
     Check(commands::check::CheckArguments),
     /// Stop everything, and remove the database and the logs
     Clean,
+    /// Say the next of three hints
+    Hint {
+        /// Begin again with the first
+        #[arg(long)]
+        reset: bool,
+    },
+    /// After each save: build, replace the replicas, and judge
+    Watch,
+    /// Follow DETONADO.md in a copy of the project: it must lead from the bug to the fix
+    TestGuide(commands::test_guide::TestGuideArguments),
     #[command(hide = true)]
     Serve,
 }
@@ -97,6 +107,9 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         // Its verdict is its exit code.
         Command::Check(arguments) => return commands::check::check(arguments).await,
         Command::Clean => commands::clean::clean().await?,
+        Command::Hint { reset } => commands::hint::hint(reset)?,
+        Command::Watch => commands::watch::watch().await?,
+        Command::TestGuide(arguments) => commands::test_guide::test_guide(arguments).await?,
         Command::Serve => commands::serve::serve().await?,
     }
     Ok(ExitCode::SUCCESS)
