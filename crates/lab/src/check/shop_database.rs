@@ -122,7 +122,8 @@ impl ShopDatabase {
     }
 
     /// What of the schema refuses rows by a rule that the shipped one doesn't have: CHECK, UNIQUE and EXCLUDE
-    /// constraints, unique indexes, triggers and rules on the two tables, by name.
+    /// constraints, unique indexes, triggers and rules on the two tables, by name. The one CHECK that is
+    /// shipped binds products that opt in; the shop's book does not.
     ///
     /// # Errors
     /// When the database fails.
@@ -130,6 +131,9 @@ impl ShopDatabase {
         let sql = "WITH tables AS (SELECT unnest(ARRAY['products', 'orders'])::regclass::oid AS id)
                    SELECT 'constraint ' || conname FROM pg_constraint, tables
                    WHERE conrelid = tables.id AND contype IN ('c', 'u', 'x', 't')
+                     AND conname <> 'products_refuse_oversell_when_opted_in'
+                   UNION ALL
+                   SELECT 'refuses_oversell of ' || title FROM products WHERE refuses_oversell AND author <> $1
                    UNION ALL
                    SELECT 'unique index ' || indexrelid::regclass FROM pg_index, tables
                    WHERE indrelid = tables.id AND indisunique AND NOT indisprimary
@@ -140,6 +144,6 @@ impl ShopDatabase {
                    UNION ALL
                    SELECT 'rule ' || rulename FROM pg_rewrite, tables WHERE ev_class = tables.id
                    ORDER BY 1";
-        Ok(sqlx::query_scalar(sql).fetch_all(&self.pool).await?)
+        Ok(sqlx::query_scalar(sql).bind(AUTHOR).fetch_all(&self.pool).await?)
     }
 }
