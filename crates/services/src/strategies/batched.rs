@@ -10,11 +10,14 @@ use std::sync::{Arc, Mutex};
 
 use flash_sale_core::order;
 use flash_sale_repositories::StockRepository;
-use sea_orm::DatabaseConnection;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, TransactionTrait};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::retry::until_settled;
+use super::sale::Failure;
+use super::service::end;
+use crate::idempotency::{Claim, Claimed, Settled, store};
 use crate::{PaymentProvider, ServiceError};
 
 /// More buyers in one statement gain nothing.
@@ -31,10 +34,21 @@ pub(super) struct Batches {
     longest_queue: usize,
 }
 
+/// One for each buyer of a batch, in their order.
+type Answers = Vec<Result<Bought, ServiceError>>;
+
 /// Somebody who waits for an answer.
 struct Buyer {
     order_id: Uuid,
-    answer: oneshot::Sender<Result<order::Model, ServiceError>>,
+    claim: Option<Claim>,
+    answer: oneshot::Sender<Result<Bought, ServiceError>>,
+}
+
+/// What a buyer gets.
+enum Bought {
+    Order(order::Model),
+    /// With a key.
+    Settled(Settled),
 }
 
 impl Batches {
@@ -49,9 +63,34 @@ impl Batches {
         product_id: Uuid,
         payment: &PaymentProvider,
     ) -> Result<order::Model, ServiceError> {
+        match self.queue_up(product_id, payment, None).await? {
+            Bought::Order(order) => Ok(order),
+            Bought::Settled(_) => unreachable!("only with a key"),
+        }
+    }
+
+    /// Queues up for one copy with a key, which the batch claims and whose answer it stores.
+    pub async fn sell_once(
+        &self,
+        product_id: Uuid,
+        payment: &PaymentProvider,
+        claim: Claim,
+    ) -> Result<Settled, ServiceError> {
+        match self.queue_up(product_id, payment, Some(claim)).await? {
+            Bought::Settled(settled) => Ok(settled),
+            Bought::Order(_) => unreachable!("only without a key"),
+        }
+    }
+
+    async fn queue_up(
+        &self,
+        product_id: Uuid,
+        payment: &PaymentProvider,
+        claim: Option<Claim>,
+    ) -> Result<Bought, ServiceError> {
         payment.authorize().await;
         let (answer, answered) = oneshot::channel();
-        self.enqueue(product_id, Buyer { order_id: Uuid::new_v4(), answer })?;
+        self.enqueue(product_id, Buyer { order_id: Uuid::new_v4(), claim, answer })?;
         // The task ends early only with the process's runtime, and its statement is then taken back.
         answered.await.unwrap_or(Err(ServiceError::Overloaded))
     }
@@ -91,24 +130,90 @@ impl Batches {
     }
 
     async fn sell_batch(&self, product_id: Uuid, batch: &mut Vec<Buyer>) {
-        let order_ids: Vec<Uuid> = batch.iter().map(|buyer| buyer.order_id).collect();
-        let sold = until_settled(|| async {
-            let stock = StockRepository::new(&self.database);
-            Ok(stock.sell_copies(product_id, &order_ids, &self.served_by).await?)
-        })
-        .await;
-
-        let orders = sold.and_then(|orders| orders.ok_or(ServiceError::ProductNotFound));
-        let mut orders: Result<HashMap<Uuid, order::Model>, ServiceError> =
-            orders.map(|orders| orders.into_iter().map(|order| (order.id, order)).collect());
-        for buyer in batch.drain(..) {
-            let answer = match &mut orders {
-                Ok(orders) => orders.remove(&buyer.order_id).ok_or(ServiceError::OutOfStock),
-                Err(error) => Err(error.clone()),
-            };
+        let buyers: Vec<(Uuid, Option<Claim>)> =
+            batch.iter().map(|buyer| (buyer.order_id, buyer.claim.clone())).collect();
+        let answers = if buyers.iter().all(|(_, claim)| claim.is_none()) {
+            // A statement is a transaction by itself.
+            until_settled(|| self.sell_to(&self.database, product_id, &buyers)).await
+        } else {
+            until_settled(|| async {
+                let transaction = self.database.begin().await?;
+                let answers = self.sell_to_claimants(&transaction, product_id, &buyers).await;
+                end(transaction, answers).await
+            })
+            .await
+        };
+        let answers = answers.unwrap_or_else(|error| buyers.iter().map(|_| Err(error.clone())).collect());
+        for (buyer, answer) in batch.drain(..).zip(answers) {
             // An error here: the buyer has left.
             let _ = buyer.answer.send(answer);
         }
+    }
+
+    /// Sells to those whose key is new, and stores the answers of all who have one.
+    async fn sell_to_claimants(
+        &self,
+        transaction: &DatabaseTransaction,
+        product_id: Uuid,
+        buyers: &[(Uuid, Option<Claim>)],
+    ) -> Result<Answers, Failure> {
+        let claims: Vec<&Claim> = buyers.iter().filter_map(|(_, claim)| claim.as_ref()).collect();
+        let mut claimed = Claim::take_all(transaction, &claims).await?.into_iter();
+        // In the order of the buyers: what is answered already, and `None` for whoever buys now.
+        let mut answers = Vec::new();
+        let mut buying = Vec::new();
+        for buyer in buyers {
+            let claimed = buyer.1.as_ref().and_then(|_| claimed.next()).unwrap_or(Claimed::New);
+            answers.push(match claimed {
+                Claimed::New => {
+                    buying.push(buyer.clone());
+                    None
+                }
+                Claimed::Settled(settled) => Some(Ok(Bought::Settled(settled))),
+                Claimed::Refused(error) => Some(Err(error)),
+            });
+        }
+
+        let mut records = Vec::new();
+        let sold = self.sell_to(transaction, product_id, &buying).await?;
+        let mut sold = buying.iter().zip(sold).map(|((_, claim), answer)| {
+            let Some(claim) = claim else { return answer };
+            let outcome = match &answer {
+                Ok(Bought::Order(order)) => Ok(order),
+                Ok(Bought::Settled(_)) => unreachable!("only claims are settled, and this one is new"),
+                Err(error) => Err(error),
+            };
+            let (settled, record) = claim.write(outcome);
+            records.push(record);
+            Ok(Bought::Settled(settled))
+        });
+        let answers = answers.into_iter().map(|answer| answer.or_else(|| sold.next()));
+        let answers = answers.map(|answer| answer.expect("one for each buyer")).collect();
+        if !records.is_empty() {
+            store(transaction, &records).await?;
+        }
+        Ok(answers)
+    }
+
+    /// One statement: the first buyers get a copy each, as long as there are any.
+    async fn sell_to<C: ConnectionTrait>(
+        &self,
+        connection: &C,
+        product_id: Uuid,
+        buyers: &[(Uuid, Option<Claim>)],
+    ) -> Result<Answers, Failure> {
+        if buyers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let order_ids: Vec<Uuid> = buyers.iter().map(|(order_id, _)| *order_id).collect();
+        let stock = StockRepository::new(connection);
+        let Some(orders) = stock.sell_copies(product_id, &order_ids, &self.served_by).await? else {
+            return Ok(buyers.iter().map(|_| Err(ServiceError::ProductNotFound)).collect());
+        };
+        let mut orders: HashMap<Uuid, order::Model> =
+            orders.into_iter().map(|order| (order.id, order)).collect();
+        let answer = |id| orders.remove(id).map(Bought::Order).ok_or(ServiceError::OutOfStock);
+        Ok(order_ids.iter().map(answer).collect())
     }
 }
 
@@ -130,7 +235,7 @@ mod tests {
         batches.longest_queue = 2;
         let enqueue = || {
             let (answer, answered) = oneshot::channel();
-            (batches.enqueue(Uuid::nil(), Buyer { order_id: Uuid::new_v4(), answer }), answered)
+            (batches.enqueue(Uuid::nil(), Buyer { order_id: Uuid::new_v4(), claim: None, answer }), answered)
         };
 
         let (first, first_answered) = enqueue();
