@@ -5,6 +5,7 @@ pub mod clean;
 pub mod down;
 pub mod logs;
 pub mod psql;
+pub mod race;
 pub mod restart;
 pub mod serve;
 pub mod status;
