@@ -2,6 +2,7 @@
 
 mod m20261122_000001_create_products_and_orders;
 mod m20261122_000002_put_one_copy_on_sale;
+mod m20261122_000003_add_what_strategies_need;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection};
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261122_000001_create_products_and_orders::Migration),
             Box::new(m20261122_000002_put_one_copy_on_sale::Migration),
+            Box::new(m20261122_000003_add_what_strategies_need::Migration),
         ]
     }
 }

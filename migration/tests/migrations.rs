@@ -4,6 +4,7 @@
 
 use std::process::Stdio;
 
+use flash_sale_core::database_error::{DatabaseErrorKind, kind};
 use flash_sale_lab::testing::TestDatabase;
 use flash_sale_migration::{migrate, migrate_down};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TryGetable};
@@ -20,7 +21,7 @@ async fn up_down_and_up_again_ends_with_one_copy_on_sale() {
     assert_eq!(one::<String>(&database, TABLES).await, "seaql_migrations");
 
     migrate(&database.url).await.unwrap();
-    assert_eq!(one::<String>(&database, TABLES).await, "orders products seaql_migrations");
+    assert_eq!(one::<String>(&database, TABLES).await, "orders products seaql_migrations units");
     assert_eq!(one::<i64>(&database, "SELECT sum(quantity) FROM products").await, 1);
 }
 
@@ -54,7 +55,7 @@ async fn four_processes_at_once_make_one_schema() {
     }
 
     assert_eq!(one::<i64>(&database, "SELECT count(*) FROM products").await, 1);
-    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM seaql_migrations").await, 2);
+    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM seaql_migrations").await, 3);
 }
 
 #[tokio::test]
@@ -75,6 +76,37 @@ async fn orders_go_with_their_product_and_need_one() {
     assert_eq!(one::<i64>(&database, "SELECT count(*) FROM orders").await, 0);
     let orphan = "INSERT INTO orders (product_id, served_by) VALUES (gen_random_uuid(), 'replica-1')";
     assert!(database.connection.execute_unprepared(orphan).await.is_err());
+}
+
+#[tokio::test]
+async fn a_product_that_opts_in_can_not_be_oversold() {
+    let database = TestDatabase::create().await;
+    let opt_in = "UPDATE products SET refuses_oversell = true, quantity = 0";
+    database.connection.execute_unprepared(opt_in).await.unwrap();
+
+    let oversell = database.connection.execute_unprepared("UPDATE products SET quantity = -1").await;
+
+    assert_eq!(kind(&oversell.unwrap_err()), DatabaseErrorKind::CheckViolation);
+}
+
+#[tokio::test]
+async fn an_order_takes_one_unit_and_gives_it_back_when_it_is_deleted() {
+    let database = TestDatabase::create().await;
+    for sql in [
+        "INSERT INTO units (product_id) SELECT id FROM products, generate_series(1, 2)",
+        "INSERT INTO orders (product_id, served_by) SELECT id, 'replica-1' FROM products",
+        "UPDATE units SET order_id = (SELECT id FROM orders) WHERE id = (SELECT min(id) FROM units)",
+    ] {
+        database.connection.execute_unprepared(sql).await.unwrap();
+    }
+
+    let both = "UPDATE units SET order_id = (SELECT id FROM orders)";
+    assert!(database.connection.execute_unprepared(both).await.is_err());
+    database.connection.execute_unprepared("DELETE FROM orders").await.unwrap();
+    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM units WHERE order_id IS NULL").await, 2);
+
+    database.connection.execute_unprepared("DELETE FROM products").await.unwrap();
+    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM units").await, 0);
 }
 
 async fn one<T: TryGetable>(database: &TestDatabase, sql: &str) -> T {

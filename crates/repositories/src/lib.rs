@@ -3,6 +3,10 @@
 
 mod order_repository;
 mod product_repository;
+mod stock_repository;
+mod unit_repository;
 
 pub use order_repository::OrderRepository;
 pub use product_repository::ProductRepository;
+pub use stock_repository::{GuardedStock, StockRepository};
+pub use unit_repository::{UnitCount, UnitRepository};

@@ -1,12 +1,14 @@
 //! What the shop does, and the only crate that begins and ends transactions.
-//! Start with [`OrderService::create_order`].
+//! Start with [`OrderService::create_order`]; [`strategies`] has other ways to sell.
 
 mod error;
 mod order_service;
 mod payment;
 mod shop_service;
+pub mod strategies;
 
 pub use error::ServiceError;
 pub use order_service::OrderService;
 pub use payment::PaymentProvider;
 pub use shop_service::{Reset, ShopService, ShopWindow};
+pub use strategies::{Strategy, StrategyService};

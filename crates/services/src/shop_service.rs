@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flash_sale_core::{order, product};
-use flash_sale_repositories::{OrderRepository, ProductRepository};
+use flash_sale_repositories::{OrderRepository, ProductRepository, UnitRepository};
 use sea_orm::{AccessMode, DatabaseConnection, IsolationLevel, TransactionTrait};
 use uuid::Uuid;
 
@@ -50,12 +50,17 @@ impl ShopService {
         ProductRepository::new(&self.database).get_featured().await?.ok_or(ServiceError::ProductNotFound)
     }
 
-    /// The product.
+    /// The product. If its copies are rows of their own, its quantity is the number of those that are unsold.
     ///
     /// # Errors
     /// [`ServiceError::ProductNotFound`], [`ServiceError::Database`].
     pub async fn get_product(&self, id: Uuid) -> Result<product::Model, ServiceError> {
-        ProductRepository::new(&self.database).get_by_id(id).await?.ok_or(ServiceError::ProductNotFound)
+        let product = ProductRepository::new(&self.database).get_by_id(id).await?;
+        let product = product.ok_or(ServiceError::ProductNotFound)?;
+        let units = UnitRepository::new(&self.database).count_of_product(id).await?;
+        let quantity =
+            if units.total == 0 { product.quantity } else { i32::try_from(units.unsold).unwrap_or(i32::MAX) };
+        Ok(product::Model { quantity, ..product })
     }
 
     /// The book on sale with its newest `order_limit` orders.

@@ -10,6 +10,7 @@ use utoipa::OpenApi;
         crate::api::products::get_by_id,
         crate::api::orders::list,
         crate::api::orders::create,
+        crate::api::strategies::list,
         crate::api::reset::create,
         crate::api::health::get_health,
         crate::api::health::get_ready,

@@ -81,6 +81,11 @@ impl Problem {
         Self { retry_after_seconds: Some(1), ..problem }
     }
 
+    /// 409 with a `Retry-After` of one second.
+    pub fn conflict(detail: &str) -> Self {
+        Self { retry_after_seconds: Some(1), ..Self::new(StatusCode::CONFLICT, detail) }
+    }
+
     /// 422 for one part of the request.
     pub fn unprocessable(loc: &[&str], msg: &str) -> Self {
         let loc = loc.iter().map(|part| (*part).to_owned()).collect();
@@ -123,6 +128,12 @@ impl From<ServiceError> for Problem {
             ServiceError::OutOfStock => Self::new(StatusCode::BAD_REQUEST, "Out of stock"),
             ServiceError::ProductNotFound => Self::not_found("Product not found"),
             ServiceError::OrderNotFound => Self::not_found("Order not found"),
+            ServiceError::Busy => Self::conflict("Other buyers were faster. Try again"),
+            ServiceError::Overloaded => Self::unavailable("Too many buyers wait. Try again"),
+            ServiceError::StrategyNeeds(_) => Self {
+                detail: "This product can't be sold by this strategy".to_owned(),
+                ..Self::unprocessable(&["body", "strategy"], &error.to_string())
+            },
             ServiceError::Database(error) if is_temporary(&error) => {
                 log::warn!("the database can't do this now: {error}");
                 Self::unavailable("The database is away or too busy. Try again")

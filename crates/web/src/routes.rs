@@ -26,6 +26,7 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .service(at("/api/products").get(api::products::get_featured))
         .service(at("/api/products/{id}").get(api::products::get_by_id))
         .service(at("/api/orders").get(api::orders::list).post(api::orders::create))
+        .service(at("/api/strategies").get(api::strategies::list))
         .service(at("/api/reset").post(api::reset::create))
         .service(at("/api/openapi.json").get(api::openapi::get))
         // For whoever runs it

@@ -7,7 +7,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use flash_sale_core::database;
-use flash_sale_services::{OrderService, PaymentProvider, ShopService};
+use flash_sale_services::{OrderService, PaymentProvider, ShopService, StrategyService};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::checkout::CheckoutClient;
@@ -38,13 +38,15 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let database = database::connect(&settings.database).await.context("DATABASE_URL can't be used")?;
     let payment = PaymentProvider::new(settings.race_window);
     let replica_name = ReplicaName(settings.replica_name.clone());
-    let orders = web::Data::new(OrderService::new(database.clone(), payment, &settings.replica_name));
+    let orders = web::Data::new(OrderService::new(database.clone(), payment.clone(), &settings.replica_name));
+    let strategies = web::Data::new(StrategyService::new(database.clone(), payment, &settings.replica_name));
     let shop = web::Data::new(ShopService::new(database));
     let checkout = web::Data::new(CheckoutClient::new(settings.order_api_url, settings.retry_after)?);
 
     let application = move || {
         App::new()
             .app_data(orders.clone())
+            .app_data(strategies.clone())
             .app_data(shop.clone())
             .app_data(checkout.clone())
             .app_data(replica_name.clone())

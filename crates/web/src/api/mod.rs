@@ -5,3 +5,4 @@ pub mod openapi;
 pub mod orders;
 pub mod products;
 pub mod reset;
+pub mod strategies;

@@ -1,7 +1,7 @@
 //! `POST /api/orders` and `GET /api/orders`.
 
 use actix_web::web::{Data, Json};
-use flash_sale_services::{OrderService, ServiceError};
+use flash_sale_services::{OrderService, ServiceError, Strategy, StrategyService};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -18,6 +18,9 @@ const LONGEST_PAGE: u64 = 1000;
 #[derive(Deserialize, ToSchema)]
 pub struct OrderRequest {
     product_id: Uuid,
+    /// How to sell it: a name from `GET /api/strategies`. Without one, the shop's own way.
+    #[schema(value_type = Option<String>, example = "pessimistic")]
+    strategy: Option<Strategy>,
 }
 
 /// Which orders to list.
@@ -37,6 +40,7 @@ pub struct OrderPage {
     (status = 200, description = "Sold", body = OrderView),
     (status = 400, description = "Out of stock", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "No such product", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "Other buyers were faster", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "Not an order", body = Problem, content_type = "application/problem+json"),
@@ -44,9 +48,14 @@ pub struct OrderPage {
 ))]
 pub async fn create(
     orders: Data<OrderService>,
+    strategies: Data<StrategyService>,
     JsonBody(request): JsonBody<OrderRequest>,
 ) -> Result<Json<OrderView>, Problem> {
-    Ok(Json(orders.create_order(request.product_id).await?.into()))
+    let order = match request.strategy {
+        None => orders.create_order(request.product_id).await?,
+        Some(strategy) => strategies.create_order(strategy, request.product_id).await?,
+    };
+    Ok(Json(order.into()))
 }
 
 /// The orders, newest first.

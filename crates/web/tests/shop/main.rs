@@ -15,6 +15,7 @@ mod race;
 mod security;
 mod settings;
 mod shutdown;
+mod strategies;
 mod unavailable;
 
 use std::path::Path;

@@ -19,6 +19,7 @@ async fn the_document_is_openapi_3_1_and_names_every_endpoint() {
         "GET /api/orders",
         "GET /api/products",
         "GET /api/products/{id}",
+        "GET /api/strategies",
         "GET /health",
         "GET /ready",
         "POST /api/orders",

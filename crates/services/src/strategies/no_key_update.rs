@@ -1,0 +1,23 @@
+//! `no_key_update`: SELECT … FOR NO KEY UPDATE. As `pessimistic`, with the weaker lock that an UPDATE of the
+//! stock takes anyway. It keeps other buyers out, but not the foreign key check of whoever inserts an order
+//! of this product by another way: FOR UPDATE announces that the row's key may change or go, and makes them
+//! wait too (PostgreSQL manual, section 13.3.2).
+//!
+//! The race window stands where the row is locked, as in `pessimistic`.
+
+use flash_sale_core::order;
+
+use super::sale::{Failure, Sale};
+use crate::ServiceError;
+
+pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
+    let product = sale.stock().get_for_no_key_update(sale.product_id).await?;
+    if product.ok_or(ServiceError::ProductNotFound)?.quantity <= 0 {
+        return Err(ServiceError::OutOfStock.into());
+    }
+    sale.payment.authorize().await;
+
+    let order = sale.create_order().await?;
+    sale.stock().take_copy(sale.product_id).await?;
+    Ok(order)
+}

@@ -1,0 +1,27 @@
+//! `nowait`: SELECT … FOR UPDATE NOWAIT. As `pessimistic`, but whoever would have to wait is told so at once,
+//! and costs neither a connection nor a place in a queue. The buyer's program decides when to ask again.
+//!
+//! The race window stands where the row is locked: for so long, everybody else is sent away.
+
+use flash_sale_core::database_error::{DatabaseErrorKind, kind};
+use flash_sale_core::order;
+
+use super::sale::{Failure, Sale};
+use crate::ServiceError;
+
+pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
+    let product = match sale.stock().get_for_update_nowait(sale.product_id).await {
+        Err(error) if kind(&error) == DatabaseErrorKind::LockNotAvailable => {
+            return Err(ServiceError::Busy.into());
+        }
+        read => read?,
+    };
+    if product.ok_or(ServiceError::ProductNotFound)?.quantity <= 0 {
+        return Err(ServiceError::OutOfStock.into());
+    }
+    sale.payment.authorize().await;
+
+    let order = sale.create_order().await?;
+    sale.stock().take_copy(sale.product_id).await?;
+    Ok(order)
+}

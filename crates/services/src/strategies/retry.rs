@@ -1,0 +1,81 @@
+//! Trying again: a bounded number of times, and not all at the same moment.
+
+use std::time::{Duration, Instant};
+
+use super::sale::Failure;
+use crate::ServiceError;
+
+/// Attempts for one request, the first included.
+const MOST_ATTEMPTS: u32 = 10;
+/// No attempt begins later than this after the first.
+const LATEST_ATTEMPT: Duration = Duration::from_secs(5);
+/// The longest pause after the first attempt; it doubles with each one.
+const FIRST_PAUSE: Duration = Duration::from_millis(4);
+const LONGEST_PAUSE: Duration = Duration::from_millis(128);
+
+/// Makes `attempt` until it sells or is refused; [`ServiceError::Busy`] when it was overtaken each time.
+pub(super) async fn until_settled<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, ServiceError>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    let begun = Instant::now();
+    for number in 0..MOST_ATTEMPTS {
+        match attempt().await {
+            Ok(sold) => return Ok(sold),
+            Err(Failure::Refused(error)) => return Err(error),
+            Err(Failure::Overtaken) if begun.elapsed() > LATEST_ATTEMPT => break,
+            Err(Failure::Overtaken) => tokio::time::sleep(pause_after(number)).await,
+        }
+    }
+    Err(ServiceError::Busy)
+}
+
+/// Anything from nothing to the longest pause, so that buyers who have met once don't meet again ("full
+/// jitter").
+fn pause_after(attempt: u32) -> Duration {
+    let longest = FIRST_PAUSE.saturating_mul(1 << attempt.min(16)).min(LONGEST_PAUSE);
+    longest.mul_f64(fastrand::f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn it_gives_up_after_ten_attempts() {
+        let mut attempts = 0;
+
+        let settled = until_settled(|| {
+            attempts += 1;
+            ready(Err::<(), _>(Failure::Overtaken))
+        })
+        .await;
+
+        assert!(matches!(settled, Err(ServiceError::Busy)));
+        assert_eq!(attempts, 10);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_final() {
+        let mut attempts = 0;
+
+        let settled = until_settled(|| {
+            attempts += 1;
+            ready(Err::<(), _>(Failure::Refused(ServiceError::OutOfStock)))
+        })
+        .await;
+
+        assert!(matches!(settled, Err(ServiceError::OutOfStock)));
+        assert_eq!(attempts, 1);
+    }
+
+    #[test]
+    fn pauses_grow_up_to_a_limit_and_differ() {
+        assert!((0..100).all(|_| pause_after(0) <= FIRST_PAUSE));
+        assert!((0..100).all(|_| pause_after(40) <= LONGEST_PAUSE));
+        assert!((0..100).any(|_| pause_after(40) > LONGEST_PAUSE / 2));
+        assert_ne!(pause_after(40), pause_after(40));
+    }
+}

@@ -1,0 +1,18 @@
+//! `single_statement`: as `atomic_update`, with decrement and order in one statement (a WITH query that
+//! changes data), which is a transaction by itself: one round trip, and the row is locked only while it runs.
+//!
+//! The race window stands before it: within one statement there is no place to wait. No connection is held
+//! meanwhile either.
+
+use flash_sale_core::order;
+
+use super::sale::{Failure, Sale};
+
+pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
+    sale.payment.authorize().await;
+
+    match sale.stock().sell_copy(sale.product_id, sale.served_by).await? {
+        Some(order) => Ok(order),
+        None => Err(sale.why_nothing_was_taken().await?),
+    }
+}

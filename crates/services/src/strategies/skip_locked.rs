@@ -1,0 +1,37 @@
+//! `skip_locked`: a row for each copy (`units`), and each buyer takes one that nobody holds: FOR UPDATE SKIP
+//! LOCKED. Nobody waits for anybody, and sales of one product share a flush to disk.
+//!
+//! The race window stands where the unit is locked, which is nobody else's loss while there are others. When
+//! there are none, those that others hold are no reason for "Out of stock": a payment may fail yet, and give
+//! its copy back. So it looks again at what is merely held, and tries again.
+
+use flash_sale_core::order;
+
+use super::sale::{Failure, Sale};
+use crate::ServiceError;
+
+/// In words for whoever named the strategy.
+const NEEDS: &str = "a product with a row in units for each copy, and this one has none";
+
+pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
+    let Some(unit) = sale.units().claim_unsold(sale.product_id).await? else {
+        return Err(why_none_is_free(sale).await?);
+    };
+    sale.payment.authorize().await;
+
+    let order = sale.create_order().await?;
+    sale.units().set_order(unit, order.id).await?;
+    Ok(order)
+}
+
+async fn why_none_is_free(sale: &Sale<'_>) -> Result<Failure, Failure> {
+    let units = sale.units().count_of_product(sale.product_id).await?;
+    if units.unsold > 0 {
+        return Ok(Failure::Overtaken);
+    }
+    if units.total > 0 {
+        return Ok(ServiceError::OutOfStock.into());
+    }
+    let product = sale.products().get_by_id(sale.product_id).await?;
+    Ok(product.map_or(ServiceError::ProductNotFound, |_| ServiceError::StrategyNeeds(NEEDS)).into())
+}
