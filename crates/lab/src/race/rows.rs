@@ -11,7 +11,7 @@ use crate::check::shop_database::ShopDatabase;
 /// What the rows say of a product that was raced for.
 #[derive(Clone, Debug)]
 pub struct RowsOfRace {
-    /// Copies in stock.
+    /// Copies in stock, those that are rows of their own (`units`) included.
     pub left: i64,
     /// Its orders' ids.
     pub orders: Vec<Uuid>,
@@ -29,12 +29,33 @@ pub struct Durability {
 }
 
 impl ShopDatabase {
+    /// Has PostgreSQL refuse a sale of this product that would leave less than nothing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn refuse_oversell(&self, product: Uuid) -> anyhow::Result<()> {
+        let sql = "UPDATE products SET refuses_oversell = true WHERE id = $1";
+        sqlx::query(sql).bind(product).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Adds copies that are rows of their own.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn add_units(&self, product: Uuid, count: u32) -> anyhow::Result<()> {
+        let sql = "INSERT INTO units (product_id) SELECT $1 FROM generate_series(1, $2)";
+        sqlx::query(sql).bind(product).bind(i64::from(count)).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// As [`ShopDatabase::rows`], and when the last of `stock` copies was sold.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn rows_of_race(&self, product: Uuid, stock: u32) -> anyhow::Result<RowsOfRace> {
-        let sql = "SELECT quantity::bigint,
+        let sql = "SELECT quantity + (SELECT count(*) FROM units
+                                      WHERE product_id = products.id AND order_id IS NULL),
                           ARRAY(SELECT id FROM orders WHERE product_id = products.id),
                           (SELECT extract(epoch FROM created_at)::float8 FROM orders
                            WHERE product_id = products.id ORDER BY created_at OFFSET $2 - 1 LIMIT 1)
