@@ -29,7 +29,7 @@ COPY templates templates
 # Newer than the empty ones, whatever the date of the files is: cargo compares dates.
 RUN find crates migration -name '*.rs' -exec touch {} + \
     && cargo build --workspace --release --locked --target "$(rustc --print host-tuple)" \
-    && install -D -t /programs target/*/release/flash-sale-web target/*/release/migrate
+    && install -D -t /programs target/*/release/flash-sale-web target/*/release/migrate target/*/release/lab
 
 FROM scratch
 COPY --from=build /programs/ /

@@ -7,8 +7,8 @@ COMPOSE ?= docker compose
 BUILD = $(CARGO) build --workspace --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help run build check stop clean status logs db-shell test test-variants
-.PHONY: docker-run docker-build docker-stop docker-clean docker-logs
+.PHONY: help run build check watch hint stop clean status logs db-shell test test-guide test-variants
+.PHONY: docker-run docker-build docker-check docker-stop docker-clean docker-logs
 
 help: ## List these commands
 	@echo "Flash Sale: a shop with one copy left. Start with: make run"
@@ -27,6 +27,12 @@ build: ## Rebuild after an edit and replace the running replicas one by one
 
 check: $(LAB) ## Judge the running shop: is the bug gone? (make check ARGS=--json)
 	@$(LAB) check $(ARGS)
+
+watch: $(LAB) ## After each save: rebuild, replace the replicas, click, and show the verdict
+	@$(LAB) watch
+
+hint: $(LAB) ## Say the next of three hints, each a step closer (from the first: RESET=1)
+	@$(LAB) hint $(if $(RESET),--reset)
 
 stop: $(LAB) ## Stop all of it; the data stay
 	@$(LAB) down
@@ -51,6 +57,10 @@ test: ## Run the tests; they bring their own PostgreSQL and replicas
 	@$(BUILD)
 	@$(CARGO) test --workspace --locked
 
+test-guide: ## Follow DETONADO.md in a copy: it must lead from the bug to the fix (minutes)
+	@$(BUILD)
+	@$(LAB) test-guide
+
 test-variants: ## Have make check judge right and wrong fixes, each built and run (minutes)
 	@$(BUILD)
 	@$(CARGO) test --workspace --locked --test variants -- --ignored --nocapture
@@ -62,6 +72,9 @@ docker-run: ## The same in containers, with Docker alone: build and start it, th
 docker-build: ## Rebuild after an edit and replace the containers' replicas one by one
 	@$(COMPOSE) build
 	@for replica in replica-1 replica-2; do $(COMPOSE) up --detach --no-deps --wait $$replica || exit 1; done
+
+docker-check: ## Judge the shop in the containers, as make check does
+	@$(COMPOSE) run --rm check /lab check --url http://gateway:3000 $(ARGS)
 
 docker-logs: ## Follow the logs of the containers (Ctrl-C ends it)
 	@$(COMPOSE) logs --follow

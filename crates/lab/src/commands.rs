@@ -3,13 +3,16 @@
 pub mod check;
 pub mod clean;
 pub mod down;
+pub mod hint;
 pub mod logs;
 pub mod psql;
 pub mod race;
 pub mod restart;
 pub mod serve;
 pub mod status;
+pub mod test_guide;
 pub mod up;
+pub mod watch;
 
 /// What a command says that needs a running lab.
 const NOT_RUNNING: &str = "the lab is not running. Start it: make run";

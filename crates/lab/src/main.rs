@@ -52,6 +52,16 @@ enum Command {
     Race(commands::race::RaceArguments),
     /// Stop everything, and remove the database and the logs
     Clean,
+    /// Say the next of three hints
+    Hint {
+        /// Begin again with the first
+        #[arg(long)]
+        reset: bool,
+    },
+    /// After each save: build, replace the replicas, and judge
+    Watch,
+    /// Follow DETONADO.md in a copy of the project: it must lead from the bug to the fix
+    TestGuide(commands::test_guide::TestGuideArguments),
     #[command(hide = true)]
     Serve,
 }
@@ -67,7 +77,9 @@ fn main() -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
-    project::enter()?;
+    if !matches!(&command, Command::Check(arguments) if !arguments.is_here()) {
+        project::enter()?;
+    }
     environment::load_dotenv(Path::new("."))?;
     let filter = environment::text(
         "RUST_LOG",
@@ -98,6 +110,9 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(arguments) => return commands::check::check(arguments).await,
         Command::Race(arguments) => return commands::race::race(arguments).await,
         Command::Clean => commands::clean::clean().await?,
+        Command::Hint { reset } => commands::hint::hint(reset)?,
+        Command::Watch => commands::watch::watch().await?,
+        Command::TestGuide(arguments) => commands::test_guide::test_guide(arguments).await?,
         Command::Serve => commands::serve::serve().await?,
     }
     Ok(ExitCode::SUCCESS)

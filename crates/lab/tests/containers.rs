@@ -81,6 +81,11 @@ fn a_request_finds_its_way_from_the_published_port_to_a_replica() {
         assert_eq!(environment["ORDER_API_URL"], format!("http://gateway:{port}/api/orders"));
         assert_eq!(services[replica]["image"], services["migrate"]["image"]);
     }
+    assert_eq!(
+        services["check"]["command"],
+        json!(["/lab", "check", "--url", format!("http://gateway:{port}")])
+    );
+    assert!(read("Makefile").contains(&format!("run --rm check /lab check --url http://gateway:{port} ")));
 }
 
 #[test]
@@ -96,8 +101,11 @@ fn every_variable_of_a_replica_is_one_that_it_reads() {
     let (user, name) = (text(&database["POSTGRES_USER"]), text(&database["POSTGRES_DB"]));
     assert_eq!(environment["DATABASE_URL"], format!("postgres://{user}@postgres:5432/{name}"));
     assert_eq!(environment["PGPASSWORD"], database["POSTGRES_PASSWORD"]);
-    for variable in ["DATABASE_URL", "PGPASSWORD"] {
-        assert_eq!(compose["services"]["migrate"]["environment"][variable], environment[variable]);
+    for (service, variable) in ["migrate", "check"]
+        .into_iter()
+        .flat_map(|service| ["DATABASE_URL", "PGPASSWORD"].map(|name| (service, name)))
+    {
+        assert_eq!(compose["services"][service]["environment"][variable], environment[variable], "{service}");
     }
 }
 
@@ -109,7 +117,8 @@ fn no_container_can_do_more_than_it_needs() {
         assert_eq!(service["read_only"], true, "{name}");
         assert_eq!(service["cap_drop"], json!(["ALL"]), "{name}");
         assert_eq!(service["security_opt"], json!(["no-new-privileges:true"]), "{name}");
-        assert_eq!(service["restart"], if name == "migrate" { "no" } else { "unless-stopped" }, "{name}");
+        let ends = name == "migrate" || name == "check";
+        assert_eq!(service["restart"], if ends { "no" } else { "unless-stopped" }, "{name}");
         assert_eq!(service.get("ports").is_some(), name == "gateway", "{name} is published");
         let has_own_user = service["user"].is_string() || service["build"].is_string();
         assert!(has_own_user, "{name} runs as root");
@@ -156,7 +165,9 @@ fn the_image_is_built_from_this_workspace() {
     }
 
     let compose = read("docker-compose.yml");
-    for (program, manifest) in [("flash-sale-web", "crates/web"), ("migrate", "migration")] {
+    for (program, manifest) in
+        [("flash-sale-web", "crates/web"), ("migrate", "migration"), ("lab", "crates/lab")]
+    {
         assert!(dockerfile.contains(&format!("target/*/release/{program}")), "{program}");
         assert!(read(format!("{manifest}/Cargo.toml")).contains(&format!("name = \"{program}\"\npath")));
         assert!(compose.contains(&format!("/{program}")), "{program}");

@@ -1,10 +1,12 @@
 //! The documents say what is true: files, code, commands and settings that they name are there.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use flash_sale_lab::guide::drift::{self, rust_files};
+use flash_sale_lab::guide::{Edit, GUIDE, code_spans, headings};
+use flash_sale_lab::hint::HINTS;
 
 /// Read, but not ours to explain.
 const OTHERS_VARIABLES: [&str; 1] = ["PATH"];
@@ -12,37 +14,73 @@ const OTHERS_VARIABLES: [&str; 1] = ["PATH"];
 const DOCUMENTS: [&str; 3] = ["README.md", "DETONADO.md", "ARCHITECTURE.md"];
 
 #[test]
-fn every_path_in_a_document_exists() {
+fn every_path_and_link_in_a_document_leads_somewhere() {
     for document in DOCUMENTS {
-        let text = read(document);
-        let paths = code_spans(&text).filter(|span| is_path(span)).chain(links(&text));
-        let mut seen = 0;
-        for path in paths {
-            assert!(root().join(path.trim_end_matches('/')).exists(), "{document} names {path}");
-            seen += 1;
-        }
-        assert!(seen > 3, "{document}: {seen} paths");
+        assert_eq!(drift::paths(&root(), document, &read(document)), Vec::<String>::new());
     }
 }
 
 #[test]
-fn every_block_of_code_in_the_walkthrough_stands_in_the_tree() {
-    let sources: Vec<String> =
-        rust_files(&root().join("crates")).iter().map(|path| squeeze(&read(path))).collect();
-    let stands = |block: &str| sources.iter().any(|source| source.contains(&squeeze(block)));
-    let guide = read("DETONADO.md");
-    let blocks: Vec<&str> = blocks(&guide, "rust").collect();
+fn every_name_and_block_of_code_in_the_walkthrough_stands_in_the_tree() {
+    let guide = read(GUIDE);
+    let edit = Edit::read(&guide).unwrap();
 
-    let (fix, others): (Vec<&str>, Vec<&str>) =
-        blocks.iter().partition(|block| block.contains("fn get_for_purchase"));
+    assert_eq!(drift::symbols(&root(), GUIDE, &guide).unwrap(), Vec::<String>::new());
+    assert_eq!(drift::code(&root(), GUIDE, &guide, &edit).unwrap(), Vec::<String>::new());
+    // Not more: the learner may have replaced the one by the other, or by something else that is right.
+    assert!(
+        edit.before.contains("self.get_by_id(id)") && edit.after.contains("self.get_by_id_for_update(id)")
+    );
+    assert_eq!(edit.before.replace("get_by_id(id)", "get_by_id_for_update(id)"), edit.after, "one line");
+}
 
-    assert_eq!(fix.len(), 2, "before and after");
-    // The learner may have replaced the one by the other, or by something else that is right.
-    assert!(fix[0].contains("self.get_by_id(id)") && fix[1].contains("self.get_by_id_for_update(id)"));
-    assert_eq!(fix[0].replace("get_by_id(id)", "get_by_id_for_update(id)"), fix[1], "one line is edited");
-    assert!(others.len() >= 3);
-    for block in others {
-        assert!(stands(block), "not in the tree:\n{block}");
+/// Each word, each time that it stands in the text, replaced by another one: somebody must notice.
+#[test]
+fn one_changed_word_in_the_walkthrough_is_noticed() {
+    let guide = read(GUIDE);
+    let problems = |text: &str| drift::all(&root(), text).map_err(|error| error.to_string());
+    // One, when the learner has made the edit.
+    let as_it_is = problems(&guide);
+
+    for (word, times) in [
+        ("get_for_purchase(product_id)", 1),
+        ("product.quantity <= 0 {", 1),
+        ("Duration::from_secs(3)", 1),
+        ("lock_exclusive().one", 1),
+        ("`get_for_purchase`", 2),
+        ("`OrderService::create_order`", 1),
+        ("`RETRY_AFTER_MS`", 1),
+        ("`crates/web/src/checkout.rs`", 1),
+        ("`crates/repositories/src/product_repository.rs`", 2),
+        ("(#6-fix-it)", 1),
+    ] {
+        let places: Vec<usize> = guide.match_indices(word).map(|(at, _)| at).collect();
+        assert!(places.len() >= times, "{word}: {places:?}");
+        for at in places {
+            let middle = at + word.len() / 2;
+            let changed = format!("{}x{}", &guide[..middle], &guide[middle..]);
+            assert_ne!(problems(&changed), as_it_is, "{word} at {at}");
+        }
+    }
+}
+
+#[test]
+fn what_the_hints_name_is_there() {
+    let guide = read(GUIDE);
+    let titles: Vec<&str> = headings(&guide).collect();
+    for hint in HINTS {
+        assert_eq!(drift::paths(&root(), "a hint", hint), Vec::<String>::new());
+        assert_eq!(drift::symbols(&root(), "a hint", hint).unwrap(), Vec::<String>::new());
+
+        let (_, pointers) = hint.rsplit_once("\n\n").unwrap();
+        let sections: Vec<&str> = pointers.split('"').skip(1).step_by(2).collect();
+        assert!(pointers.contains("`DETONADO.md`") && !sections.is_empty(), "{pointers}");
+        for section in sections {
+            assert!(titles.contains(&section), "no section {section}");
+        }
+    }
+    for command in HINTS.iter().flat_map(|hint| words_after(hint, "`make ")) {
+        assert!(read("Makefile").contains(&format!("\n{command}:")), "make {command}");
     }
 }
 
@@ -85,8 +123,10 @@ fn every_command_is_in_the_readme_and_in_make_help() {
 
 #[test]
 fn every_setting_is_in_the_code_the_readme_and_the_example() {
-    let programs =
-        rust_files(&root().join("crates")).into_iter().filter(|path| path.iter().any(|part| part == "src"));
+    let programs = rust_files(&root().join("crates"))
+        .unwrap()
+        .into_iter()
+        .filter(|path| path.iter().any(|part| part == "src"));
     let compose = read("docker-compose.yml");
     let in_compose = words_after(&compose, "${").into_iter().filter(|name| *name != "COMPOSE_PROJECT_NAME");
     let in_code: BTreeSet<String> = programs
@@ -120,48 +160,6 @@ fn root() -> PathBuf {
 fn read(path: impl AsRef<Path>) -> String {
     let path = root().join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// What stands between backticks on one line, outside of blocks.
-fn code_spans(text: &str) -> impl Iterator<Item = &str> {
-    let prose = text.split("```").step_by(2);
-    prose.flat_map(|part| part.lines().flat_map(|line| line.split('`').skip(1).step_by(2)))
-}
-
-fn is_path(span: &str) -> bool {
-    let first = span.split('/').next().unwrap_or_default();
-    ["crates", "migration", "templates", "static"].contains(&first)
-        || span.ends_with(".md")
-        || span == "Cargo.toml"
-}
-
-/// Targets of links and pictures within the repository.
-fn links(text: &str) -> impl Iterator<Item = &str> {
-    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-    targets.filter(|target| !target.starts_with("http") && !target.starts_with('#'))
-}
-
-fn blocks<'a>(text: &'a str, language: &'a str) -> impl Iterator<Item = &'a str> {
-    text.split("```")
-        .skip(1)
-        .step_by(2)
-        .filter_map(move |block| block.strip_prefix(language)?.strip_prefix('\n'))
-}
-
-/// Without indentation and empty lines: a block may show the inside of a function.
-fn squeeze(code: &str) -> String {
-    code.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
-}
-
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| match path.is_dir() {
-            true => rust_files(&path),
-            false if path.extension().is_some_and(|extension| extension == "rs") => vec![path],
-            false => Vec::new(),
-        })
-        .collect()
 }
 
 fn words_after<'a>(text: &'a str, before: &str) -> Vec<&'a str> {

@@ -27,6 +27,18 @@ impl Target {
         Self::of(&running().await?)
     }
 
+    /// The shop at this URL, on the database that `DATABASE_URL` names: an argument could be read by everybody
+    /// on the machine.
+    ///
+    /// # Errors
+    /// When `DATABASE_URL` is missing, or no URL of PostgreSQL.
+    pub fn elsewhere(url: String) -> anyhow::Result<Self> {
+        let database_url = LabSettings::read()?.database_url.context(
+            "--url judges a shop that the lab doesn't run, and needs its database too: DATABASE_URL",
+        )?;
+        Ok(Self { url, database_url })
+    }
+
     /// What a lab with this status runs.
     ///
     /// # Errors

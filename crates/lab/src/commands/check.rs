@@ -28,12 +28,16 @@ pub struct CheckArguments {
     /// How many clicks on Buy Now
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// A shop that this lab doesn't run, as http://gateway:3000
-    #[arg(long, requires = "database_url")]
+    /// A shop that this lab doesn't run, as http://gateway:3000, on the database that DATABASE_URL names
+    #[arg(long)]
     url: Option<String>,
-    /// Its database, as postgres://user:password@host:5432/database
-    #[arg(long, requires = "url")]
-    database_url: Option<String>,
+}
+
+impl CheckArguments {
+    /// Whether the lab of this folder runs what is judged.
+    pub fn is_here(&self) -> bool {
+        self.url.is_none()
+    }
 }
 
 /// Judges the running shop, and prints what was found. Fails unless all is as it should be.
@@ -41,9 +45,9 @@ pub struct CheckArguments {
 /// # Errors
 /// When it can't be judged.
 pub async fn check(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
-    let CheckArguments { json, allow_constraint, rounds, url, database_url } = arguments;
-    let target = match url.zip(database_url) {
-        Some((url, database_url)) => Target { url, database_url },
+    let CheckArguments { json, allow_constraint, rounds, url } = arguments;
+    let target = match url {
+        Some(url) => Target::elsewhere(url)?,
         None => {
             let status = running().await?;
             if let Some(file) = find_edit(&status) {

@@ -17,6 +17,25 @@ async fn without_a_running_lab_check_says_how_to_start_it() {
 }
 
 #[tokio::test]
+async fn a_shop_elsewhere_is_judged_from_any_folder_when_its_database_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let lab = |arguments: &[&str]| {
+        let mut lab = std::process::Command::new(env!("CARGO_BIN_EXE_lab"));
+        lab.env_clear().current_dir(&folder).args(arguments);
+        lab
+    };
+    let errors = |lab: &mut std::process::Command| String::from_utf8(lab.output().unwrap().stderr).unwrap();
+    let elsewhere = ["check", "--url", "http://127.0.0.1:1"];
+
+    let without = errors(&mut lab(&elsewhere));
+    let with = errors(lab(&elsewhere).env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing"));
+
+    assert!(without.ends_with("and needs its database too: DATABASE_URL\n"), "{without}");
+    assert!(with.starts_with("error: no shop answers at 127.0.0.1:1: "), "{with}");
+    assert!(errors(&mut lab(&["check"])).contains("not the project's folder"));
+}
+
+#[tokio::test]
 async fn the_verdict_fits_what_the_rounds_have_shown_and_nothing_is_left_behind() {
     let database = TestDatabase::create().await;
     let project = Project::on(&database.url);

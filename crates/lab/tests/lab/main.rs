@@ -4,9 +4,12 @@
 
 mod check;
 mod failures;
+mod hints;
 mod life;
 mod messages;
+mod neighbours;
 mod replicas;
+mod watching;
 
 use std::fs;
 use std::net::TcpStream;

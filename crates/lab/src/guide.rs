@@ -1,0 +1,177 @@
+//! Reads the walkthrough as a person does: its sections, its blocks of code, the edit that it asks for
+//! ([`Edit`]). Whether it is still true of the tree: [`drift`]. A copy of the tree to try it in: [`copy`].
+
+mod artifacts;
+pub mod copy;
+pub mod drift;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+
+/// The walkthrough's file.
+pub const GUIDE: &str = "DETONADO.md";
+
+/// What the walkthrough asks for: in one file, one piece of code in place of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Edit {
+    /// The file, from the project's folder.
+    pub file: PathBuf,
+    /// What stands there, with its indentation.
+    pub before: String,
+    /// What stands there afterwards.
+    pub after: String,
+}
+
+impl Edit {
+    /// Reads it from the section "Fix it": the first file that it names, the block under "Before:", the one
+    /// under "After:".
+    ///
+    /// # Errors
+    /// When the section doesn't say it in this way.
+    pub fn read(guide: &str) -> anyhow::Result<Self> {
+        let section = section(guide, "Fix it").context("it has no section \"Fix it\"")?;
+        let file = code_spans(section)
+            .find(|span| is_path(span) && span.ends_with(".rs"))
+            .context("its section \"Fix it\" names no file to edit")?;
+        let block = |label: &str| {
+            let (_, rest) = section.split_once(&format!("\n{label}\n\n```rust\n"))?;
+            Some(rest.split_once("```")?.0.to_owned())
+        };
+        let edit = Self {
+            file: PathBuf::from(file),
+            before: block("Before:").context("its section \"Fix it\" has no block of code after Before:")?,
+            after: block("After:").context("its section \"Fix it\" has no block of code after After:")?,
+        };
+        ensure!(edit.before != edit.after, "its Before: and After: are the same code");
+        Ok(edit)
+    }
+
+    /// How often `code` stands in the file, to the letter.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn count(&self, root: &Path, code: &str) -> anyhow::Result<usize> {
+        Ok(self.text(root)?.matches(code).count())
+    }
+
+    /// Makes it, in the tree at `root`.
+    ///
+    /// # Errors
+    /// When the code before it doesn't stand there exactly once.
+    pub fn make(&self, root: &Path) -> anyhow::Result<()> {
+        let count = self.count(root, &self.before)?;
+        ensure!(count == 1, "the code before the edit stands {count} times in {}", self.file.display());
+        let path = root.join(&self.file);
+        let edited = self.text(root)?.replacen(&self.before, &self.after, 1);
+        fs::write(&path, edited).with_context(|| format!("can't write {}", path.display()))
+    }
+
+    fn text(&self, root: &Path) -> anyhow::Result<String> {
+        let path = root.join(&self.file);
+        fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))
+    }
+}
+
+/// The commands that a section has its reader type: the lines of its first block of shell.
+///
+/// # Errors
+/// When it has none.
+pub fn commands<'a>(guide: &'a str, title: &str) -> anyhow::Result<Vec<&'a str>> {
+    let section = section(guide, title).with_context(|| format!("it has no section {title:?}"))?;
+    let block = blocks(section, "sh").next();
+    let block = block.with_context(|| format!("its section {title:?} has no command"))?;
+    Ok(block.lines().collect())
+}
+
+/// The headings, without their `#`.
+pub fn headings(text: &str) -> impl Iterator<Item = &str> {
+    let lines = prose(text).flat_map(str::lines);
+    lines.filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim())
+}
+
+/// The section of the second level whose heading ends with `title`: from its heading to the next one.
+pub fn section<'a>(text: &'a str, title: &str) -> Option<&'a str> {
+    text.split_inclusive("\n## ")
+        .find(|section| section.lines().next().is_some_and(|heading| heading.ends_with(title)))
+}
+
+/// What stands between backticks, outside of blocks. It may go on over the end of a line.
+pub fn code_spans(text: &str) -> impl Iterator<Item = &str> {
+    prose(text)
+        .flat_map(|part| part.split("\n\n"))
+        .flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2))
+}
+
+/// Whether a code span names a file or folder of the project.
+pub fn is_path(span: &str) -> bool {
+    let first = span.split('/').next().unwrap_or_default();
+    ["crates", "migration", "templates", "static"].contains(&first)
+        || span.ends_with(".md")
+        || span == "Cargo.toml"
+}
+
+/// Targets of links and pictures within the repository: files, and `#anchors`.
+pub fn links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    targets.filter(|target| !target.starts_with("http"))
+}
+
+/// The blocks of code in one language.
+pub fn blocks<'a>(text: &'a str, language: &'a str) -> impl Iterator<Item = &'a str> {
+    let blocks = text.split("```").skip(1).step_by(2);
+    blocks.filter_map(move |block| block.strip_prefix(language)?.strip_prefix('\n'))
+}
+
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    text.split("```").step_by(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "# Guide\n\n## 6. Fix it\n\nOpen `crates/a.rs`, not `crates/b.rs`.\n\n\
+        Before:\n\n```rust\n    one\n```\n\nAfter:\n\n```rust\n    two\n```\n\n\
+        ```sh\n# no heading\n```\n\n## 7. Next\n\nA `long\nspan` and `another`.\n";
+
+    #[test]
+    fn the_edit_is_what_the_text_says() {
+        let edit = Edit::read(TEXT).unwrap();
+
+        assert_eq!(edit.file, Path::new("crates/a.rs"));
+        assert_eq!((edit.before.as_str(), edit.after.as_str()), ("    one\n", "    two\n"));
+        for word in ["Fix it", "`crates/a.rs`, not `crates/b.rs`", "Before:", "After:"] {
+            assert!(Edit::read(&TEXT.replace(word, "")).is_err(), "without {word}");
+        }
+        assert!(Edit::read(&TEXT.replace("two", "one")).is_err());
+    }
+
+    #[test]
+    fn the_edit_is_made_where_its_before_stands_once() {
+        let edit = Edit::read(TEXT).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("crates")).unwrap();
+        let file = folder.path().join("crates/a.rs");
+
+        fs::write(&file, "fn a() {\n    one\n}\n").unwrap();
+        edit.make(folder.path()).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "fn a() {\n    two\n}\n");
+
+        assert!(edit.make(folder.path()).is_err(), "not twice");
+        fs::write(&file, "    one\n    one\n").unwrap();
+        assert!(edit.make(folder.path()).is_err(), "which one?");
+    }
+
+    #[test]
+    fn headings_spans_and_sections_are_found() {
+        assert_eq!(headings(TEXT).collect::<Vec<_>>(), ["Guide", "6. Fix it", "7. Next"]);
+        assert!(code_spans(TEXT).any(|span| span == "long\nspan"));
+        assert_eq!(code_spans(TEXT).last(), Some("another"));
+        assert!(section(TEXT, "Next").unwrap().contains("another"));
+        assert!(!section(TEXT, "Fix it").unwrap().contains("another"));
+        assert_eq!(commands(TEXT, "Fix it").unwrap(), ["# no heading"]);
+        assert!(commands(TEXT, "Next").is_err());
+    }
+}

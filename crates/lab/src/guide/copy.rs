@@ -1,0 +1,163 @@
+//! A copy of the project that lives as long as we do, to try the walkthrough in. Its shop is stopped and its
+//! folder removed however we end, kill -9 included.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use super::artifacts;
+use crate::guard::{Guarded, GuardedCommand, Signal};
+use crate::log_file;
+use crate::port::free_port;
+
+/// Waits to be told to end, and then takes down what runs in the folder that it was started in.
+const CLEANER: &str = r#"
+trap 'trap "" TERM; [ ! -x target/debug/lab ] || target/debug/lab clean; exit 0' TERM
+while :; do sleep 3600 & wait $!; done
+"#;
+/// Longer than `lab clean` may take.
+const CLEANER_GRACE: Duration = Duration::from_secs(90);
+
+/// What the copy must not take over from where we were started: it has a port and a database of its own, and
+/// its make and its cargo are not parts of ours.
+const LEFT_OUT: [&str; 16] = [
+    "CARGO_TARGET_DIR",
+    "DATABASE_POOL_SIZE",
+    "DATABASE_URL",
+    "HOST",
+    "MAKEFLAGS",
+    "MAKELEVEL",
+    "MAKEOVERRIDES",
+    "MFLAGS",
+    "ORDER_API_URL",
+    "PORT",
+    "RACE_WINDOW_MS",
+    "REPLICA_NAME",
+    "REPLICAS",
+    "RETRY_AFTER_MS",
+    "RUST_LOG",
+    "STATIC_DIR",
+];
+
+/// The copy.
+pub struct Copy {
+    folder: PathBuf,
+    environment: Vec<(OsString, OsString)>,
+    cleaner: Guarded,
+}
+
+/// How a command in the copy ended, and all that it printed.
+pub struct Outcome {
+    /// Its exit code, or the signal that ended it.
+    pub status: ExitStatus,
+    /// Its output and its errors.
+    pub output: String,
+}
+
+impl Copy {
+    /// Makes a copy of the project at `root`: what git knows of or would, as it is in the working tree. It
+    /// stands in `target`, whose builds of the dependencies it gets: on the same disk, and ignored by git.
+    ///
+    /// # Errors
+    /// When git doesn't answer, or something can't be copied.
+    pub async fn make(root: &Path, target: &Path) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("test-guide-").tempdir_in(target);
+        let folder = folder.with_context(|| format!("can't make a folder in {}", target.display()))?.keep();
+        let mut environment: Vec<_> = std::env::vars_os()
+            .filter(|(name, _)| !LEFT_OUT.iter().any(|left_out| name == left_out))
+            .collect();
+        environment.push(("PORT".into(), free_port()?.to_string().into()));
+        let cleaner = GuardedCommand::new("/bin/sh")
+            .args(["-c", CLEANER])
+            .directory(&folder)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stop_with(Signal::TERM, CLEANER_GRACE)
+            .remove_afterwards(&folder)
+            .start(File::create("/dev/null")?)
+            .await?;
+        let copy = Self { folder, environment, cleaner };
+
+        let (from, to, target) = (root.to_owned(), copy.folder.clone(), target.to_owned());
+        let fill = move || {
+            copy_sources(&from, &to)?;
+            artifacts::copy(&target.join("debug"), &to.join("target/debug")).context("can't copy the builds")
+        };
+        match tokio::task::spawn_blocking(fill).await? {
+            Ok(()) => Ok(copy),
+            Err(error) => {
+                copy.remove().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Runs a command of the shell in it, and keeps what that prints.
+    ///
+    /// # Errors
+    /// When it can't be started, or its output can't be kept.
+    pub async fn run(&self, command: &str) -> anyhow::Result<Outcome> {
+        let path = self.folder.join("target/test-guide.log");
+        fs::write(&path, "")?;
+        let status = self.start(command, log_file::open(&path)?).await?;
+        let output = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
+        Ok(Outcome { status, output })
+    }
+
+    /// Runs a command of the shell in it, which prints to our own output.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub async fn show(&self, command: &str) -> anyhow::Result<ExitStatus> {
+        self.start(command, File::from(io::stdout().as_fd().try_clone_to_owned()?)).await
+    }
+
+    async fn start(&self, command: &str, output: File) -> anyhow::Result<ExitStatus> {
+        let environment = self.environment.iter().map(|(name, value)| (name, value));
+        let command =
+            GuardedCommand::new("/bin/sh").args(["-c", command]).directory(&self.folder).envs(environment);
+        Ok(command.start(output).await?.wait().await?)
+    }
+
+    /// Stops what runs in it, and removes it.
+    ///
+    /// # Errors
+    /// When it can't be waited for.
+    pub async fn remove(self) -> anyhow::Result<()> {
+        if io::stdout().is_terminal() {
+            println!("removing the copy");
+        }
+        self.cleaner.stop().await?;
+        Ok(())
+    }
+}
+
+fn copy_sources(root: &Path, copy: &Path) -> anyhow::Result<()> {
+    let list = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root)
+        .output()
+        .context("can't run git, which knows the project's files")?;
+    ensure!(list.status.success(), "git: {}", String::from_utf8_lossy(&list.stderr).trim());
+    let list = String::from_utf8(list.stdout).context("a file's name is not UTF-8")?;
+    for name in list.split_terminator('\0') {
+        let (from, to) = (root.join(name), copy.join(name));
+        // git knows a file that was removed since the last commit.
+        if !from.is_file() {
+            continue;
+        }
+        fs::create_dir_all(to.parent().unwrap_or(copy))?;
+        fs::copy(&from, &to).with_context(|| format!("can't copy {name}"))?;
+    }
+    Ok(())
+}

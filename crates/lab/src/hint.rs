@@ -1,0 +1,135 @@
+//! The three hints, and which one is next. They stand in one file, so that a teacher can rewrite them.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use anyhow::Context;
+
+/// The hints, each a step closer. What stands in backticks is a file, a piece of code or a command; a test
+/// looks whether it is there. So are the sections in quotation marks.
+pub const HINTS: [&str; 3] = [
+    r#"The evidence
+
+"One click, two orders," says the Lazy Bird. "Look at what they have in common."
+
+Click Reset, then Buy Now once, and look at the page:
+
+  - which replica made which order?
+  - how far apart are the two orders?
+  - how long does one purchase take? (`make logs`: the lines POST /api/orders)
+
+Had the first purchase ended when the second one began?
+
+Read on: `DETONADO.md`, section "2. See the problem", its three questions;
+then "5. Diagnose it", steps 1 to 3."#,
+    r#"The path of a purchase
+
+"The till looks at the shelf before it sells," says the Lazy Bird. "I watched
+it look. I did not watch what happened between the look and the sale."
+
+Open `crates/services/src/order_service.rs` and read `create_order`, from
+`get_for_purchase` to `decrement_quantity`. Take two fingers: one purchase
+each, the second 50 ms behind the first.
+
+  - what does the second one read, while the first one pays?
+  - what would it have to read?
+
+Then follow that read to `crates/repositories/src/product_repository.rs`.
+
+Read on: `DETONADO.md`, section "3. Understand it"."#,
+    r#"What is missing
+
+"Two customers, one book, and both were told the truth," says the Lazy Bird.
+"It was only old by the time they used it. Somebody should have waited."
+
+The read that a purchase is decided on holds nothing: nobody who reads the
+same row has to wait. It must hold the row until its transaction ends, so
+that the next purchase reads only after that.
+
+In `crates/repositories/src/product_repository.rs`, look at
+`get_for_purchase`, and at the two methods above it. One of them waits.
+
+Edit that one method; then `make build`, and `make check`. (`make watch` does
+both in one, after each save.)
+
+The fix, and why it works: `DETONADO.md`, section "6. Fix it"."#,
+];
+
+/// The last hint that was given; in `.flash-sale/`.
+const STATE_FILE: &str = "hint";
+
+/// Says the next hint, or the last one again, and remembers that. `state` is the lab's folder.
+///
+/// # Errors
+/// When the folder can't be written to.
+pub fn next(state: &Path) -> anyhow::Result<String> {
+    let file = state.join(STATE_FILE);
+    // Whatever else it may hold counts as nothing: hints are no place for errors.
+    let given: usize = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+    let level = given.saturating_add(1).min(HINTS.len());
+    fs::create_dir_all(state)
+        .and_then(|()| fs::write(&file, format!("{level}\n")))
+        .with_context(|| format!("can't write {}", file.display()))?;
+
+    let after = match (given < HINTS.len(), level == HINTS.len()) {
+        (_, false) => "One step closer: make hint",
+        (true, true) => "That was the last one. From the first one again: make hint RESET=1",
+        (false, true) => {
+            "You have had all three; this is the last one again. From the first one: make hint RESET=1"
+        }
+    };
+    Ok(format!("Hint {level} of {}. {}\n\n{after}", HINTS.len(), HINTS[level - 1]))
+}
+
+/// Forgets which hints were given.
+///
+/// # Errors
+/// When the folder can't be written to.
+pub fn reset(state: &Path) -> anyhow::Result<()> {
+    let file = state.join(STATE_FILE);
+    match fs::remove_file(&file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("can't remove {}", file.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_call_is_one_step_closer_and_the_last_one_is_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join(".flash-sale");
+
+        for hint in HINTS {
+            assert!(next(&state).unwrap().contains(hint));
+        }
+        let again = next(&state).unwrap();
+        assert!(again.contains(HINTS[2]) && again.contains("the last one again"), "{again}");
+        assert!(again.contains("make hint RESET=1"));
+
+        reset(&state).unwrap();
+        reset(&state).unwrap();
+        assert!(next(&state).unwrap().contains(HINTS[0]));
+    }
+
+    #[test]
+    fn a_damaged_memory_begins_again() {
+        let folder = tempfile::tempdir().unwrap();
+        for damaged in ["", "first", "-1", "99999999999999999999999"] {
+            fs::write(folder.path().join(STATE_FILE), damaged).unwrap();
+            assert!(next(folder.path()).unwrap().contains(HINTS[0]), "{damaged:?}");
+        }
+    }
+
+    #[test]
+    fn hints_fit_a_terminal() {
+        for line in HINTS.iter().flat_map(|hint| hint.lines()) {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+}

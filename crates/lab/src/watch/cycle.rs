@@ -1,0 +1,110 @@
+//! What is done after a save: build, replace the replicas, click. Start with [`Cycle::run`].
+
+use std::time::Instant;
+
+use anyhow::{bail, ensure};
+
+use super::changes::Changes;
+use super::program::{OwnProgram, run};
+use crate::check::one_click::{self, OneClick};
+use crate::check::shop::Shop;
+use crate::commands::status::running;
+use crate::control::{Event, Request, ask};
+use crate::settings::{self, LabSettings};
+
+/// Enough to see whether the bug is there, and no more than two seconds. `lab check` has more.
+const ROUNDS: usize = 10;
+
+/// Does it, again and again.
+pub struct Cycle {
+    lab: OwnProgram,
+}
+
+/// How a cycle ended.
+pub enum End {
+    /// There is a verdict, for the shop as it was saved.
+    Judged(OneClick),
+    /// It doesn't compile, and the compiler has said why. The replicas are what they were.
+    NotBuilt,
+    /// Something was saved meanwhile: this one is of no interest any more.
+    Overtaken,
+}
+
+impl Cycle {
+    /// Makes sure that the shop's settings are good before anything is built.
+    ///
+    /// # Errors
+    /// When a setting holds something else than it should.
+    pub fn new() -> anyhow::Result<Self> {
+        LabSettings::read()?;
+        Ok(Self { lab: OwnProgram::find()? })
+    }
+
+    /// Does it once, and says what it does and how long that took.
+    ///
+    /// # Errors
+    /// When the shop doesn't start, or doesn't answer as a shop.
+    pub async fn run(&mut self, changes: &mut Changes, began: Instant) -> anyhow::Result<End> {
+        let built = run("cargo", &["build", "--workspace", "--locked"]).await?;
+        let build = began.elapsed();
+        if changes.has_next() {
+            return Ok(End::Overtaken);
+        }
+        if !built {
+            return Ok(End::NotBuilt);
+        }
+        if self.lab.is_replaced() {
+            println!(
+                "The lab itself is new. This watch goes on with the old one; for the new one: q, make stop, \
+                 make watch"
+            );
+        }
+
+        self.replace_replicas().await?;
+        let replace = began.elapsed() - build;
+        let shop = running_shop().await?;
+        let silent = |_: &str| {};
+        let judged = tokio::select! {
+            judged = one_click::run(&shop, ROUNDS, &silent) => judged?,
+            () = changes.wait() => return Ok(End::Overtaken),
+        };
+        let clicks = began.elapsed() - build - replace;
+        println!(
+            "{:.1} s: build {:.1}, replicas {:.1}, {ROUNDS} clicks {:.1}",
+            began.elapsed().as_secs_f64(),
+            build.as_secs_f64(),
+            replace.as_secs_f64(),
+            clicks.as_secs_f64()
+        );
+        Ok(End::Judged(judged))
+    }
+
+    /// The path of the lab's program, also when a build has replaced it.
+    pub fn lab(&self) -> &std::path::Path {
+        &self.lab.path
+    }
+
+    /// Puts one copy back, and forgets the orders.
+    ///
+    /// # Errors
+    /// When the shop doesn't answer as a shop.
+    pub async fn reset(&self) -> anyhow::Result<()> {
+        running_shop().await?.reset().await
+    }
+
+    /// New processes of what was built; or all of it, when nothing runs.
+    async fn replace_replicas(&self) -> anyhow::Result<()> {
+        let request = Request::Restart(settings::shop_variables()?);
+        match ask(&request, |line| println!("{line}")).await? {
+            None => ensure!(run(&self.lab.path, &["up"]).await?, "the shop doesn't start"),
+            Some(Event::Failed(reason)) => bail!(reason),
+            Some(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// The shop where it really is: the settings may have changed since it was started.
+async fn running_shop() -> anyhow::Result<Shop> {
+    Shop::at(&running().await?.url).await
+}

@@ -1,0 +1,122 @@
+//! The copy that the walkthrough is tried in: what is in it, and that nothing of it stays.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+use std::fs::{self, File, FileTimes};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use flash_sale_lab::guide::copy::Copy;
+use flash_sale_lab::testing::wait_until;
+use tempfile::TempDir;
+
+const LONG_AGO: Duration = Duration::from_secs(1_000_000_000);
+
+/// A project that git knows, with builds.
+fn project() -> TempDir {
+    let project = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = project.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        let times = FileTimes::new().set_modified(SystemTime::UNIX_EPOCH + LONG_AGO);
+        File::options().write(true).open(path).unwrap().set_times(times).unwrap();
+    };
+    write(".gitignore", "/target\n/.env\n");
+    write(".env", "PORT=1");
+    write("crates/known.rs", "as committed");
+    write("crates/removed.rs", "");
+    let git = |arguments: &[&str]| {
+        assert!(Command::new("git").args(arguments).current_dir(project.path()).status().unwrap().success());
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    write("crates/known.rs", "as edited");
+    write("crates/new.rs", "");
+    fs::remove_file(project.path().join("crates/removed.rs")).unwrap();
+    for name in
+        [".fingerprint/a/lib", "build/a/build-script", "deps/liba.rlib", "deps/a_test", "incremental/a"]
+    {
+        write(&format!("target/debug/{name}"), "");
+    }
+    project
+}
+
+async fn copy_of(project: &TempDir) -> Copy {
+    Copy::make(project.path(), &project.path().join("target")).await.unwrap()
+}
+
+fn files(folder: &Path, below: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files.extend(self::files(&path, below)),
+            false => files.push(path.strip_prefix(below).unwrap().to_owned()),
+        }
+    }
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn it_has_the_working_tree_and_the_builds_of_libraries() {
+    let project = project();
+
+    let copy = copy_of(&project).await;
+
+    let expected = [
+        ".gitignore",
+        "crates/known.rs",
+        "crates/new.rs",
+        "target/debug/.fingerprint/a/lib",
+        "target/debug/build/a/build-script",
+        "target/debug/deps/liba.rlib",
+    ];
+    assert_eq!(files(copy.folder(), copy.folder()), expected.map(PathBuf::from));
+    let modified = |name: &str| fs::metadata(copy.folder().join(name)).unwrap().modified().unwrap();
+    assert_eq!(fs::read_to_string(copy.folder().join("crates/known.rs")).unwrap(), "as edited");
+    assert_eq!(modified(expected[5]), SystemTime::UNIX_EPOCH + LONG_AGO, "good for cargo");
+    assert!(modified(expected[1]) > SystemTime::UNIX_EPOCH + LONG_AGO, "to be built");
+    copy.remove().await.unwrap();
+}
+
+#[tokio::test]
+async fn commands_run_in_it_on_a_port_of_its_own() {
+    let project = project();
+    let copy = copy_of(&project).await;
+
+    let outcome = copy.run("pwd; echo $PORT; echo wrong >&2; exit 3").await.unwrap();
+
+    let lines: Vec<&str> = outcome.output.lines().collect();
+    assert_eq!(lines[0], copy.folder().canonicalize().unwrap().to_str().unwrap());
+    assert!(lines[1].parse::<u16>().unwrap() > 1);
+    assert_eq!((lines[2], outcome.status.code()), ("wrong", Some(3)));
+    assert_eq!(copy.run("true").await.unwrap().output, "");
+    copy.remove().await.unwrap();
+}
+
+#[tokio::test]
+async fn its_shop_is_stopped_and_its_folder_removed_however_it_ends() {
+    for is_dropped in [false, true] {
+        let project = project();
+        let copy = copy_of(&project).await;
+        let (folder, stopped) = (copy.folder().to_owned(), project.path().join("stopped"));
+        let lab = folder.join("target/debug/lab");
+        fs::write(&lab, format!("#!/bin/sh\necho $* > {}\n", stopped.display())).unwrap();
+        fs::set_permissions(&lab, fs::Permissions::from_mode(0o755)).unwrap();
+
+        if is_dropped {
+            drop(copy);
+            wait_until("its folder is removed", async || !folder.exists()).await;
+        } else {
+            copy.remove().await.unwrap();
+            assert!(!folder.exists());
+        }
+
+        assert_eq!(fs::read_to_string(stopped).unwrap(), "clean\n");
+        assert_eq!(fs::read_dir(project.path().join("target")).unwrap().count(), 1, "as before");
+    }
+}

@@ -1,0 +1,213 @@
+//! `lab watch`, with a cargo of our own: it notes each build, waits while it is told to, and finds an error in
+//! code that says so. Everything else is real.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use flash_sale_core::environment;
+use flash_sale_lab::testing::TestDatabase;
+use rustix::fs::OFlags;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, OutputModes, tcgetattr};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
+use tokio::time::timeout;
+
+use super::*;
+
+const CARGO: &str = r#"#!/bin/sh
+echo "$*" >> builds
+while [ -e hold ]; do sleep 0.01; done
+if grep -q mistake crates/shop.rs; then
+    echo "error[E0425]: cannot find value" >&2
+    exit 101
+fi
+"#;
+
+struct Watch {
+    process: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Watch {
+    /// Starts it, and waits for the first verdict.
+    async fn begin(project: &Project) -> Self {
+        let mut process = command(project).spawn().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut watch = Self { process, lines };
+        watch.hear("rounds of one click").await;
+        watch
+    }
+
+    /// Reads up to a line that has `text`, and returns all of it.
+    async fn hear(&mut self, text: &str) -> String {
+        let mut heard = String::new();
+        let reading = async {
+            while let Some(line) = self.lines.next_line().await.unwrap() {
+                heard = format!("{heard}{line}\n");
+                if line.contains(text) {
+                    return true;
+                }
+            }
+            false
+        };
+        let found = timeout(Duration::from_secs(20), reading).await.unwrap_or(false);
+        assert!(found, "no {text:?} in:\n{heard}");
+        heard
+    }
+
+    async fn end(mut self, signal: Signal) {
+        kill_process(pid_of(self.process.id().unwrap()), signal).unwrap();
+        assert!(self.process.wait().await.unwrap().success());
+    }
+}
+
+fn command(project: &Project) -> Command {
+    let programs = project.path().join("programs");
+    fs::create_dir_all(&programs).unwrap();
+    fs::write(programs.join("cargo"), CARGO).unwrap();
+    fs::set_permissions(programs.join("cargo"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(source(project), "fine").unwrap();
+    let mut command = project.command(&["watch"]);
+    let path = environment::required_text("PATH", "folders").unwrap();
+    let paths = std::iter::once(programs).chain(std::env::split_paths(&path));
+    command.env("PATH", std::env::join_paths(paths).unwrap()).kill_on_drop(true);
+    command
+}
+
+fn source(project: &Project) -> PathBuf {
+    project.path().join("crates/shop.rs")
+}
+
+fn builds(project: &Project) -> usize {
+    fs::read_to_string(project.path().join("builds")).unwrap_or_default().lines().count()
+}
+
+#[tokio::test]
+async fn a_save_is_built_and_judged_on_new_replicas() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    let mut watch = Watch::begin(&project).await;
+    let before = replica_pids(&project.status().await);
+    assert_eq!(fs::read_to_string(project.path().join("builds")).unwrap(), "build --workspace --locked\n");
+
+    fs::write(source(&project), "also fine").unwrap();
+    let heard = watch.hear("rounds of one click").await;
+
+    assert!(heard.contains("saved crates/shop.rs\n"), "{heard}");
+    assert!(heard.contains("replica-1 replaced\nreplica-2 replaced\n"), "{heard}");
+    // As shipped, or with the fix.
+    let verdicts = ["OVERSOLD in 10 of 10 rounds of one click", "RIGHT in 10 of 10 rounds of one click"];
+    assert!(verdicts.iter().any(|verdict| heard.contains(verdict)), "{heard}");
+    let after = replica_pids(&project.status().await);
+    assert!(after.len() == 2 && before.iter().all(|pid| !after.contains(pid)));
+
+    watch.end(Signal::INT).await;
+    assert!(project.answers().await, "the shop stays open");
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_mistake_is_shown_and_the_shop_stays_as_it_was() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    let errors = fs::File::create(project.path().join("errors")).unwrap();
+    let mut process = command(&project).stderr(errors).spawn().unwrap();
+    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let mut watch = Watch { process, lines };
+    watch.hear("rounds of one click").await;
+    let before = replica_pids(&project.status().await);
+
+    fs::write(source(&project), "mistake").unwrap();
+    let heard = watch.hear("NOT BUILT").await;
+
+    assert!(!heard.contains("replaced"), "{heard}");
+    let shown = fs::read_to_string(project.path().join("errors")).unwrap();
+    assert_eq!(shown, "error[E0425]: cannot find value\n");
+    assert_eq!(replica_pids(&project.status().await), before);
+
+    fs::write(source(&project), "fine again").unwrap();
+    watch.hear("rounds of one click").await;
+    watch.end(Signal::TERM).await;
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn saves_during_a_build_lead_to_one_more() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    let mut watch = Watch::begin(&project).await;
+    let hold = project.path().join("hold");
+
+    fs::write(&hold, "").unwrap();
+    fs::write(source(&project), "one").unwrap();
+    wait_until("it builds", async || builds(&project) == 2).await;
+    for text in ["two", "three", "four"] {
+        fs::write(source(&project), text).unwrap();
+    }
+    fs::remove_file(&hold).unwrap();
+    let heard = watch.hear("rounds of one click").await;
+
+    assert_eq!(heard.matches("saved crates/shop.rs").count(), 2, "{heard}");
+    assert_eq!(heard.matches("replica-1 replaced").count(), 1, "only what was saved last: {heard}");
+    assert_eq!(builds(&project), 3);
+
+    // Nor does anything that is no source lead to one.
+    fs::write(project.path().join("README.md"), "").unwrap();
+    fs::write(project.path().join("crates/shop.rs~"), "").unwrap();
+    fs::write(source(&project), "five").unwrap();
+    watch.hear("rounds of one click").await;
+    assert_eq!(builds(&project), 4);
+    watch.end(Signal::INT).await;
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn keys_work_without_enter_and_the_terminal_is_given_back() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    for end in [b"q", b"\x04"].map(Some).into_iter().chain([None]) {
+        let (mut keyboard, terminal) = open_terminal();
+        let before = tcgetattr(&terminal).unwrap();
+        let mut process = command(&project).stdin(terminal.try_clone().unwrap()).spawn().unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut watch = Watch { process, lines };
+        watch.hear("q quit").await;
+        let meanwhile = tcgetattr(&terminal).unwrap();
+        assert!(!meanwhile.local_modes.intersects(LocalModes::ICANON | LocalModes::ECHO));
+        assert!(meanwhile.local_modes.contains(LocalModes::ISIG), "Ctrl-C is a signal");
+        assert!(meanwhile.output_modes.contains(OutputModes::OPOST), "lines begin at the left");
+
+        // An arrow key ends with a letter, which isn't meant.
+        keyboard.write_all(b"\x1b[C").unwrap();
+        keyboard.write_all(b"h").unwrap();
+        watch.hear("Hint ").await;
+        keyboard.write_all(b"r").unwrap();
+        let heard = watch.hear("One copy, no orders.").await;
+        assert!(!heard.contains("FAILED"), "no whole check: {heard}");
+        match end {
+            Some(key) => {
+                keyboard.write_all(key).unwrap();
+                assert!(watch.process.wait().await.unwrap().success());
+            }
+            None => watch.end(Signal::TERM).await,
+        }
+
+        let after = tcgetattr(&terminal).unwrap();
+        assert_eq!(after.local_modes, before.local_modes);
+        assert_eq!(after.output_modes, before.output_modes);
+    }
+    assert_eq!(builds(&project), 3);
+    project.run(&["down"]).await;
+}
+
+/// A keyboard, and what a program sees of it.
+fn open_terminal() -> (fs::File, fs::File) {
+    let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    grantpt(&keyboard).unwrap();
+    unlockpt(&keyboard).unwrap();
+    let name = ptsname(&keyboard, Vec::new()).unwrap();
+    let terminal = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty()).unwrap();
+    (keyboard.into(), terminal.into())
+}
