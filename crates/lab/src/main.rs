@@ -48,7 +48,7 @@ enum Command {
     },
     /// Judge the running shop: is the bug gone?
     Check(commands::check::CheckArguments),
-    /// Race the strategies: crowds of buyers, too few copies
+    /// Race the strategies: a crowd of buyers for too few copies, and what came of it
     Race(commands::race::RaceArguments),
     /// Stop everything, and remove the database and the logs
     Clean,

@@ -126,7 +126,8 @@ impl ShopDatabase {
     }
 
     /// What of the schema refuses rows by a rule that the shipped one doesn't have: CHECK, UNIQUE and EXCLUDE
-    /// constraints, unique indexes, triggers and rules on the two tables, by name.
+    /// constraints, unique indexes, triggers and rules on the two tables, by name. The shipped one has a CHECK that
+    /// binds no product but those that ask for it; so whoever has asked counts here.
     ///
     /// # Errors
     /// When the database fails.
@@ -134,6 +135,10 @@ impl ShopDatabase {
         let sql = "WITH tables AS (SELECT unnest(ARRAY['products', 'orders'])::regclass::oid AS id)
                    SELECT 'constraint ' || conname FROM pg_constraint, tables
                    WHERE conrelid = tables.id AND contype IN ('c', 'u', 'x', 't')
+                     AND pg_get_constraintdef(pg_constraint.oid)
+                         <> 'CHECK (((NOT refuses_oversell) OR (quantity >= 0)))'
+                   UNION ALL
+                   SELECT 'refuses_oversell of ' || title FROM products WHERE refuses_oversell
                    UNION ALL
                    SELECT 'unique index ' || indexrelid::regclass FROM pg_index, tables
                    WHERE indrelid = tables.id AND indisunique AND NOT indisprimary

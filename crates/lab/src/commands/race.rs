@@ -29,7 +29,7 @@ pub struct RaceArguments {
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=20_000))]
     buyers: u16,
     /// Rounds for each strategy
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
     /// Buyers that are served at once, each on a connection of their own [default: all]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=20_000))]
@@ -53,12 +53,10 @@ pub struct RaceArguments {
     /// Print a line of CSV for each strategy
     #[arg(long)]
     csv: bool,
-    /// A shop that this lab doesn't run, as http://gateway:3000; its race window stays as it is
-    #[arg(long, requires = "database_url")]
+    /// A shop that this lab doesn't run, as http://gateway:3000, on the database of DATABASE_URL; its race window
+    /// stays as it is
+    #[arg(long)]
     url: Option<String>,
-    /// Its database, as postgres://user:password@host:5432/database
-    #[arg(long, requires = "url")]
-    database_url: Option<String>,
 }
 
 /// Races on the running shop, and prints what was measured. Fails when a strategy did what it must not.
@@ -68,8 +66,8 @@ pub struct RaceArguments {
 pub async fn race(arguments: RaceArguments) -> anyhow::Result<ExitCode> {
     raise_file_limit();
     let options = arguments.options();
-    let target = match arguments.url.zip(arguments.database_url) {
-        Some((url, database_url)) => Target { url, database_url },
+    let target = match arguments.url {
+        Some(url) => Target::elsewhere(url)?,
         None => Target::of(&running().await?)?,
     };
     if let Some(window) = options.window_ms {

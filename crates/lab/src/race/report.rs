@@ -28,7 +28,7 @@ pub struct Report {
 }
 
 /// A strategy, over all its rounds.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct Raced {
     /// Its figures.
     #[serde(flatten)]
@@ -40,7 +40,7 @@ pub struct Raced {
 }
 
 /// A strategy's figures; [`super::table::DEFINITIONS`] says what each is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[expect(missing_docs, reason = "they are defined in one place")]
 pub struct Row {
     pub strategy: String,

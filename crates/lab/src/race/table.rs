@@ -165,3 +165,37 @@ fn align(rows: &[Vec<String>]) -> String {
     };
     rows.iter().map(line).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [["strategy", "sold", "verdict"], ["nowait", "12345", "ok"]];
+
+        let table = align(&rows.map(|row| row.map(str::to_owned).to_vec()));
+
+        assert_eq!(table, "strategy   sold  verdict\nnowait    12345  ok\n");
+    }
+
+    #[test]
+    fn times_below_a_tenth_of_a_second_have_a_decimal() {
+        assert_eq!(
+            [None, Some(1.25), Some(99.94), Some(99.96), Some(1234.5)].map(milliseconds),
+            ["-", "1.2", "99.9", "100", "1234"]
+        );
+    }
+
+    #[test]
+    fn every_figure_is_defined() {
+        let row = serde_json::to_value(Raced::default()).unwrap();
+
+        for name in row.as_object().unwrap().keys() {
+            // p95 and p99 are defined with p50.
+            let name = name.replace("p95", "p50").replace("p99", "p50");
+            let is_defined = |(names, _): &(&str, &str)| names.split(", ").any(|known| known == name);
+            assert!(name == "strategy" || DEFINITIONS.iter().any(is_defined), "{name}");
+        }
+    }
+}

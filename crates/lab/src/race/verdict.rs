@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::contestant::Oversell;
 
 /// In a word. Those further down count only when none above fits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Copies vanished without an order, or orders took none.
@@ -23,6 +23,7 @@ pub enum Verdict {
     /// More was sold than there was, and nobody has fixed it yet.
     OversoldAsItMay,
     /// All is as it should be.
+    #[default]
     Ok,
 }
 
