@@ -25,3 +25,4 @@ pub mod shop_process;
 pub mod supervisor;
 pub mod testing;
 pub mod watch;
+pub mod wrap;

@@ -131,7 +131,7 @@ async fn race(
     let clock = database.clock_ahead().await?;
     let mut books = Vec::with_capacity(rounds.len());
     for round in &rounds {
-        books.push(Books::read(round, database, clock, options.stock).await?);
+        books.push(Books::read(round, database, clock, options).await?);
     }
     Ok(Raced::sum_up(contestant, &rounds, &books, options.stock))
 }

@@ -102,7 +102,8 @@ impl Shop {
         Ok(Self { http, url, host, address })
     }
 
-    /// Another visitor, who keeps one connection for all requests, and with it one replica.
+    /// Another visitor, who keeps one connection from request to request as long as it lasts, and with it one
+    /// replica.
     ///
     /// # Errors
     /// When there can't be one more.

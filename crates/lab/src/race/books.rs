@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
+use super::Options;
 use super::buyers::{Buyer, Ending, Round};
 use crate::check::shop_database::ShopDatabase;
 
@@ -18,7 +19,7 @@ pub struct Books {
     pub sold: usize,
     /// Orders beyond the copies that were there.
     pub oversold: usize,
-    /// Copies that are left although buyers went home without, or buyers who were told "Out of stock" before the
+    /// Copies that are left although buyers went home without (unless they may not even try again), or buyers who were told "Out of stock" before the
     /// last copy was sold: whichever are more.
     pub lost_sales: usize,
     /// Buyers who were told yes and have no order, and orders of nobody who was told yes.
@@ -49,9 +50,9 @@ impl Books {
         round: &Round,
         database: &ShopDatabase,
         clock_ahead: f64,
-        stock: u32,
+        options: &Options,
     ) -> anyhow::Result<Self> {
-        let rows = database.rows_of_race(round.product, stock).await?;
+        let rows = database.rows_of_race(round.product, options.stock).await?;
         let by_our_clock =
             |seconds: f64| SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds - clock_ahead);
         let holdings = Holdings {
@@ -59,13 +60,16 @@ impl Books {
             orders: rows.orders.into_iter().collect(),
             last_copy_sold: rows.last_copy_sold.map(by_our_clock),
         };
-        Ok(Self::compare(&round.buyers, &holdings, stock as usize))
+        Ok(Self::compare(&round.buyers, &holdings, options.stock as usize, options.retry))
     }
 
-    fn compare(buyers: &[Buyer], holdings: &Holdings, stock: usize) -> Self {
+    fn compare(buyers: &[Buyer], holdings: &Holdings, stock: usize, retry: bool) -> Self {
         let told: BTreeSet<Uuid> = buyers.iter().filter_map(Buyer::order).collect();
         let sold = holdings.orders.len();
-        let empty_handed = buyers.len().saturating_sub(told.len());
+        // Who may not try again has given up a copy, rather than been denied it.
+        let is_empty_handed =
+            |buyer: &&Buyer| buyer.order().is_none() && (retry || buyer.ending != Ending::GaveUp);
+        let empty_handed = buyers.iter().filter(is_empty_handed).count();
         let left_over = usize::try_from(holdings.left).unwrap_or(0).min(empty_handed);
         let is_early = |buyer: &&Buyer| {
             buyer.ending == Ending::OutOfStock
@@ -110,11 +114,15 @@ mod tests {
         Holdings { left, orders: orders.into_iter().map(order).collect(), last_copy_sold }
     }
 
+    fn compare(buyers: &[Buyer], holdings: &Holdings, stock: usize) -> Books {
+        Books::compare(buyers, holdings, stock, true)
+    }
+
     #[test]
     fn a_right_round_has_nothing_wrong() {
         let buyers = [buyer(Ending::Sold(order(1)), 90), buyer(Ending::OutOfStock, 103)];
 
-        let books = Books::compare(&buyers, &holdings(0, [1]), 1);
+        let books = compare(&buyers, &holdings(0, [1]), 1);
 
         assert_eq!(books, Books { sold: 1, is_conserved: true, ..Books::default() });
     }
@@ -123,7 +131,7 @@ mod tests {
     fn orders_beyond_the_stock_are_oversold() {
         let buyers = [buyer(Ending::Sold(order(1)), 90), buyer(Ending::Sold(order(2)), 90)];
 
-        let books = Books::compare(&buyers, &holdings(-1, [1, 2]), 1);
+        let books = compare(&buyers, &holdings(-1, [1, 2]), 1);
 
         assert_eq!(books, Books { sold: 2, oversold: 1, is_conserved: true, ..Books::default() });
     }
@@ -133,9 +141,8 @@ mod tests {
         let sold = || buyer(Ending::Sold(order(1)), 90);
         let told_no = || buyer(Ending::OutOfStock, 80);
         let gave_up = || buyer(Ending::GaveUp, 90);
-        let lost = |buyers: &[Buyer], left: i64| {
-            Books::compare(buyers, &holdings(left, [1]), left as usize + 1).lost_sales
-        };
+        let lost =
+            |buyers: &[Buyer], left: i64| compare(buyers, &holdings(left, [1]), left as usize + 1).lost_sales;
 
         assert_eq!(lost(&[sold(), told_no(), gave_up()], 5), 2);
         assert_eq!(lost(&[sold(), told_no(), gave_up()], 1), 1);
@@ -144,10 +151,18 @@ mod tests {
     }
 
     #[test]
+    fn who_may_not_try_again_loses_no_sale_by_giving_up() {
+        let buyers = [buyer(Ending::GaveUp, 90), buyer(Ending::OutOfStock, 90)];
+
+        assert_eq!(Books::compare(&buyers, &holdings(5, []), 5, true).lost_sales, 2);
+        assert_eq!(Books::compare(&buyers, &holdings(5, []), 5, false).lost_sales, 1);
+    }
+
+    #[test]
     fn out_of_stock_before_the_last_copy_was_sold_is_a_lost_sale() {
         let lost = |milliseconds_after| {
             let buyers = [buyer(Ending::Sold(order(1)), 104), buyer(Ending::OutOfStock, milliseconds_after)];
-            Books::compare(&buyers, &holdings(0, [1]), 1).lost_sales
+            compare(&buyers, &holdings(0, [1]), 1).lost_sales
         };
 
         assert_eq!(lost(98), 1);
@@ -159,16 +174,16 @@ mod tests {
     fn an_order_of_nobody_and_a_yes_without_an_order_are_dishonest() {
         let buyers = [buyer(Ending::Sold(order(1)), 90), buyer(Ending::GaveUp, 90)];
 
-        assert_eq!(Books::compare(&buyers, &holdings(0, [1]), 1).dishonest, 0);
-        assert_eq!(Books::compare(&buyers, &holdings(0, [2]), 1).dishonest, 2);
-        assert_eq!(Books::compare(&buyers, &holdings(0, []), 0).dishonest, 1);
+        assert_eq!(compare(&buyers, &holdings(0, [1]), 1).dishonest, 0);
+        assert_eq!(compare(&buyers, &holdings(0, [2]), 1).dishonest, 2);
+        assert_eq!(compare(&buyers, &holdings(0, []), 0).dishonest, 1);
     }
 
     #[test]
     fn a_copy_without_an_order_is_not_conserved() {
         let buyers = [buyer(Ending::Sold(order(1)), 90)];
 
-        assert!(Books::compare(&buyers, &holdings(1, [1]), 2).is_conserved);
-        assert!(!Books::compare(&buyers, &holdings(0, [1]), 2).is_conserved);
+        assert!(compare(&buyers, &holdings(1, [1]), 2).is_conserved);
+        assert!(!compare(&buyers, &holdings(0, [1]), 2).is_conserved);
     }
 }

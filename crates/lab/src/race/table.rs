@@ -3,6 +3,11 @@
 use super::Options;
 use super::report::{Raced, Report, Row};
 use super::verdict::Verdict;
+use crate::wrap::wrapped;
+
+/// Of `--help`, and of the column with the names.
+const WIDTH: usize = 108;
+const NAME_WIDTH: usize = 22;
 
 /// Each figure: its name in JSON and CSV, and what it is. In the tables, some have a shorter name.
 pub const DEFINITIONS: [(&str, &str); 20] = [
@@ -13,14 +18,18 @@ pub const DEFINITIONS: [(&str, &str); 20] = [
     ("oversold_rounds", "rounds with such an order"),
     (
         "lost_sales",
-        "lost: copies left that buyers wanted, or buyers told \"Out of stock\" while there was a copy",
+        "lost: copies left that buyers wanted (those who gave up without a retry excepted), or buyers told \"Out of stock\" \
+      while there was a copy",
     ),
     ("refused", "buyers who were told \"Out of stock\" (400)"),
     ("gave_up", "buyers who were only told to try again, until their patience ran out"),
     ("errors", "buyers who got no answer, or one that is the shop's own fault; they don't try again"),
     ("dishonest", "answers without their order, and orders without their answer"),
     ("unconserved_rounds", "rounds in which initial stock - orders is not the stock"),
-    ("verdict", "what of that must not be"),
+    (
+        "verdict",
+        "ok, or what of that must not be; unlocked must oversell, the exercise may until somebody has fixed it",
+    ),
     ("conflicts", "409: answers that others were faster, try again"),
     ("busy", "503: answers that the shop is too busy, try again"),
     ("requests, retries", "how many times buyers asked, and how many of these were not their first"),
@@ -48,7 +57,10 @@ pub fn text(report: &Report) -> String {
 
 /// As `--help` shows it.
 pub fn definitions() -> String {
-    let line = |(name, meaning): &(&str, &str)| format!("  {name:<20}{meaning}\n");
+    let line = |(name, meaning): &(&str, &str)| {
+        let meaning = wrapped(meaning, WIDTH - NAME_WIDTH).join(&format!("\n{:NAME_WIDTH$}", ""));
+        format!("  {name:<width$}{meaning}\n", width = NAME_WIDTH - 2)
+    };
     format!("Figures:\n{}", DEFINITIONS.iter().map(line).collect::<String>())
 }
 
