@@ -52,7 +52,7 @@ pub struct Options {
 pub async fn run(target: &Target, options: Options, say: Say<'_>) -> anyhow::Result<Report> {
     let shop = Shop::at(&target.url).await?;
     let database = ShopDatabase::connect(&target.database_url).await?;
-    let _turn = database.take_turn().await?;
+    let _turn = database.take_turn("make check").await?;
     database.remove_products().await?;
 
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);

@@ -6,6 +6,7 @@ pub mod down;
 pub mod hint;
 pub mod logs;
 pub mod psql;
+pub mod race;
 pub mod restart;
 pub mod serve;
 pub mod status;

@@ -1,5 +1,7 @@
 //! How a command talks to the running lab: a line of JSON over a Unix socket, and lines of JSON back.
 
+pub mod loan;
+
 use std::io;
 
 use anyhow::Context;
@@ -23,6 +25,8 @@ pub enum Request {
     WaitUntilOpen,
     /// Replace each replica by a new process, with these variables changed.
     Restart(ShopVariables),
+    /// As Restart, for as long as the connection stays open: then the replicas are replaced again, without them.
+    Lend(ShopVariables),
     /// Stop everything.
     Stop,
 }
@@ -68,6 +72,14 @@ pub struct Status {
 /// # Errors
 /// When the socket can't be used, or the answer can't be understood.
 pub async fn ask(request: &Request, hear: impl FnMut(&str)) -> anyhow::Result<Option<Event>> {
+    match send(request).await? {
+        Some(stream) => last_event(stream, hear).await,
+        None => Ok(None),
+    }
+}
+
+/// Sends a request, and returns the stream that it will be answered on.
+async fn send(request: &Request) -> anyhow::Result<Option<UnixStream>> {
     let mut stream = match UnixStream::connect(CONTROL_SOCKET).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound || is_gone(&error) => return Ok(None),
         stream => stream.with_context(|| format!("can't connect to {CONTROL_SOCKET}"))?,
@@ -76,7 +88,7 @@ pub async fn ask(request: &Request, hear: impl FnMut(&str)) -> anyhow::Result<Op
         Err(error) if is_gone(&error) => Ok(None),
         written => {
             written.with_context(|| format!("can't write to {CONTROL_SOCKET}"))?;
-            last_event(stream, hear).await
+            Ok(Some(stream))
         }
     }
 }

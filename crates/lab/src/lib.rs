@@ -1,5 +1,6 @@
 //! The instruments around the shop: PostgreSQL behind it ([`postgres`]), its processes ([`supervisor`]), the
-//! door before it ([`gateway`]), the judge of a fix ([`check`]), and [`commands`] for a person. Nothing in the
+//! door before it ([`gateway`]), the judge of a fix ([`check`]), the race of the strategies
+//! ([`race`]), and [`commands`] for a person. Nothing in the
 //! shop depends on this crate; the tests do, for [`testing`].
 
 pub mod check;
@@ -17,9 +18,11 @@ pub mod port;
 pub mod postgres;
 pub mod progress;
 pub mod project;
+pub mod race;
 pub mod server;
 pub mod settings;
 pub mod shop_process;
 pub mod supervisor;
 pub mod testing;
 pub mod watch;
+pub mod wrap;

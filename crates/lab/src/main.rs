@@ -48,6 +48,8 @@ enum Command {
     },
     /// Judge the running shop: is the bug gone?
     Check(commands::check::CheckArguments),
+    /// Race the strategies: a crowd of buyers for too few copies, and what came of it
+    Race(commands::race::RaceArguments),
     /// Stop everything, and remove the database and the logs
     Clean,
     /// Say the next of three hints
@@ -106,6 +108,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Psql { arguments } => commands::psql::psql(&arguments).await?,
         // Its verdict is its exit code.
         Command::Check(arguments) => return commands::check::check(arguments).await,
+        Command::Race(arguments) => return commands::race::race(arguments).await,
         Command::Clean => commands::clean::clean().await?,
         Command::Hint { reset } => commands::hint::hint(reset)?,
         Command::Watch => commands::watch::watch().await?,

@@ -19,8 +19,23 @@ use replica::{Command, Replica, ReplicaStatus};
 /// The replicas of a lab.
 pub struct Supervisor {
     replicas: Vec<Handle>,
-    variables: tokio::sync::Mutex<ShopVariables>,
+    variables: tokio::sync::Mutex<Variables>,
+    loan: tokio::sync::Mutex<()>,
     stopping: CancellationToken,
+}
+
+/// What the replicas run with.
+#[derive(Clone)]
+struct Variables {
+    own: ShopVariables,
+    /// These win, as long as somebody needs them.
+    lent: ShopVariables,
+}
+
+impl Variables {
+    fn together(&self) -> ShopVariables {
+        self.own.iter().chain(&self.lent).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
 }
 
 struct Handle {
@@ -65,7 +80,8 @@ impl Supervisor {
             }
         };
         let replicas = (0..count).map(start).collect();
-        Self { replicas, variables: tokio::sync::Mutex::new(variables), stopping }
+        let variables = Variables { own: variables, lent: ShopVariables::new() };
+        Self { replicas, variables: variables.into(), loan: ().into(), stopping }
     }
 
     /// Waits until all are ready, and says each that is.
@@ -92,15 +108,50 @@ impl Supervisor {
         // Locked until the end: two restarts at once come one after the other.
         let mut variables = self.variables.lock().await;
         let mut new = variables.clone();
-        new.extend(changed);
+        new.own.extend(changed);
+        self.replace_each(&new, say).await?;
+        *variables = new;
+        Ok(())
+    }
+
+    /// Whoever holds it may [`Supervisor::lend`]; others wait.
+    pub async fn loan_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.loan.lock().await
+    }
+
+    /// Replaces each replica by a process that has these variables too, until [`Supervisor::take_back`]. A
+    /// [`Supervisor::restart`] between the two changes nothing about them.
+    ///
+    /// # Errors
+    /// As [`Supervisor::restart`].
+    pub async fn lend(&self, lent: ShopVariables) -> anyhow::Result<()> {
+        let mut variables = self.variables.lock().await;
+        variables.lent = lent;
+        self.replace_each(&variables, &|_| {}).await
+    }
+
+    /// Replaces each replica by a process without what was lent.
+    ///
+    /// # Errors
+    /// As [`Supervisor::restart`].
+    pub async fn take_back(&self) -> anyhow::Result<()> {
+        let mut variables = self.variables.lock().await;
+        variables.lent.clear();
+        self.replace_each(&variables, &|_| {}).await
+    }
+
+    async fn replace_each(&self, variables: &Variables, say: &(dyn Fn(String) + Sync)) -> anyhow::Result<()> {
         for replica in &self.replicas {
             let (reply, answer) = oneshot::channel();
             let stopped = || format!("{} was stopped", replica.name);
-            replica.commands.send(Command::Replace(new.clone(), reply)).ok().with_context(stopped)?;
+            replica
+                .commands
+                .send(Command::Replace(variables.together(), reply))
+                .ok()
+                .with_context(stopped)?;
             answer.await.with_context(stopped)??;
             say(format!("{} replaced", replica.name));
         }
-        *variables = new;
         Ok(())
     }
 

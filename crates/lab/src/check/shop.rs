@@ -23,6 +23,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 pub struct Shop {
     http: Client,
     url: String,
+    host: String,
+    address: SocketAddr,
 }
 
 /// An answer, read to its end.
@@ -32,6 +34,8 @@ pub struct Answer {
     pub status: u16,
     /// `X-Served-By`: the replica.
     pub served_by: String,
+    /// Whether it has a `Retry-After`.
+    pub asks_to_retry: bool,
     /// From the request to the end of the answer.
     pub took: Duration,
     /// The body, `null` when it isn't JSON.
@@ -93,16 +97,18 @@ impl Shop {
         ensure!(url.scheme() == "http" && url.has_host(), "{url}: expected http://host:port");
         let host = url.host_str().unwrap_or_default();
         let address = find_listener(host, url.port_or_known_default().unwrap_or(80)).await?;
-        let http = Client::builder()
-            .pool_max_idle_per_host(0)
-            .no_proxy()
-            // Looked up once: hundreds of buyers at once would wait for one another's lookups.
-            .resolve(host, address)
-            .redirect(Policy::none())
-            .connect_timeout(CONNECT_LIMIT)
-            .timeout(ANSWER_LIMIT)
-            .build()?;
-        Ok(Self { http, url: url.as_str().trim_end_matches('/').to_owned() })
+        let http = client(host, address, 0)?;
+        let (host, url) = (host.to_owned(), url.as_str().trim_end_matches('/').to_owned());
+        Ok(Self { http, url, host, address })
+    }
+
+    /// Another visitor, who keeps one connection from request to request as long as it lasts, and with it one
+    /// replica.
+    ///
+    /// # Errors
+    /// When there can't be one more.
+    pub fn with_one_connection(&self) -> reqwest::Result<Self> {
+        Ok(Self { http: client(&self.host, self.address, 1)?, ..self.clone() })
     }
 
     /// `GET path`.
@@ -126,8 +132,15 @@ impl Shop {
     /// # Errors
     /// When no answer comes.
     pub async fn buy(&self, product: Uuid) -> reqwest::Result<Answer> {
-        let body = json!({ "product_id": product });
-        send(self.http.post(format!("{}/api/orders", self.url)).json(&body)).await
+        self.order(&json!({ "product_id": product })).await
+    }
+
+    /// `POST /api/orders` with this body.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn order(&self, body: &Value) -> reqwest::Result<Answer> {
+        send(self.http.post(format!("{}/api/orders", self.url)).json(body)).await
     }
 
     /// One click on Buy Now, and what each of its requests was told.
@@ -196,17 +209,31 @@ async fn find_listener(host: &str, port: u16) -> anyhow::Result<SocketAddr> {
     Ok(connection.peer_addr()?)
 }
 
+fn client(host: &str, address: SocketAddr, idle_connections: usize) -> reqwest::Result<Client> {
+    Client::builder()
+        .pool_max_idle_per_host(idle_connections)
+        .no_proxy()
+        // Looked up once: hundreds of buyers at once would wait for one another's lookups.
+        .resolve(host, address)
+        .redirect(Policy::none())
+        .connect_timeout(CONNECT_LIMIT)
+        .timeout(ANSWER_LIMIT)
+        .build()
+}
+
 async fn send(request: RequestBuilder) -> reqwest::Result<Answer> {
     let sent = Instant::now();
     let response = request.send().await?;
     let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
     let served_by = header("X-Served-By");
+    let asks_to_retry = header("Retry-After").is_some();
     let cookie = header("Set-Cookie").and_then(|cookie| value_of(&cookie));
     let status = response.status().as_u16();
     let body = response.bytes().await?;
     Ok(Answer {
         status,
         served_by: served_by.unwrap_or_default(),
+        asks_to_retry,
         took: sent.elapsed(),
         body: serde_json::from_slice(&body).unwrap_or_default(),
         cookie,

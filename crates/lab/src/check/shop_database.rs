@@ -9,8 +9,8 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sea_orm::sqlx::{self, Connection, PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
-/// Marks the lab's products, so that a later check finds those of one that was killed.
-const AUTHOR: &str = "the lab (make check)";
+/// Marks the lab's products, so that a later check or race finds those of one that was killed.
+const AUTHOR: &str = "the lab";
 /// Any number that nobody else takes an advisory lock on.
 const TURN: i64 = 0x464c_4153_4843_484b;
 const CONNECTIONS: u32 = 4;
@@ -19,7 +19,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// A pool of our own; the shop knows nothing of it.
 #[derive(Clone)]
 pub struct ShopDatabase {
-    pool: PgPool,
+    pub(crate) pool: PgPool,
     options: PgConnectOptions,
 }
 
@@ -46,15 +46,19 @@ impl ShopDatabase {
         Ok(Self { pool, options })
     }
 
-    /// Keeps other checks away as long as the connection lives: two would count each other's orders.
+    /// Keeps other checks and races away as long as the connection lives: two would count each other's orders.
+    /// `command` is what a person can type later.
     ///
     /// # Errors
-    /// When another check runs.
-    pub async fn take_turn(&self) -> anyhow::Result<PgConnection> {
+    /// When another one runs.
+    pub async fn take_turn(&self, command: &str) -> anyhow::Result<PgConnection> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
         let sql = "SELECT pg_try_advisory_lock($1)";
         let is_ours: bool = sqlx::query_scalar(sql).bind(TURN).fetch_one(&mut connection).await?;
-        ensure!(is_ours, "another check of this shop is running. Wait for its end, then: make check");
+        ensure!(
+            is_ours,
+            "another check of this shop is running, or a race. Wait for its end, then: {command}"
+        );
         Ok(connection)
     }
 
@@ -123,7 +127,7 @@ impl ShopDatabase {
 
     /// What of the schema refuses rows by a rule that the shipped one doesn't have: CHECK, UNIQUE and EXCLUDE
     /// constraints, unique indexes, triggers and rules on the two tables, by name. The one CHECK that is
-    /// shipped binds products that opt in; the shop's book does not.
+    /// shipped binds no product but those that opt in: so whichever has, counts here.
     ///
     /// # Errors
     /// When the database fails.
@@ -131,7 +135,8 @@ impl ShopDatabase {
         let sql = "WITH tables AS (SELECT unnest(ARRAY['products', 'orders'])::regclass::oid AS id)
                    SELECT 'constraint ' || conname FROM pg_constraint, tables
                    WHERE conrelid = tables.id AND contype IN ('c', 'u', 'x', 't')
-                     AND conname <> 'products_refuse_oversell_when_opted_in'
+                     AND pg_get_constraintdef(pg_constraint.oid)
+                         <> 'CHECK (((NOT refuses_oversell) OR (quantity >= 0)))'
                    UNION ALL
                    SELECT 'refuses_oversell of ' || title FROM products WHERE refuses_oversell AND author <> $1
                    UNION ALL

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinSet;
@@ -12,6 +13,7 @@ use super::Lab;
 use crate::control::{Event, Request, read_request, write_events};
 use crate::progress::Stage;
 use crate::settings::ShopVariables;
+use crate::supervisor::Supervisor;
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// For commands that still read their last lines when everything has ended.
@@ -37,8 +39,8 @@ pub(super) async fn serve(listener: UnixListener, lab: Arc<Lab>) {
 }
 
 async fn answer(mut stream: UnixStream, lab: Arc<Lab>) {
-    let (reader, writer) = stream.split();
-    let request = match read_request(reader).await {
+    let (mut reader, writer) = stream.split();
+    let request = match read_request(&mut reader).await {
         Ok(request) => request,
         Err(error) => return log::warn!("control: {error:#}"),
     };
@@ -48,6 +50,7 @@ async fn answer(mut stream: UnixStream, lab: Arc<Lab>) {
             Request::Status => Event::Status(lab.status()),
             Request::WaitUntilOpen => wait_until_open(&lab, &events).await,
             Request::Restart(changed) => restart(&lab, changed, &events).await,
+            Request::Lend(variables) => lend(&lab, variables, reader, &events).await,
             Request::Stop => stop(&lab, &events).await,
         };
         let _ = events.send(last);
@@ -68,13 +71,9 @@ async fn wait_until_open(lab: &Lab, events: &UnboundedSender<Event>) -> Event {
 }
 
 async fn restart(lab: &Lab, changed: ShopVariables, events: &UnboundedSender<Event>) -> Event {
-    match wait_until_open(lab, events).await {
-        Event::Open(_) => {}
-        Event::Done => return Event::Failed("the lab was stopped. Start it: make run".to_owned()),
-        failed => return failed,
-    }
-    let Some(supervisor) = lab.supervisor.get() else {
-        return Event::Failed("nothing to restart".to_owned());
+    let supervisor = match open_supervisor(lab, events).await {
+        Ok(supervisor) => supervisor,
+        Err(event) => return event,
     };
     let say = |line: String| {
         log::info!("{line}");
@@ -82,11 +81,51 @@ async fn restart(lab: &Lab, changed: ShopVariables, events: &UnboundedSender<Eve
     };
     match supervisor.restart(changed, &say).await {
         Ok(()) => Event::Done,
-        Err(error) => {
-            log::error!("restart: {error:#}");
-            Event::Failed(format!("{error:#}\nThe replicas that ran before go on as they were."))
+        Err(error) => restart_failed(&error),
+    }
+}
+
+/// Answers twice: when the replicas run with `variables` and, once the other side has gone, when they run
+/// without.
+async fn lend(
+    lab: &Lab,
+    variables: ShopVariables,
+    mut borrower: impl AsyncRead + Unpin,
+    events: &UnboundedSender<Event>,
+) -> Event {
+    let supervisor = match open_supervisor(lab, events).await {
+        Ok(supervisor) => supervisor,
+        Err(event) => return event,
+    };
+    let _turn = supervisor.loan_turn().await;
+    let lent = supervisor.lend(variables).await;
+    if lent.is_ok() {
+        let _ = events.send(Event::Done);
+        let stopping = lab.progress.wait_for(|stage| matches!(stage, Stage::Stopping | Stage::Stopped(_)));
+        tokio::select! {
+            // It says nothing more: this is its end.
+            _ = borrower.read_u8() => {}
+            () = stopping => return Event::Done,
         }
     }
+    match lent.and(supervisor.take_back().await) {
+        Ok(()) => Event::Done,
+        Err(error) => restart_failed(&error),
+    }
+}
+
+async fn open_supervisor<'a>(lab: &'a Lab, events: &UnboundedSender<Event>) -> Result<&'a Supervisor, Event> {
+    match wait_until_open(lab, events).await {
+        Event::Open(_) => {}
+        Event::Done => return Err(Event::Failed("the lab was stopped. Start it: make run".to_owned())),
+        failed => return Err(failed),
+    }
+    lab.supervisor.get().ok_or_else(|| Event::Failed("nothing to restart".to_owned()))
+}
+
+fn restart_failed(error: &anyhow::Error) -> Event {
+    log::error!("restart: {error:#}");
+    Event::Failed(format!("{error:#}\nThe replicas that ran before go on as they were."))
 }
 
 async fn stop(lab: &Lab, events: &UnboundedSender<Event>) -> Event {

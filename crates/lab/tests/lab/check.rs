@@ -122,17 +122,17 @@ fn code_of_get_for_purchase() -> String {
     method.split_once("\n    }\n").unwrap().0.to_owned()
 }
 
-async fn what_is_there(database: &TestDatabase) -> String {
+pub(super) async fn what_is_there(database: &TestDatabase) -> String {
     let stock = count(database, "SELECT sum(quantity) FROM products").await;
     let orders = count(database, "SELECT count(*) FROM orders").await;
     format!("{} product, stock {stock}, {orders} orders", product_count(database).await)
 }
 
-async fn product_count(database: &TestDatabase) -> i64 {
+pub(super) async fn product_count(database: &TestDatabase) -> i64 {
     count(database, "SELECT count(*) FROM products").await
 }
 
-async fn count(database: &TestDatabase, sql: &str) -> i64 {
+pub(super) async fn count(database: &TestDatabase, sql: &str) -> i64 {
     let statement = Statement::from_string(DbBackend::Postgres, sql);
     database.connection.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap()
 }

@@ -8,6 +8,7 @@ mod hints;
 mod life;
 mod messages;
 mod neighbours;
+mod race;
 mod replicas;
 mod watching;
 

@@ -1,0 +1,116 @@
+//! `lab race`: which strategy sells what is there, and what does it cost?
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::status::running;
+use crate::check::target::Target;
+use crate::gateway::raise_file_limit;
+use crate::race::{self, Options, table};
+
+/// The race window unless somebody names one: wide enough that every strategy meets it, and so small that all of
+/// them are raced in a minute or two, those too that sell one copy after the other.
+const WINDOW_MS: u16 = 5;
+
+/// How to race, and who.
+#[derive(Args)]
+#[command(after_help = table::definitions())]
+pub struct RaceArguments {
+    /// Which strategies, as pessimistic,nowait; "exercise" is what the shop does by itself [default: all]
+    #[arg(long, value_delimiter = ',')]
+    strategy: Vec<String>,
+    /// Copies in each round
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    stock: u32,
+    /// Buyers in each round, all released at once
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=20_000))]
+    buyers: u16,
+    /// Rounds for each strategy
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// Buyers that are served at once, each on a connection of their own [default: all]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=20_000))]
+    concurrency: Option<u16>,
+    /// RACE_WINDOW_MS of the replicas during the race: they are replaced before it, and again after it
+    /// [default: 5]
+    #[arg(long, conflicts_with = "url", value_parser = clap::value_parser!(u16).range(0..=3000))]
+    window: Option<u16>,
+    /// Buyers don't try again: shows the raw 409 and 503
+    #[arg(long)]
+    no_retry: bool,
+    /// For how many seconds buyers try again
+    #[arg(long, default_value_t = 30)]
+    patience: u16,
+    /// Decides the buyers' order and pauses [default: any]
+    #[arg(long)]
+    seed: Option<u32>,
+    /// Print one JSON object: is_right, options, database, strategies
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// Print a line of CSV for each strategy
+    #[arg(long)]
+    csv: bool,
+    /// A shop that this lab doesn't run, as http://gateway:3000, on the database of DATABASE_URL; its race window
+    /// stays as it is
+    #[arg(long)]
+    url: Option<String>,
+}
+
+/// Races on the running shop, and prints what was measured. Fails when a strategy did what it must not.
+///
+/// # Errors
+/// When there can't be a race.
+pub async fn race(arguments: RaceArguments) -> anyhow::Result<ExitCode> {
+    raise_file_limit();
+    let options = arguments.options();
+    let target = match arguments.url {
+        Some(url) => Target::elsewhere(url)?,
+        None => Target::of(&running().await?)?,
+    };
+    if let Some(window) = options.window_ms {
+        eprintln!("The replicas run with a race window of {window} ms until the race is over.");
+    }
+    let bar = progress_bar();
+    let advance = |name: &str, done: usize, all: usize| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+        bar.set_message(name.to_owned());
+    };
+    let report = race::run(&target, &arguments.strategy, &options, &advance).await;
+    bar.finish_and_clear();
+    let report = report?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else if arguments.csv {
+        print!("{}", report.to_csv()?);
+    } else {
+        print!("{}", table::text(&report));
+    }
+    Ok(if report.is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// On standard error; nothing when that is no terminal.
+fn progress_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} round {pos} of {len}, {eta} left: {msg}");
+    let bar = ProgressBar::new(1).with_style(style.expect("the template is right"));
+    bar.enable_steady_tick(Duration::from_millis(250));
+    bar
+}
+
+impl RaceArguments {
+    fn options(&self) -> Options {
+        Options {
+            stock: self.stock,
+            buyers: self.buyers.into(),
+            rounds: self.rounds.into(),
+            concurrency: self.concurrency.unwrap_or(self.buyers).into(),
+            window_ms: self.url.is_none().then(|| self.window.unwrap_or(WINDOW_MS)),
+            retry: !self.no_retry,
+            patience_seconds: self.patience,
+            seed: self.seed.unwrap_or_else(|| fastrand::u32(..)),
+        }
+    }
+}

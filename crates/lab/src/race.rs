@@ -1,0 +1,143 @@
+//! Races the strategies: for each of them a crowd of buyers and too few copies, again and again, and the books
+//! afterwards. Start with [`run`]; what the figures mean is in [`table`].
+
+pub mod back_off;
+pub mod books;
+pub mod buyers;
+pub mod contestant;
+pub mod report;
+pub mod rows;
+pub mod statistics;
+pub mod table;
+pub mod verdict;
+
+use std::time::Duration;
+
+use anyhow::Context;
+use fastrand::Rng;
+use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::check::shop::Shop;
+use crate::check::shop_database::ShopDatabase;
+use crate::check::target::Target;
+use crate::control::loan::Loan;
+use crate::settings::ShopVariables;
+use books::Books;
+use buyers::{Crowd, Round};
+use contestant::Contestant;
+use report::{Raced, Report};
+
+/// How to race.
+#[derive(Clone, Debug, Serialize)]
+pub struct Options {
+    /// Copies in each round.
+    pub stock: u32,
+    /// Who want one of them, in each round.
+    pub buyers: usize,
+    /// How many rounds for each strategy.
+    pub rounds: usize,
+    /// How many buyers are served at once. Each of them has a connection of their own.
+    pub concurrency: usize,
+    /// `RACE_WINDOW_MS` of the replicas meanwhile; `None` leaves them as they are.
+    pub window_ms: Option<u16>,
+    /// Whether buyers try again who are told to.
+    pub retry: bool,
+    /// For how many seconds they do.
+    pub patience_seconds: u16,
+    /// Decides the buyers' order and pauses.
+    pub seed: u32,
+}
+
+/// Hears before each round: whose it is, how many rounds are done, and of how many.
+pub type Advance<'a> = &'a (dyn Fn(&str, usize, usize) + Send + Sync);
+
+/// Races `names`, or all when there are none, on products of the lab's own. However it ends, they are removed
+/// and the replicas run with their own race window again.
+///
+/// # Errors
+/// When the shop or its database can't be asked, a check or another race runs, or the person says stop.
+pub async fn run(
+    target: &Target,
+    names: &[String],
+    options: &Options,
+    advance: Advance<'_>,
+) -> anyhow::Result<Report> {
+    let shop = Shop::at(&target.url).await?;
+    let database = ShopDatabase::connect(&target.database_url).await?;
+    let _turn = database.take_turn("make race").await?;
+    database.remove_products().await?;
+    let contestants = contestant::choose(&shop, names).await?;
+    let loan = match options.window_ms {
+        Some(window) => Some(Loan::take(race_window(window)).await?),
+        None => None,
+    };
+
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let report = tokio::select! {
+        report = race_all(&shop, &database, &contestants, options, advance) => report,
+        _ = interrupt.recv() => Err(anyhow::anyhow!("stopped before the end. Again: make race")),
+        _ = terminate.recv() => Err(anyhow::anyhow!("stopped before the end. Again: make race")),
+    };
+    let removed = database.remove_products().await;
+    let given_back = match loan {
+        Some(loan) => loan.give_back().await.context("the replicas keep the race's window"),
+        None => Ok(()),
+    };
+    let report = report?;
+    removed.and(given_back)?;
+    Ok(report)
+}
+
+fn race_window(milliseconds: u16) -> ShopVariables {
+    ShopVariables::from([("RACE_WINDOW_MS".to_owned(), milliseconds.to_string())])
+}
+
+async fn race_all(
+    shop: &Shop,
+    database: &ShopDatabase,
+    contestants: &[Contestant],
+    options: &Options,
+    advance: Advance<'_>,
+) -> anyhow::Result<Report> {
+    let crowd = Crowd::gather(shop, options).await?;
+    let mut rows = Vec::with_capacity(contestants.len());
+    for contestant in contestants {
+        let (before, all) = (rows.len() * options.rounds, contestants.len() * options.rounds);
+        let advance = |round: usize| advance(&contestant.name, before + round, all);
+        rows.push(race(&crowd, database, contestant, options, &advance).await?);
+    }
+    let durability = database.durability().await?;
+    Ok(Report::new(options.clone(), durability, rows))
+}
+
+/// All rounds of one strategy. The books are read after the last one, so that they also show a purchase that was
+/// committed after its buyer was told otherwise.
+async fn race(
+    crowd: &Crowd,
+    database: &ShopDatabase,
+    contestant: &Contestant,
+    options: &Options,
+    advance: &(dyn Fn(usize) + Send + Sync),
+) -> anyhow::Result<Raced> {
+    // The same for each strategy, whoever else races.
+    let mut random = Rng::with_seed(options.seed.into());
+    let mut rounds: Vec<Round> = Vec::with_capacity(options.rounds);
+    for round in 0..options.rounds {
+        advance(round);
+        let product = contestant.make_product(database, options.stock).await?;
+        rounds.push(crowd.buy(product, contestant, &mut random).await?);
+    }
+    let clock = database.clock_ahead().await?;
+    let mut books = Vec::with_capacity(rounds.len());
+    for round in &rounds {
+        books.push(Books::read(round, database, clock, options).await?);
+    }
+    Ok(Raced::sum_up(contestant, &rounds, &books, options.stock))
+}
+
+impl Options {
+    fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience_seconds.into())
+    }
+}

@@ -1,0 +1,99 @@
+//! Who races: the strategies that the shop knows, and the exercise as it is.
+
+use anyhow::{Context, ensure};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::check::shop::Shop;
+use crate::check::shop_database::ShopDatabase;
+
+/// The name of what the shop does when nobody names a strategy.
+pub const EXERCISE: &str = "exercise";
+
+/// Whether a strategy is allowed to sell more copies than there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oversell {
+    /// It is there to show how.
+    Must,
+    /// It does until somebody has fixed it.
+    May,
+    /// Never.
+    MustNot,
+}
+
+/// A way to sell.
+#[derive(Clone, Debug)]
+pub struct Contestant {
+    /// As the shop calls it, or [`EXERCISE`].
+    pub name: String,
+    /// What it is allowed to.
+    pub oversell: Oversell,
+}
+
+/// As `GET /api/strategies` lists it.
+#[derive(Deserialize)]
+struct Strategy {
+    name: String,
+    can_oversell: bool,
+}
+
+/// Those of these names, or all when there are none.
+///
+/// # Errors
+/// When the shop can't be asked, or doesn't know one of them.
+pub async fn choose(shop: &Shop, names: &[String]) -> anyhow::Result<Vec<Contestant>> {
+    let known = find_all(shop).await?;
+    if names.is_empty() {
+        return Ok(known);
+    }
+    let find = |name: &String| {
+        let found = known.iter().find(|contestant| contestant.name == *name).cloned();
+        found.with_context(|| {
+            let known: Vec<&str> = known.iter().map(|contestant| contestant.name.as_str()).collect();
+            format!("the shop knows no strategy {name}. It knows: {}", known.join(", "))
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+async fn find_all(shop: &Shop) -> anyhow::Result<Vec<Contestant>> {
+    let answer = shop.get("/api/strategies").await?;
+    ensure!(answer.status == 200, "GET /api/strategies: {}. Look at: make logs", answer.status);
+    let strategies: Vec<Strategy> = serde_json::from_value(answer.body).context("GET /api/strategies")?;
+
+    let exercise = Contestant { name: EXERCISE.to_owned(), oversell: Oversell::May };
+    let others = strategies.into_iter().map(|strategy| Contestant {
+        name: strategy.name,
+        oversell: if strategy.can_oversell { Oversell::Must } else { Oversell::MustNot },
+    });
+    Ok(std::iter::once(exercise).chain(others).collect())
+}
+
+impl Contestant {
+    /// The body of a purchase.
+    pub fn order(&self, product: Uuid) -> Value {
+        match self.name.as_str() {
+            EXERCISE => json!({ "product_id": product }),
+            strategy => json!({ "product_id": product, "strategy": strategy }),
+        }
+    }
+
+    /// A product that can be sold by it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn make_product(&self, database: &ShopDatabase, stock: u32) -> anyhow::Result<Uuid> {
+        let title = format!("raced by {}", self.name);
+        if self.name == "skip_locked" {
+            let product = database.make_product(&title, 0).await?;
+            database.add_units(product, stock).await?;
+            return Ok(product);
+        }
+        let product = database.make_product(&title, stock as i32).await?;
+        if self.name == "check_constraint" {
+            database.refuse_oversell(product).await?;
+        }
+        Ok(product)
+    }
+}

@@ -1,0 +1,168 @@
+//! What a race has measured, as JSON and CSV have it. What each figure means is in [`super::table`].
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use super::Options;
+use super::books::Books;
+use super::buyers::{Buyer, Ending, Round};
+use super::contestant::Contestant;
+use super::rows::Durability;
+use super::statistics::Waits;
+use super::verdict::{Findings, Verdict};
+
+/// A race.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Whether no strategy did what it must not.
+    pub is_right: bool,
+    /// How it was raced.
+    pub options: Options,
+    /// What PostgreSQL promised meanwhile of a commit: it decides much of the speed.
+    pub database: Durability,
+    /// A row for each strategy, in the order in which they raced.
+    pub strategies: Vec<Raced>,
+}
+
+/// A strategy, over all its rounds.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Raced {
+    /// Its figures.
+    #[serde(flatten)]
+    pub row: Row,
+    /// What the errors were, and how many of each: `{"500": 2}`.
+    pub failures: BTreeMap<String, usize>,
+    /// How many buyers got their last answer from which replica.
+    pub replicas: BTreeMap<String, usize>,
+}
+
+/// A strategy's figures; [`super::table::DEFINITIONS`] says what each is.
+#[derive(Clone, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "they are defined in one place")]
+pub struct Row {
+    pub strategy: String,
+    pub verdict: Verdict,
+    pub rounds: usize,
+    pub copies: usize,
+    pub buyers: usize,
+    pub sold: usize,
+    pub oversold: usize,
+    pub oversold_rounds: usize,
+    pub lost_sales: usize,
+    pub refused: usize,
+    pub gave_up: usize,
+    pub errors: usize,
+    pub dishonest: usize,
+    pub unconserved_rounds: usize,
+    pub requests: usize,
+    pub retries: usize,
+    pub conflicts: usize,
+    pub busy: usize,
+    pub winners_p50_ms: Option<f64>,
+    pub winners_p95_ms: Option<f64>,
+    pub winners_p99_ms: Option<f64>,
+    pub losers_p50_ms: Option<f64>,
+    pub losers_p95_ms: Option<f64>,
+    pub losers_p99_ms: Option<f64>,
+    pub sold_per_second: f64,
+}
+
+impl Report {
+    /// Sums up.
+    pub fn new(options: Options, database: Durability, strategies: Vec<Raced>) -> Self {
+        let is_right = strategies.iter().all(|raced| raced.row.verdict.is_right());
+        Self { is_right, options, database, strategies }
+    }
+
+    /// A line of names, then a line for each strategy.
+    ///
+    /// # Errors
+    /// Never, as far as we know: figures and names are all there is.
+    pub fn to_csv(&self) -> anyhow::Result<String> {
+        let mut lines = csv::Writer::from_writer(Vec::new());
+        for raced in &self.strategies {
+            lines.serialize(&raced.row)?;
+        }
+        String::from_utf8(lines.into_inner()?).context("the figures as CSV")
+    }
+}
+
+impl Raced {
+    /// Sums up the rounds of a strategy; `books` has those of each round.
+    pub fn sum_up(contestant: &Contestant, rounds: &[Round], books: &[Books], stock: u32) -> Self {
+        let buyers: Vec<&Buyer> = rounds.iter().flat_map(|round| &round.buyers).collect();
+        let sum_books = |figure: fn(&Books) -> usize| books.iter().map(figure).sum::<usize>();
+        let sum = |figure: fn(&Buyer) -> usize| buyers.iter().map(|buyer| figure(buyer)).sum::<usize>();
+        let count = |ending: &Ending| buyers.iter().filter(|buyer| buyer.ending == *ending).count();
+        let waits = |is_meant: fn(&Ending) -> bool| {
+            let meant = buyers.iter().filter(|buyer| is_meant(&buyer.ending));
+            Waits::of(meant.map(|buyer| buyer.took).collect())
+        };
+
+        let failures = tally(buyers.iter().filter_map(|buyer| match &buyer.ending {
+            Ending::Failed(reason) => Some(reason.as_str()),
+            _ => None,
+        }));
+        let findings = Findings {
+            unconserved_rounds: sum_books(|books| usize::from(!books.is_conserved)),
+            dishonest: sum_books(|books| books.dishonest),
+            oversold: sum_books(|books| books.oversold),
+            lost_sales: sum_books(|books| books.lost_sales),
+            errors: failures.values().sum(),
+        };
+        let sold = sum_books(|books| books.sold);
+        let requests = sum(|buyer| buyer.requests);
+        let winners = waits(|ending| matches!(ending, Ending::Sold(_)));
+        let losers = waits(|ending| matches!(ending, Ending::OutOfStock | Ending::GaveUp));
+        let selling: f64 = rounds.iter().map(|round| round.selling_time().as_secs_f64()).sum();
+        let row = Row {
+            strategy: contestant.name.clone(),
+            verdict: Verdict::of(&findings, contestant.oversell),
+            rounds: rounds.len(),
+            copies: rounds.len() * stock as usize,
+            buyers: buyers.len(),
+            sold,
+            oversold: findings.oversold,
+            oversold_rounds: sum_books(|books| usize::from(books.oversold > 0)),
+            lost_sales: findings.lost_sales,
+            refused: count(&Ending::OutOfStock),
+            gave_up: count(&Ending::GaveUp),
+            errors: findings.errors,
+            dishonest: findings.dishonest,
+            unconserved_rounds: findings.unconserved_rounds,
+            requests,
+            retries: requests - buyers.len(),
+            conflicts: sum(|buyer| buyer.conflicts),
+            busy: sum(|buyer| buyer.busy),
+            winners_p50_ms: winners.map(|waits| waits.p50),
+            winners_p95_ms: winners.map(|waits| waits.p95),
+            winners_p99_ms: winners.map(|waits| waits.p99),
+            losers_p50_ms: losers.map(|waits| waits.p50),
+            losers_p95_ms: losers.map(|waits| waits.p95),
+            losers_p99_ms: losers.map(|waits| waits.p99),
+            sold_per_second: if selling > 0.0 { sold as f64 / selling } else { 0.0 },
+        };
+        let replicas = tally(buyers.iter().map(|buyer| buyer.served_by.as_str()));
+        Self { row, failures, replicas }
+    }
+}
+
+fn tally<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for name in names {
+        *counts.entry(name.to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+impl Round {
+    /// From the release of the buyers to the last 200.
+    fn selling_time(&self) -> Duration {
+        let sold = self.buyers.iter().filter(|buyer| buyer.order().is_some());
+        let last = sold.map(|buyer| buyer.answered).max().unwrap_or(self.released);
+        last.duration_since(self.released).unwrap_or_default()
+    }
+}

@@ -1,0 +1,213 @@
+//! A race as a person reads it, and what each figure means.
+
+use super::Options;
+use super::report::{Raced, Report, Row};
+use super::verdict::Verdict;
+use crate::wrap::wrapped;
+
+/// Of `--help`, and of the column with the names.
+const WIDTH: usize = 108;
+const NAME_WIDTH: usize = 22;
+
+/// Each figure: its name in JSON and CSV, and what it is. In the tables, some have a shorter name.
+pub const DEFINITIONS: [(&str, &str); 20] = [
+    ("rounds", "sales with a product of its own and the whole crowd; the other figures are of all rounds"),
+    ("copies, buyers", "how many there were"),
+    ("sold", "orders in the database"),
+    ("oversold", "orders beyond the copies"),
+    ("oversold_rounds", "rounds with such an order"),
+    (
+        "lost_sales",
+        "lost: copies left that buyers wanted (those who gave up without a retry excepted), or buyers told \"Out of stock\" \
+      while there was a copy",
+    ),
+    ("refused", "buyers who were told \"Out of stock\" (400)"),
+    ("gave_up", "buyers who were only told to try again, until their patience ran out"),
+    ("errors", "buyers who got no answer, or one that is the shop's own fault; they don't try again"),
+    ("dishonest", "answers without their order, and orders without their answer"),
+    ("unconserved_rounds", "rounds in which initial stock - orders is not the stock"),
+    (
+        "verdict",
+        "ok, or what of that must not be; unlocked must oversell, the exercise may until somebody has fixed it",
+    ),
+    ("conflicts", "409: answers that others were faster, try again"),
+    ("busy", "503: answers that the shop is too busy, try again"),
+    ("requests, retries", "how many times buyers asked, and how many of these were not their first"),
+    (
+        "winners_p50_ms",
+        "p50, p95, p99 of the buyers who got a copy: from first request to last answer, pauses included",
+    ),
+    ("losers_p50_ms", "p50, p95, p99 of the buyers who were refused or gave up"),
+    ("sold_per_second", "sold/s: orders for each second between the release of the buyers and the last 200"),
+    ("replicas", "how many buyers got their last answer from which (JSON only)"),
+    ("failures", "what the errors were (JSON, and below the tables)"),
+];
+
+const LEGEND: &str = "Times in milliseconds, from a buyer's first request to their last answer, pauses before \
+                      retries included.\nWhat each figure is: lab race --help";
+
+/// The tables, with what is needed to repeat the race.
+pub fn text(report: &Report) -> String {
+    let sales = align(&sales_rows(&report.strategies));
+    let costs = align(&cost_rows(&report.strategies));
+    let failures: String = report.strategies.iter().map(failure_lines).collect();
+    let conditions = conditions(report);
+    format!("{conditions}\n\n{sales}\n{costs}\n{failures}{LEGEND}\n\n{}\n", closing(report))
+}
+
+/// As `--help` shows it.
+pub fn definitions() -> String {
+    let line = |(name, meaning): &(&str, &str)| {
+        let meaning = wrapped(meaning, WIDTH - NAME_WIDTH).join(&format!("\n{:NAME_WIDTH$}", ""));
+        format!("  {name:<width$}{meaning}\n", width = NAME_WIDTH - 2)
+    };
+    format!("Figures:\n{}", DEFINITIONS.iter().map(line).collect::<String>())
+}
+
+fn conditions(report: &Report) -> String {
+    let Options { stock, buyers, rounds, concurrency, window_ms, retry, patience_seconds, seed } =
+        report.options;
+    let window = window_ms.map_or("as the shop has it".to_owned(), |window| format!("{window} ms"));
+    let retries = if retry { format!("for up to {patience_seconds} s") } else { "none".to_owned() };
+    let database = &report.database;
+    format!(
+        "{rounds} rounds: {stock} copies, {buyers} buyers, {} at once; race window {window}; retries {retries}; \
+         seed {seed}\nPostgreSQL: synchronous_commit {}, fsync {}",
+        concurrency.min(buyers),
+        database.synchronous_commit,
+        database.fsync
+    )
+}
+
+fn sales_rows(strategies: &[Raced]) -> Vec<Vec<String>> {
+    let heading = ["strategy", "sold", "oversold", "lost", "refused", "gave up", "errors", "verdict"];
+    let row = |Raced { row, .. }: &Raced| {
+        let counts = [row.sold, row.oversold, row.lost_sales, row.refused, row.gave_up, row.errors];
+        let mut cells = vec![row.strategy.clone()];
+        cells.extend(counts.map(|count| count.to_string()));
+        cells.push(verdict(row));
+        cells
+    };
+    std::iter::once(heading.map(str::to_owned).to_vec()).chain(strategies.iter().map(row)).collect()
+}
+
+fn cost_rows(strategies: &[Raced]) -> Vec<Vec<String>> {
+    let heading = [
+        "strategy",
+        "sold/s",
+        "winners p50",
+        "p95",
+        "p99",
+        "losers p50",
+        "p95",
+        "p99",
+        "conflicts",
+        "busy",
+        "retries",
+    ];
+    let row = |Raced { row, .. }: &Raced| {
+        let waits = [
+            row.winners_p50_ms,
+            row.winners_p95_ms,
+            row.winners_p99_ms,
+            row.losers_p50_ms,
+            row.losers_p95_ms,
+            row.losers_p99_ms,
+        ];
+        let mut cells = vec![row.strategy.clone(), format!("{:.0}", row.sold_per_second)];
+        cells.extend(waits.map(milliseconds));
+        cells.extend([row.conflicts, row.busy, row.retries].map(|count| count.to_string()));
+        cells
+    };
+    std::iter::once(heading.map(str::to_owned).to_vec()).chain(strategies.iter().map(row)).collect()
+}
+
+fn milliseconds(time: Option<f64>) -> String {
+    match time {
+        None => "-".to_owned(),
+        Some(time) if time < 99.95 => format!("{time:.1}"),
+        Some(time) => format!("{time:.0}"),
+    }
+}
+
+fn verdict(row: &Row) -> String {
+    let Row { oversold, oversold_rounds, rounds, .. } = row;
+    match row.verdict {
+        Verdict::Ok => "ok".to_owned(),
+        Verdict::OversoldAsItMust => format!("oversold in {oversold_rounds} of {rounds}, as it must"),
+        Verdict::OversoldAsItMay => format!("oversold in {oversold_rounds} of {rounds}, as it may"),
+        Verdict::Oversold => format!("OVERSOLD by {oversold}"),
+        Verdict::LostSales => "LOST SALES".to_owned(),
+        Verdict::Dishonest => format!("DISHONEST: {} answers", row.dishonest),
+        Verdict::NotConserved => format!("NOT CONSERVED in {} of {rounds}", row.unconserved_rounds),
+        Verdict::Errors => "ERRORS".to_owned(),
+    }
+}
+
+fn failure_lines(raced: &Raced) -> String {
+    let line = |(what, times): (&String, &usize)| format!("{}: {times} × {what}\n", raced.row.strategy);
+    raced.failures.iter().map(line).collect()
+}
+
+fn closing(report: &Report) -> String {
+    let wrong = report.strategies.iter().filter(|raced| !raced.row.verdict.is_right());
+    let wrong: Vec<&str> = wrong.map(|raced| raced.row.strategy.as_str()).collect();
+    match (wrong.len(), report.strategies.len()) {
+        (0, 1) => "It did nothing that it must not.".to_owned(),
+        (0, all) => format!("None of {all} did what it must not."),
+        (count, all) => {
+            format!("{count} of {all} did what it must not: {}. Look at: make logs", wrong.join(", "))
+        }
+    }
+}
+
+/// Each column as wide as it needs; the first one and a verdict to the left, numbers to the right.
+fn align(rows: &[Vec<String>]) -> String {
+    let columns = rows.first().map_or(0, Vec::len);
+    let is_text = |column: usize| column == 0 || rows[0][column] == "verdict";
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default())
+        .collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().enumerate().map(|(column, cell)| {
+            let width = widths[column];
+            if is_text(column) { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+        });
+        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [["strategy", "sold", "verdict"], ["nowait", "12345", "ok"]];
+
+        let table = align(&rows.map(|row| row.map(str::to_owned).to_vec()));
+
+        assert_eq!(table, "strategy   sold  verdict\nnowait    12345  ok\n");
+    }
+
+    #[test]
+    fn times_below_a_tenth_of_a_second_have_a_decimal() {
+        assert_eq!(
+            [None, Some(1.25), Some(99.94), Some(99.96), Some(1234.5)].map(milliseconds),
+            ["-", "1.2", "99.9", "100", "1234"]
+        );
+    }
+
+    #[test]
+    fn every_figure_is_defined() {
+        let row = serde_json::to_value(Raced::default()).unwrap();
+
+        for name in row.as_object().unwrap().keys() {
+            // p95 and p99 are defined with p50.
+            let name = name.replace("p95", "p50").replace("p99", "p50");
+            let is_defined = |(names, _): &(&str, &str)| names.split(", ").any(|known| known == name);
+            assert!(name == "strategy" || DEFINITIONS.iter().any(is_defined), "{name}");
+        }
+    }
+}

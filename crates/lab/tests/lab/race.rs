@@ -1,0 +1,172 @@
+//! `lab race`: small races, their books, and what is left behind.
+
+use flash_sale_lab::testing::TestDatabase;
+
+use super::check::{count, product_count, what_is_there};
+use super::*;
+
+const SMALL: [&str; 9] = ["race", "--json", "--stock", "5", "--buyers", "40", "--rounds", "2", "--seed=7"];
+/// What only a racing replica has in its environment.
+const WINDOW: &str = "RACE_WINDOW_MS=33";
+
+#[tokio::test]
+async fn the_sums_of_each_strategy_are_right_and_the_shop_is_as_before() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+
+    let race =
+        project.run(&with(&["--strategy", "exercise,unlocked,nowait,skip_locked,check_constraint"])).await;
+
+    let report: Value = serde_json::from_str(&race.output).unwrap_or_else(|_| panic!("{}", race.errors));
+    assert_eq!(report["options"]["seed"], 7);
+    let strategies = report["strategies"].as_array().unwrap();
+    assert_eq!(strategies.len(), 5);
+    for figures in strategies {
+        let sum = |names: &[&str]| names.iter().map(|name| figures[name].as_u64().unwrap()).sum::<u64>();
+        assert_eq!(sum(&["sold", "refused", "gave_up", "errors"]), 80, "{figures:#}");
+        // Half each, but for a buyer whose connection was lost and went to the other one.
+        for replica in ["replica-1", "replica-2"] {
+            assert!(figures["replicas"][replica].as_u64() >= Some(30), "{figures:#}");
+        }
+        assert_eq!(sum(&["requests"]), 80 + sum(&["retries"]));
+        assert_eq!(sum(&["sold"]), 10 + sum(&["oversold"]) - sum(&["lost_sales"]), "{figures:#}");
+    }
+    for figures in &strategies[2..] {
+        assert_eq!((&figures["verdict"], &figures["sold"]), (&"ok".into(), &10.into()), "{figures:#}");
+    }
+    assert_eq!(strategies[1]["verdict"], "oversold_as_it_must");
+    assert!(strategies[2]["conflicts"].as_u64() > Some(0), "nobody met anybody: {report:#}");
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn without_retries_a_conflict_is_the_end() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+
+    let race = project.run(&with(&["--strategy", "nowait", "--no-retry", "--window", "50"])).await;
+
+    let report: Value = serde_json::from_str(&race.output).unwrap_or_else(|_| panic!("{}", race.errors));
+    let figures = &report["strategies"][0];
+    assert_eq!(figures["retries"], 0);
+    assert_eq!(figures["gave_up"], figures["conflicts"]);
+    assert!(figures["gave_up"].as_u64() > Some(0) && race.success, "{figures:#}");
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn csv_has_a_line_for_each_strategy() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+
+    let arguments = ["race", "--csv", "--stock", "2", "--buyers", "4", "--rounds", "1", "--strategy"];
+    let race = project.run(&[&arguments[..], &["pessimistic,batched"]].concat()).await;
+
+    let lines: Vec<Vec<&str>> = race.output.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(lines.len(), 3, "{}{}", race.output, race.errors);
+    assert_eq!(lines[0][..6], ["strategy", "verdict", "rounds", "copies", "buyers", "sold"]);
+    assert_eq!(lines[1][..6], ["pessimistic", "ok", "1", "2", "4", "2"]);
+    assert_eq!(lines[2][..6], ["batched", "ok", "1", "2", "4", "2"]);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn an_unknown_strategy_is_named_with_those_that_are_known() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+
+    let race = project.run(&["race", "--strategy", "hope"]).await;
+
+    assert!(!race.success);
+    let expected = "the shop knows no strategy hope. It knows: exercise, unlocked, pessimistic,";
+    assert!(race.errors.contains(expected), "{}", race.errors);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn an_interrupted_race_leaves_no_product_and_the_window_as_it_was() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+    let race = start_long_race(&project, &database).await;
+    assert!(all_replicas_race(&project).await);
+
+    kill_process(pid_of(race.id().unwrap()), Signal::INT).unwrap();
+
+    let race = Outcome::of(race.wait_with_output().await.unwrap());
+    assert!(!race.success && race.errors.ends_with("error: stopped before the end. Again: make race\n"));
+    assert_eq!(product_count(&database).await, 1);
+    assert!(no_replica_races(&project).await);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn after_a_killed_race_the_window_is_as_it_was_and_the_next_race_removes_its_products() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+    let mut race = start_long_race(&project, &database).await;
+
+    race.kill().await.unwrap();
+
+    wait_until("the replicas are as before", async || no_replica_races(&project).await).await;
+    assert!(product_count(&database).await > 1);
+    wait_until("the next race may begin, and ends", async || {
+        project.run(&with(&["--strategy", "atomic_update"])).await.success
+    })
+    .await;
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_restart_during_a_race_keeps_its_window_until_the_end() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+    let race = start_long_race(&project, &database).await;
+    let before = replica_pids(&project.status().await);
+
+    let restart = project.run(&["restart"]).await;
+
+    assert!(restart.success, "{}", restart.errors);
+    assert!(replica_pids(&project.status().await).iter().all(|pid| !before.contains(pid)));
+    assert!(all_replicas_race(&project).await);
+    kill_process(pid_of(race.id().unwrap()), Signal::TERM).unwrap();
+    race.wait_with_output().await.unwrap();
+    assert!(no_replica_races(&project).await);
+    project.run(&["down"]).await;
+}
+
+fn with<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [&SMALL[..], arguments].concat()
+}
+
+/// One that is in the middle of its first round.
+async fn start_long_race(project: &Project, database: &TestDatabase) -> tokio::process::Child {
+    let arguments = ["race", "--strategy", "pessimistic", "--stock", "1000", "--window", "33"];
+    let race = project.command(&arguments).spawn().unwrap();
+    wait_until("something was sold", async || count(database, "SELECT count(*) FROM orders").await > 0).await;
+    race
+}
+
+async fn all_replicas_race(project: &Project) -> bool {
+    let environments = replica_environments(project).await;
+    environments.len() == 2 && environments.iter().all(|environment| environment.contains(WINDOW))
+}
+
+async fn no_replica_races(project: &Project) -> bool {
+    let environments = replica_environments(project).await;
+    environments.len() == 2 && !environments.iter().any(|environment| environment.contains(WINDOW))
+}
+
+async fn replica_environments(project: &Project) -> Vec<String> {
+    let pids = replica_pids(&project.status().await);
+    let read = |pid| String::from_utf8(fs::read(format!("/proc/{pid}/environ")).ok()?).ok();
+    pids.into_iter().filter_map(read).collect()
+}
