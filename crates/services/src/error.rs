@@ -35,8 +35,8 @@ pub enum ServiceError {
 }
 
 impl ServiceError {
-    /// Whether this is the shop's decision on a purchase, which is kept for its key. Otherwise the same purchase
-    /// may well be made later.
+    /// Whether this is the shop's decision on a purchase, which is kept for its key. Otherwise the same
+    /// purchase may well be made later.
     pub(crate) fn is_decision(&self) -> bool {
         matches!(self, Self::OutOfStock | Self::ProductNotFound | Self::StrategyNeeds(_))
     }

@@ -30,7 +30,7 @@ const WAYS: [Option<&str>; 13] = [
 
 impl Shop {
     /// Buys one copy with a key on the replica with this index.
-    fn buy_once(
+    pub fn buy_once(
         &self,
         strategy: Option<&str>,
         replica: usize,
