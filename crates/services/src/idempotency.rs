@@ -1,6 +1,9 @@
 //! Purchases that carry a key: the same key gets the same answer, and the purchase is made once
 //! (draft-ietf-httpapi-idempotency-key-header). Start with [`crate::StrategyService::create_order_once`].
 //!
+//! A key covers what is in the database. A payment provider outside of it is to be given a key too, for an
+//! attempt that is made again authorizes the payment again.
+//!
 //! The answer is stored in the purchase's own transaction, so whatever dies at whatever moment leaves both or
 //! neither. While that transaction runs it holds an advisory lock on the key: another copy of the request
 //! learns from it that the first is in flight, on whichever replica, and PostgreSQL releases it with the

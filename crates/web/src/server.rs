@@ -50,11 +50,11 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         settings.retry_with_idempotency_key,
     )?);
 
-    let strategies_of_application = strategies.clone();
+    let cleaning = forget_expired_keys(strategies.clone());
     let application = move || {
         App::new()
             .app_data(orders.clone())
-            .app_data(strategies_of_application.clone())
+            .app_data(strategies.clone())
             .app_data(shop.clone())
             .app_data(checkout.clone())
             .app_data(replica_name.clone())
@@ -76,7 +76,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         .backlog(BACKLOG)
         .bind(&address)
         .with_context(|| format!("can't listen on {address}. Set HOST and PORT to a free address"))?;
-    actix_web::rt::spawn(forget_expired_keys(strategies));
+    actix_web::rt::spawn(cleaning);
     log::info!("{} listens on http://{address}", settings.replica_name);
     server.run().await?;
     log::info!("{} has answered what was in flight and stops", settings.replica_name);

@@ -7,8 +7,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use flash_sale_core::order;
+use flash_sale_core::{database, order};
 use flash_sale_repositories::StockRepository;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, TransactionTrait};
 use tokio::sync::{mpsc, oneshot};
@@ -24,6 +25,8 @@ use crate::{PaymentProvider, ServiceError};
 const LARGEST_BATCH: usize = 64;
 /// Whoever finds so many before them is told to come again.
 const LONGEST_QUEUE: usize = 4096;
+/// Whoever has waited longer for their batch to begin, as behind a row that somebody holds, is told so too.
+const LONGEST_WAIT: Duration = database::LOCK_TIMEOUT;
 
 /// The queues of one replica. A queue and its task are there only while somebody waits.
 #[derive(Clone)]
@@ -32,6 +35,7 @@ pub(super) struct Batches {
     served_by: String,
     queues: Arc<Mutex<HashMap<Uuid, mpsc::Sender<Buyer>>>>,
     longest_queue: usize,
+    longest_wait: Duration,
 }
 
 /// One for each buyer of a batch, in their order.
@@ -41,6 +45,7 @@ type Answers = Vec<Result<Bought, ServiceError>>;
 struct Buyer {
     order_id: Uuid,
     claim: Option<Claim>,
+    since: Instant,
     answer: oneshot::Sender<Result<Bought, ServiceError>>,
 }
 
@@ -53,8 +58,13 @@ enum Bought {
 
 impl Batches {
     pub fn new(database: DatabaseConnection, served_by: &str) -> Self {
-        let queues = Arc::default();
-        Self { database, served_by: served_by.to_owned(), queues, longest_queue: LONGEST_QUEUE }
+        Self {
+            database,
+            served_by: served_by.to_owned(),
+            queues: Arc::default(),
+            longest_queue: LONGEST_QUEUE,
+            longest_wait: LONGEST_WAIT,
+        }
     }
 
     /// Queues up for one copy. Answers only after the batch's COMMIT.
@@ -90,7 +100,8 @@ impl Batches {
     ) -> Result<Bought, ServiceError> {
         payment.authorize().await;
         let (answer, answered) = oneshot::channel();
-        self.enqueue(product_id, Buyer { order_id: Uuid::new_v4(), claim, answer })?;
+        let buyer = Buyer { order_id: Uuid::new_v4(), claim, since: Instant::now(), answer };
+        self.enqueue(product_id, buyer)?;
         // The task ends early only with the process's runtime, and its statement is then taken back.
         answered.await.unwrap_or(Err(ServiceError::Overloaded))
     }
@@ -113,6 +124,9 @@ impl Batches {
             waiting.recv_many(&mut batch, LARGEST_BATCH).await;
             // Whoever has left in the meantime gets nothing.
             batch.retain(|buyer| !buyer.answer.is_closed());
+            for buyer in batch.extract_if(.., |buyer| buyer.since.elapsed() > self.longest_wait) {
+                let _ = buyer.answer.send(Err(ServiceError::Overloaded));
+            }
             if !batch.is_empty() {
                 self.sell_batch(product_id, &mut batch).await;
             }
@@ -223,29 +237,47 @@ mod tests {
 
     use super::*;
 
+    type Answered = oneshot::Receiver<Result<Bought, ServiceError>>;
+
     /// The runtime of a test is one thread: the task does not run before the test waits.
     #[tokio::test]
     async fn whoever_finds_the_queue_full_is_sent_away() {
+        let mut batches = without_database().await;
+        batches.longest_queue = 2;
+
+        let first = enqueue(&batches).unwrap();
+        let second = enqueue(&batches);
+        let third = enqueue(&batches);
+
+        assert!(second.is_ok());
+        assert!(matches!(third, Err(ServiceError::Overloaded)));
+        let answer = first.await.unwrap();
+        assert!(matches!(answer, Err(ServiceError::Database(_))), "there is no database");
+        assert!(batches.queues.lock().unwrap().is_empty(), "the queue goes with the last who waits");
+    }
+
+    #[tokio::test]
+    async fn whoever_has_waited_too_long_is_sent_away_when_the_batch_begins() {
+        let mut batches = without_database().await;
+        batches.longest_wait = Duration::ZERO;
+
+        let answer = enqueue(&batches).unwrap().await.unwrap();
+
+        assert!(matches!(answer, Err(ServiceError::Overloaded)));
+    }
+
+    fn enqueue(batches: &Batches) -> Result<Answered, ServiceError> {
+        let (answer, answered) = oneshot::channel();
+        let buyer = Buyer { order_id: Uuid::new_v4(), claim: None, since: Instant::now(), answer };
+        batches.enqueue(Uuid::nil(), buyer).map(|()| answered)
+    }
+
+    async fn without_database() -> Batches {
         let settings = DatabaseSettings {
             url: "postgres://nobody@127.0.0.1:1/nothing".to_owned(),
             application_name: "test".to_owned(),
             pool_size: 1,
         };
-        let mut batches = Batches::new(connect(&settings).await.unwrap(), "replica-1");
-        batches.longest_queue = 2;
-        let enqueue = || {
-            let (answer, answered) = oneshot::channel();
-            (batches.enqueue(Uuid::nil(), Buyer { order_id: Uuid::new_v4(), claim: None, answer }), answered)
-        };
-
-        let (first, first_answered) = enqueue();
-        let (second, _) = enqueue();
-        let (third, _) = enqueue();
-
-        assert!(first.is_ok() && second.is_ok());
-        assert!(matches!(third, Err(ServiceError::Overloaded)));
-        let answer = first_answered.await.unwrap();
-        assert!(matches!(answer, Err(ServiceError::Database(_))), "there is no database");
-        assert!(batches.queues.lock().unwrap().is_empty(), "the queue goes with the last who waits");
+        Batches::new(connect(&settings).await.unwrap(), "replica-1")
     }
 }
