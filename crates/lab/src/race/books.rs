@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 use uuid::Uuid;
 
 use super::Options;
-use super::buyers::{Buyer, Ending, Round};
+use super::buyer::{Buyer, Ending};
+use super::crowd::Round;
 use crate::check::shop_database::ShopDatabase;
 
 /// "Out of stock" is too early only if a copy was sold more than this later: clocks are read one after the other.
@@ -83,13 +84,6 @@ impl Books {
             dishonest: told.symmetric_difference(&holdings.orders).count(),
             is_conserved: stock as i64 - sold as i64 == holdings.left,
         }
-    }
-}
-
-impl Buyer {
-    /// The order's id.
-    pub fn order(&self) -> Option<Uuid> {
-        if let Ending::Sold(id) = self.ending { Some(id) } else { None }
     }
 }
 
