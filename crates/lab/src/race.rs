@@ -1,5 +1,5 @@
-//! Races the strategies: for each of them a crowd of buyers and too few copies, again and again, and the books
-//! afterwards. Start with [`run`]; what the figures mean is in [`definitions`].
+//! Races the strategies: for each of them a crowd of buyers and too few copies, again and again, and the
+//! books afterwards. Start with [`run`]; what the figures mean is in [`definitions`].
 
 pub mod back_off;
 pub mod books;
@@ -113,8 +113,8 @@ async fn race_all(
     Ok(Report::new(options.clone(), durability, rows))
 }
 
-/// All rounds of one strategy. The books are read after the last one, so that they also show a purchase that was
-/// committed after its buyer was told otherwise.
+/// All rounds of one strategy. The books are read after the last one, so that they also show a purchase that
+/// was committed after its buyer was told otherwise.
 async fn race(
     crowd: &Crowd,
     database: &ShopDatabase,

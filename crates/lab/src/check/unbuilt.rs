@@ -10,8 +10,8 @@ use crate::control::Status;
 const SOURCES: [&str; 5] =
     ["crates/core/src", "crates/repositories/src", "crates/services/src", "crates/web/src", "templates"];
 
-/// A file of the shop that was changed after the last replica had started, or after its binary was built, if there
-/// is one: a race replaces the replicas without building them.
+/// A file of the shop that was changed after the last replica had started, or after its binary was built, if
+/// there is one: a race replaces the replicas without building them.
 pub fn find_edit(status: &Status) -> Option<PathBuf> {
     let started =
         status.replicas.iter().filter_map(|replica| Some(replica.process.as_ref()?.started_at)).max()?;

@@ -12,8 +12,8 @@ use crate::check::unbuilt::find_edit;
 use crate::gateway::raise_file_limit;
 use crate::race::{self, Options, definitions, table};
 
-/// The race window unless somebody names one: wide enough that every strategy meets it, and so small that all of
-/// them are raced in a minute or two, those too that sell one copy after the other.
+/// The race window unless somebody names one: wide enough that every strategy meets it, and so small that all
+/// of them are raced in a minute or two, those too that sell one copy after the other.
 const WINDOW_MS: u16 = 5;
 
 /// How to race, and who.
@@ -54,8 +54,8 @@ pub struct RaceArguments {
     /// Print a line of CSV for each strategy
     #[arg(long)]
     csv: bool,
-    /// A shop that this lab doesn't run, as http://gateway:3000, on the database of DATABASE_URL; its race window
-    /// stays as it is
+    /// A shop that this lab doesn't run, as http://gateway:3000, on the database of DATABASE_URL; its race
+    /// window stays as it is
     #[arg(long)]
     url: Option<String>,
 }

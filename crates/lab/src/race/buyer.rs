@@ -49,8 +49,8 @@ enum Told {
 }
 
 impl Buyer {
-    /// Asks until there is an answer that is final, or patience has run out. After a failure nobody asks again: it
-    /// may have been a sale.
+    /// Asks until there is an answer that is final, or patience has run out. After a failure nobody asks
+    /// again: it may have been a sale.
     pub async fn go_shopping(
         shop: &Shop,
         order: &Value,

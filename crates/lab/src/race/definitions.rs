@@ -25,7 +25,8 @@ pub const DEFINITIONS: [(&str, &str); 20] = [
     ("unconserved_rounds", "rounds in which initial stock - orders is not the stock"),
     (
         "verdict",
-        "ok, or what of that must not be; unlocked must oversell, the exercise may until somebody has fixed it",
+        "ok, or what of that must not be; unlocked must oversell, and the exercise may until somebody has \
+         fixed it",
     ),
     ("conflicts", "409: answers that others were faster, try again"),
     ("busy", "503: answers that the shop is too busy, try again"),

@@ -4,8 +4,8 @@ use super::Options;
 use super::report::{Raced, Report, Row};
 use super::verdict::Verdict;
 
-const LEGEND: &str = "Times in milliseconds, from a buyer's first request to their last answer, pauses before \
-                      retries included.\nWhat each figure is: lab race --help";
+const LEGEND: &str = "Times in milliseconds, from a buyer's first request to their last answer, pauses \
+                      before retries included.\nWhat each figure is: lab race --help";
 
 /// The tables, with what is needed to repeat the race.
 pub fn text(report: &Report) -> String {
