@@ -3,6 +3,7 @@
 mod m20261122_000001_create_products_and_orders;
 mod m20261122_000002_put_one_copy_on_sale;
 mod m20261122_000003_add_what_strategies_need;
+mod m20261122_000004_create_idempotency_keys;
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection};
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_create_products_and_orders::Migration),
             Box::new(m20261122_000002_put_one_copy_on_sale::Migration),
             Box::new(m20261122_000003_add_what_strategies_need::Migration),
+            Box::new(m20261122_000004_create_idempotency_keys::Migration),
         ]
     }
 }

@@ -12,14 +12,15 @@ impl MigrationTrait for Migration {
             .get_connection()
             .execute_unprepared(
                 "
-                -- For check_constraint. It binds only products that opt in: the book must stay able to oversell.
+                -- For check_constraint. It binds only products that opt in: the book must stay able to
+                -- oversell.
                 ALTER TABLE products
                     ADD COLUMN refuses_oversell boolean NOT NULL DEFAULT false,
                     ADD CONSTRAINT products_refuse_oversell_when_opted_in
                         CHECK (NOT refuses_oversell OR quantity >= 0);
 
-                -- For skip_locked: a row for each copy. Of a product that has units, the stock is the number of
-                -- those without an order, and products.quantity stays 0, so that nothing else sells it too.
+                -- For skip_locked: a row for each copy. Of a product that has units, the stock is the number
+                -- of those without an order, and products.quantity stays 0, so that nothing else sells it too.
                 CREATE TABLE units (
                     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
                     product_id uuid NOT NULL REFERENCES products ON DELETE CASCADE,

@@ -15,8 +15,6 @@ const TEMPORARY_CODES: [&str; 2] = ["25006", "25P03"];
 /// The errors that a strategy does something about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseErrorKind {
-    /// 23505: a row with this key is there already.
-    UniqueViolation,
     /// 23514: a CHECK constraint has refused the row.
     CheckViolation,
     /// 40001: no serial order of the transactions explains what this one saw. Also raised by COMMIT.
@@ -38,7 +36,6 @@ pub fn kind(error: &DbErr) -> DatabaseErrorKind {
         _ => None,
     };
     match code.as_deref() {
-        Some("23505") => DatabaseErrorKind::UniqueViolation,
         Some("23514") => DatabaseErrorKind::CheckViolation,
         Some("40001") => DatabaseErrorKind::SerializationFailure,
         Some("40P01") => DatabaseErrorKind::DeadlockDetected,

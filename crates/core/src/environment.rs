@@ -106,6 +106,22 @@ where
     }
 }
 
+/// A variable that holds `true` or `false`, or `default`.
+///
+/// # Errors
+/// When it is neither.
+pub fn flag(name: &'static str, default: bool) -> Result<bool, SettingError> {
+    match optional_text(name)?.as_deref().map(str::trim) {
+        None => Ok(default),
+        Some("true") => Ok(true),
+        Some("false") => Ok(false),
+        Some(value) => {
+            let expected = "true or false".to_owned();
+            Err(SettingError::Invalid { name, value: value.to_owned(), expected })
+        }
+    }
+}
+
 /// A variable that holds milliseconds, at most `longest`, or `default`.
 ///
 /// # Errors

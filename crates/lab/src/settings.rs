@@ -72,10 +72,18 @@ impl LabSettings {
 pub fn shop_variables() -> Result<ShopVariables, SettingError> {
     environment::milliseconds("RACE_WINDOW_MS", Duration::ZERO, LONGEST_RACE_WINDOW)?;
     environment::milliseconds("RETRY_AFTER_MS", Duration::ZERO, LONGEST_RETRY_AFTER)?;
+    environment::flag("RETRY_WITH_IDEMPOTENCY_KEY", false)?;
     pool_size()?;
 
     let mut variables = ShopVariables::new();
-    for name in ["RACE_WINDOW_MS", "RETRY_AFTER_MS", "DATABASE_POOL_SIZE", "ORDER_API_URL", "RUST_LOG"] {
+    for name in [
+        "RACE_WINDOW_MS",
+        "RETRY_AFTER_MS",
+        "RETRY_WITH_IDEMPOTENCY_KEY",
+        "DATABASE_POOL_SIZE",
+        "ORDER_API_URL",
+        "RUST_LOG",
+    ] {
         if let Some(value) = environment::optional_text(name)? {
             variables.insert(name.to_owned(), value);
         }

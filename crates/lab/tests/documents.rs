@@ -170,7 +170,7 @@ fn words_after<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
 
 /// The first argument of each call of `flash_sale_core::environment` that reads a variable.
 fn settings_read_by(code: &str) -> Vec<String> {
-    let readers = ["optional_text(", "required_text(", "whole_number(", "milliseconds(", "text("];
+    let readers = ["optional_text(", "required_text(", "whole_number(", "milliseconds(", "flag(", "text("];
     let calls = readers.iter().flat_map(|reader| code.split(reader).skip(1));
     let first_arguments = calls.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
     let is_name = |text: &&str| text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');

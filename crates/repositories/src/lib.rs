@@ -1,11 +1,13 @@
 //! Questions to the database and changes of it: one query a method. Each works on a pool or within a
 //! transaction; that is the caller's choice. Start with [`ProductRepository`].
 
+mod idempotency_key_repository;
 mod order_repository;
 mod product_repository;
 mod stock_repository;
 mod unit_repository;
 
+pub use idempotency_key_repository::{IdempotencyKeyRepository, IdempotencyRecord};
 pub use order_repository::OrderRepository;
 pub use product_repository::ProductRepository;
 pub use stock_repository::{GuardedStock, StockRepository};

@@ -4,7 +4,10 @@
 
 use flash_sale_core::database::{DatabaseSettings, connect};
 use flash_sale_lab::testing::{SideConnection, TestDatabase, wait_until};
-use flash_sale_repositories::{OrderRepository, ProductRepository, StockRepository, UnitRepository};
+use flash_sale_repositories::{
+    IdempotencyKeyRepository, IdempotencyRecord, OrderRepository, ProductRepository, StockRepository,
+    UnitRepository,
+};
 use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
 use uuid::Uuid;
 
@@ -214,6 +217,46 @@ async fn a_unit_that_is_held_is_passed_by_and_still_counts_as_unsold() {
 
     let count = UnitRepository::new(&third).count_of_product(id).await.unwrap();
     assert_eq!((count.total, count.unsold), (2, 1));
+}
+
+#[tokio::test]
+async fn a_key_is_reserved_by_one_transaction_at_a_time_and_nobody_waits() {
+    let database = TestDatabase::create().await;
+    let keys = ["one".to_owned(), "two".to_owned()];
+    let first = database.connection.begin().await.unwrap();
+    let second = database.connection.begin().await.unwrap();
+
+    let reserved = IdempotencyKeyRepository::new(&first).try_reserve(&keys[..1]).await.unwrap();
+    assert_eq!(reserved, keys[..1]);
+    assert_eq!(IdempotencyKeyRepository::new(&second).try_reserve(&keys).await.unwrap(), keys[1..]);
+    first.rollback().await.unwrap();
+    assert_eq!(IdempotencyKeyRepository::new(&second).try_reserve(&keys[..1]).await.unwrap(), keys[..1]);
+}
+
+#[tokio::test]
+async fn a_record_is_kept_for_24_hours_and_not_overwritten_before() {
+    let database = TestDatabase::create().await;
+    let keys = IdempotencyKeyRepository::new(&database.connection);
+    let record = |key: &str, body: &str| IdempotencyRecord {
+        key: key.to_owned(),
+        request: "request".to_owned(),
+        status: 200,
+        body: body.to_owned(),
+    };
+    let wanted = ["old".to_owned(), "new".to_owned()];
+    assert_eq!(keys.create(&[record("old", "1"), record("new", "1")]).await.unwrap(), 2);
+    let age = "UPDATE idempotency_keys SET created_at = created_at - interval '24 hours' WHERE key = 'old'";
+    database.connection.execute_unprepared(age).await.unwrap();
+
+    assert_eq!(keys.get_current(&wanted).await.unwrap(), [record("new", "1")]);
+    assert_eq!(keys.create(&[record("old", "2"), record("new", "2")]).await.unwrap(), 1);
+    let mut current = keys.get_current(&wanted).await.unwrap();
+    current.sort_by(|a, b| a.key.cmp(&b.key));
+    assert_eq!(current, [record("new", "1"), record("old", "2")]);
+
+    database.connection.execute_unprepared(age).await.unwrap();
+    assert_eq!(keys.delete_expired().await.unwrap(), 1);
+    assert_eq!(keys.get_current(&wanted).await.unwrap(), [record("new", "1")]);
 }
 
 async fn book(connection: &DatabaseConnection) -> Uuid {

@@ -23,7 +23,21 @@ pub enum ServiceError {
     /// The product lacks what the strategy sells by.
     #[error("this strategy needs {0}")]
     StrategyNeeds(&'static str),
+    /// Another request with the same key is being worked on.
+    #[error("a request with this key is in flight")]
+    KeyInFlight,
+    /// The key was used for another request.
+    #[error("this key was used for another request")]
+    KeyReused,
     /// The database did not do its part. The details are for the log only.
     #[error("the database failed")]
     Database(#[from] DbErr),
+}
+
+impl ServiceError {
+    /// Whether this is the shop's decision on a purchase, which is kept for its key. Otherwise the same
+    /// purchase may well be made later.
+    pub(crate) fn is_decision(&self) -> bool {
+        matches!(self, Self::OutOfStock | Self::ProductNotFound | Self::StrategyNeeds(_))
+    }
 }

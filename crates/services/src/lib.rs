@@ -2,12 +2,14 @@
 //! Start with [`OrderService::create_order`]; [`strategies`] has other ways to sell.
 
 mod error;
+pub mod idempotency;
 mod order_service;
 mod payment;
 mod shop_service;
 pub mod strategies;
 
 pub use error::ServiceError;
+pub use idempotency::IdempotencyKey;
 pub use order_service::OrderService;
 pub use payment::PaymentProvider;
 pub use shop_service::{Reset, ShopService, ShopWindow};

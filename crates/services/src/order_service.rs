@@ -2,22 +2,22 @@
 
 use flash_sale_core::order;
 use flash_sale_repositories::{OrderRepository, ProductRepository};
-use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionSession, TransactionTrait};
 use uuid::Uuid;
 
 use crate::{PaymentProvider, ServiceError};
 
-/// The shop's till.
+/// The shop's till. Its `database` is the pool of connections, or a transaction that the purchase is part of.
 #[derive(Clone)]
-pub struct OrderService {
-    database: DatabaseConnection,
+pub struct OrderService<D = DatabaseConnection> {
+    database: D,
     payment: PaymentProvider,
     served_by: String,
 }
 
-impl OrderService {
+impl<D: ConnectionTrait + TransactionTrait> OrderService<D> {
     /// A till of the replica `served_by`, whose name goes on each order.
-    pub fn new(database: DatabaseConnection, payment: PaymentProvider, served_by: &str) -> Self {
+    pub fn new(database: D, payment: PaymentProvider, served_by: &str) -> Self {
         Self { database, payment, served_by: served_by.to_owned() }
     }
 

@@ -19,6 +19,7 @@ mod unlocked;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use sale::Failure;
 pub use service::StrategyService;
 
 /// A way to sell. Its name, in JSON, is the file's.

@@ -1,5 +1,5 @@
-//! Buy Now's checkout client. It is impatient, as many are: when the shop has not answered within a moment, it
-//! posts the order again.
+//! Buy Now's checkout client. It is impatient, as many are: when the shop has not answered within a moment,
+//! it posts the order again.
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ pub struct CheckoutClient {
     http: Client,
     order_api_url: Url,
     retry_after: Duration,
+    sends_key: bool,
 }
 
 /// One request to the API and what came of it.
@@ -42,11 +43,12 @@ struct AnswerBody {
 }
 
 impl CheckoutClient {
-    /// A client that posts to `order_api_url`, and again when no answer has come within `retry_after`.
+    /// A client that posts to `order_api_url`, and again when no answer has come within `retry_after`. If it
+    /// `sends_key`, both carry the same Idempotency-Key, a new one for each click.
     ///
     /// # Errors
     /// When the system's HTTP client can't be set up.
-    pub fn new(order_api_url: Url, retry_after: Duration) -> reqwest::Result<Self> {
+    pub fn new(order_api_url: Url, retry_after: Duration, sends_key: bool) -> reqwest::Result<Self> {
         let http = Client::builder()
             // Each request on a connection of its own, as from a new visitor.
             .pool_max_idle_per_host(0)
@@ -54,29 +56,41 @@ impl CheckoutClient {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(ANSWER_TIMEOUT)
             .build()?;
-        Ok(Self { http, order_api_url, retry_after })
+        Ok(Self { http, order_api_url, retry_after, sends_key })
     }
 
-    /// Buys one copy, and returns each attempt in the order they were sent. All carry the click's `request_id`.
+    /// Buys one copy, and returns each attempt in the order they were sent. All carry the click's
+    /// `request_id`.
     pub async fn buy(&self, product_id: Uuid, request_id: &str) -> Vec<Attempt> {
         let clicked = Instant::now();
-        let mut first = Box::pin(self.post_order(product_id, request_id, clicked));
+        let key = self.sends_key.then(Uuid::new_v4);
+        let mut first = Box::pin(self.post_order(product_id, request_id, key, clicked));
         match tokio::time::timeout(self.retry_after, &mut first).await {
             Ok(answered) => vec![answered],
             Err(_) => {
-                let (first, second) = join(first, self.post_order(product_id, request_id, clicked)).await;
+                let second = self.post_order(product_id, request_id, key, clicked);
+                let (first, second) = join(first, second).await;
                 vec![first, second]
             }
         }
     }
 
-    async fn post_order(&self, product_id: Uuid, request_id: &str, clicked: Instant) -> Attempt {
+    async fn post_order(
+        &self,
+        product_id: Uuid,
+        request_id: &str,
+        key: Option<Uuid>,
+        clicked: Instant,
+    ) -> Attempt {
         let sent = Instant::now();
-        let request = self
+        let mut request = self
             .http
             .post(self.order_api_url.clone())
             .header("X-Request-Id", request_id)
             .json(&serde_json::json!({ "product_id": product_id }));
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", format!("\"{key}\""));
+        }
         let (status, answer, served_by) = match request.send().await {
             Ok(response) => read_answer(response).await,
             Err(error) => ("no answer".to_owned(), reason(&error).to_owned(), None),

@@ -4,6 +4,7 @@ mod api;
 mod checkout;
 mod endpoint;
 pub mod healthcheck;
+mod idempotency_key;
 mod json_body;
 mod middleware;
 mod notice;

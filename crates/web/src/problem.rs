@@ -106,6 +106,11 @@ impl Problem {
         Self::unprocessable(&loc, &error.inner().to_string())
     }
 
+    /// The body of an answer to a program.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("numbers and strings always become JSON")
+    }
+
     /// The answer that carries this problem. Its body is written by `middleware::explain_errors`, which alone
     /// knows whether a person or a program asked.
     pub fn into_response(self) -> HttpResponse {
@@ -129,6 +134,13 @@ impl From<ServiceError> for Problem {
             ServiceError::ProductNotFound => Self::not_found("Product not found"),
             ServiceError::OrderNotFound => Self::not_found("Order not found"),
             ServiceError::Busy => Self::conflict("Other buyers were faster. Try again"),
+            ServiceError::KeyInFlight => {
+                Self::conflict("A request with this Idempotency-Key is being worked on. Try again")
+            }
+            ServiceError::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "This Idempotency-Key was used for another request",
+            ),
             ServiceError::Overloaded => Self::unavailable("Too many buyers wait. Try again"),
             ServiceError::StrategyNeeds(_) => Self {
                 detail: "This product can't be sold by this strategy".to_owned(),

@@ -26,6 +26,9 @@ const SHUTDOWN_TIMEOUT_SECONDS: u64 = 15;
 /// Connections that wait to be accepted; 128, the usual number, makes a crowd wait for seconds.
 const BACKLOG: u32 = 4096;
 
+/// Idempotency keys expire after 24 hours, and are deleted at the latest so much later.
+const BETWEEN_CLEANINGS: Duration = Duration::from_secs(600);
+
 /// The replica's name, for whoever must say it.
 #[derive(Clone)]
 pub struct ReplicaName(pub String);
@@ -41,8 +44,13 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let orders = web::Data::new(OrderService::new(database.clone(), payment.clone(), &settings.replica_name));
     let strategies = web::Data::new(StrategyService::new(database.clone(), payment, &settings.replica_name));
     let shop = web::Data::new(ShopService::new(database));
-    let checkout = web::Data::new(CheckoutClient::new(settings.order_api_url, settings.retry_after)?);
+    let checkout = web::Data::new(CheckoutClient::new(
+        settings.order_api_url,
+        settings.retry_after,
+        settings.retry_with_idempotency_key,
+    )?);
 
+    let cleaning = forget_expired_keys(strategies.clone());
     let application = move || {
         App::new()
             .app_data(orders.clone())
@@ -68,10 +76,23 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         .backlog(BACKLOG)
         .bind(&address)
         .with_context(|| format!("can't listen on {address}. Set HOST and PORT to a free address"))?;
+    actix_web::rt::spawn(cleaning);
     log::info!("{} listens on http://{address}", settings.replica_name);
     server.run().await?;
     log::info!("{} has answered what was in flight and stops", settings.replica_name);
     Ok(())
+}
+
+/// At the start and from time to time, by each replica: to delete what is deleted already does no harm.
+async fn forget_expired_keys(strategies: web::Data<StrategyService>) {
+    let mut interval = tokio::time::interval(BETWEEN_CLEANINGS);
+    loop {
+        interval.tick().await;
+        match strategies.forget_expired_keys().await {
+            Ok(count) => log::debug!("{count} idempotency keys have expired"),
+            Err(error) => log::warn!("expired idempotency keys were not deleted: {error}"),
+        }
+    }
 }
 
 /// Completes at the first SIGTERM or Ctrl-C.

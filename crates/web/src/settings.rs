@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use flash_sale_core::database::DatabaseSettings;
-use flash_sale_core::environment::{SettingError, milliseconds, required_text, text, whole_number};
+use flash_sale_core::environment::{SettingError, flag, milliseconds, required_text, text, whole_number};
 use flash_sale_core::limits::{LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
 use reqwest::Url;
 
@@ -28,6 +28,8 @@ pub struct Settings {
     pub order_api_url: Url,
     /// RETRY_AFTER_MS: how long the checkout client waits for an answer before it posts again. Default 50 ms.
     pub retry_after: Duration,
+    /// RETRY_WITH_IDEMPOTENCY_KEY: whether both posts of a click carry the same key. Default false.
+    pub retry_with_idempotency_key: bool,
     /// STATIC_DIR: the folder with the style sheet and pictures. Default `static`.
     pub static_dir: PathBuf,
     /// RUST_LOG: what to log, in env_logger's syntax. Default info, without the web server's own chatter.
@@ -53,6 +55,7 @@ impl Settings {
             race_window: milliseconds("RACE_WINDOW_MS", Duration::from_millis(100), LONGEST_RACE_WINDOW)?,
             order_api_url: order_api_url()?,
             retry_after: milliseconds("RETRY_AFTER_MS", Duration::from_millis(50), LONGEST_RETRY_AFTER)?,
+            retry_with_idempotency_key: flag("RETRY_WITH_IDEMPOTENCY_KEY", false)?,
             static_dir: text("STATIC_DIR", "static")?.into(),
             log_filter: text("RUST_LOG", DEFAULT_LOG_FILTER)?,
         })

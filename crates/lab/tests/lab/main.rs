@@ -28,7 +28,7 @@ use tokio::process::Command;
 const LAB: &str = env!("CARGO_BIN_EXE_lab");
 
 /// Variables that may be set where the tests run, and would change what the lab does.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 11] = [
     "DATABASE_POOL_SIZE",
     "DATABASE_URL",
     "HOST",
@@ -37,6 +37,7 @@ const SETTINGS: [&str; 10] = [
     "RACE_WINDOW_MS",
     "REPLICAS",
     "RETRY_AFTER_MS",
+    "RETRY_WITH_IDEMPOTENCY_KEY",
     "RUST_LOG",
     "STATIC_DIR",
 ];

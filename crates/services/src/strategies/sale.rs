@@ -43,7 +43,7 @@ impl<'a> Sale<'a> {
 }
 
 /// How an attempt ends that sells nothing.
-pub(super) enum Failure {
+pub(crate) enum Failure {
     /// This is the answer.
     Refused(ServiceError),
     /// Somebody else was faster: the attempt is made again, on what is there now.
@@ -61,9 +61,7 @@ impl From<ServiceError> for Failure {
 impl From<DbErr> for Failure {
     fn from(error: DbErr) -> Self {
         match kind(&error) {
-            DatabaseErrorKind::SerializationFailure
-            | DatabaseErrorKind::DeadlockDetected
-            | DatabaseErrorKind::UniqueViolation => Self::Overtaken,
+            DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::DeadlockDetected => Self::Overtaken,
             DatabaseErrorKind::CheckViolation => Self::Refused(ServiceError::OutOfStock),
             // Over a time limit: 503. The limits are lock_timeout and statement_timeout.
             DatabaseErrorKind::LockNotAvailable | DatabaseErrorKind::QueryCanceled => {

@@ -1,8 +1,12 @@
 //! Runs a purchase by the strategy that the buyer has named: begins and ends its transactions, and tries
-//! again when it was overtaken.
+//! again when it was overtaken. With a key, the purchase is one step of a transaction that also keeps its
+//! answer.
 
 use flash_sale_core::order;
-use sea_orm::{DatabaseConnection, DatabaseExecutor, IsolationLevel, TransactionTrait};
+use flash_sale_repositories::IdempotencyKeyRepository;
+use sea_orm::{
+    DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbErr, IsolationLevel, TransactionTrait,
+};
 use uuid::Uuid;
 
 use super::batched::Batches;
@@ -12,7 +16,8 @@ use super::{
     Strategy, advisory_lock, atomic_update, check_constraint, no_key_update, nowait, optimistic, pessimistic,
     serializable, single_statement, skip_locked, unlocked,
 };
-use crate::{PaymentProvider, ServiceError};
+use crate::idempotency::{AnswerWriter, Claim, Claimed, IdempotencyKey, Settled};
+use crate::{OrderService, PaymentProvider, ServiceError};
 
 /// The shop's other tills, one for each strategy.
 #[derive(Clone)]
@@ -33,67 +38,150 @@ impl StrategyService {
     /// Sells one copy of the product by `strategy`, and returns the order.
     ///
     /// # Errors
-    /// As [`crate::OrderService::create_order`]; also [`ServiceError::Busy`], [`ServiceError::Overloaded`]
-    /// and [`ServiceError::StrategyNeeds`]. Each leaves no order and the stock as it was.
+    /// As [`OrderService::create_order`]; also [`ServiceError::Busy`], [`ServiceError::Overloaded`] and
+    /// [`ServiceError::StrategyNeeds`]. Each leaves no order and the stock as it was.
     pub async fn create_order(
         &self,
         strategy: Strategy,
         product_id: Uuid,
     ) -> Result<order::Model, ServiceError> {
-        let id = product_id;
         match strategy {
-            Strategy::Unlocked => self.in_transactions(id, None, unlocked::sell).await,
-            Strategy::Pessimistic => self.in_transactions(id, None, pessimistic::sell).await,
-            Strategy::NoKeyUpdate => self.in_transactions(id, None, no_key_update::sell).await,
-            Strategy::Nowait => self.in_transactions(id, None, nowait::sell).await,
-            Strategy::Optimistic => self.in_transactions(id, None, optimistic::sell).await,
-            Strategy::AtomicUpdate => self.in_transactions(id, None, atomic_update::sell).await,
-            Strategy::CheckConstraint => self.in_transactions(id, None, check_constraint::sell).await,
-            Strategy::AdvisoryLock => self.in_transactions(id, None, advisory_lock::sell).await,
-            Strategy::SkipLocked => self.in_transactions(id, None, skip_locked::sell).await,
-            Strategy::Serializable => {
-                self.in_transactions(id, Some(serializable::ISOLATION), serializable::sell).await
-            }
+            Strategy::Batched => self.batches.sell(product_id, &self.payment).await,
             // A statement is a transaction by itself.
             Strategy::SingleStatement => {
+                let sale = self.sale(DatabaseExecutor::Connection(&self.database), product_id);
+                until_settled(|| single_statement::sell(&sale)).await
+            }
+            _ => {
                 until_settled(|| async {
-                    single_statement::sell(&self.sale(DatabaseExecutor::Connection(&self.database), id)).await
+                    let transaction = self.begin(Some(strategy)).await?;
+                    let executor = DatabaseExecutor::Transaction(&transaction);
+                    let sold = sell(strategy, &self.sale(executor, product_id)).await;
+                    end(transaction, sold).await
                 })
                 .await
             }
-            Strategy::Batched => self.batches.sell(id, &self.payment).await,
         }
     }
 
-    /// Each attempt in a transaction of its own; the default isolation level is READ COMMITTED.
-    async fn in_transactions(
+    /// Sells one copy at most once for each key, by `strategy` or as the exercise does, and returns the
+    /// answer, which `write` has written now or for an earlier request.
+    ///
+    /// # Errors
+    /// [`ServiceError::KeyInFlight`] and [`ServiceError::KeyReused`]; otherwise as [`Self::create_order`],
+    /// but what the shop has decided, such as [`ServiceError::OutOfStock`], is an answer here.
+    pub async fn create_order_once(
         &self,
+        key: IdempotencyKey,
+        strategy: Option<Strategy>,
         product_id: Uuid,
-        isolation: Option<IsolationLevel>,
-        sell: impl AsyncFn(&Sale<'_>) -> Result<order::Model, Failure>,
-    ) -> Result<order::Model, ServiceError> {
+        write: AnswerWriter,
+    ) -> Result<Settled, ServiceError> {
+        let claim = Claim::new(key, product_id, strategy, write);
+        if strategy == Some(Strategy::Batched) {
+            return self.batches.sell_once(product_id, &self.payment, claim).await;
+        }
         until_settled(|| async {
-            let transaction = self.database.begin_with_config(isolation, None).await?;
-            let sold = sell(&self.sale(DatabaseExecutor::Transaction(&transaction), product_id)).await;
-            match sold {
-                Ok(order) => {
-                    transaction.commit().await?;
-                    Ok(order)
-                }
-                Err(failure) => {
-                    // Before the answer and before the next attempt: no lock outlives its attempt. Should it
-                    // fail, the connection is broken, and PostgreSQL takes the transaction back by itself.
-                    if let Err(error) = transaction.rollback().await {
-                        log::warn!("a purchase was not taken back by the shop itself: {error}");
-                    }
-                    Err(failure)
-                }
-            }
+            let transaction = self.begin(strategy).await?;
+            let settled = self.settle(&transaction, &claim, strategy, product_id).await;
+            end(transaction, settled).await
         })
         .await
     }
 
+    /// Deletes what was kept for keys that have expired, and returns how many there were.
+    ///
+    /// # Errors
+    /// [`ServiceError::Database`].
+    pub async fn forget_expired_keys(&self) -> Result<u64, ServiceError> {
+        Ok(IdempotencyKeyRepository::new(&self.database).delete_expired().await?)
+    }
+
+    /// Claims the key, makes the purchase, and stores the answer, within `transaction`. The purchase stands
+    /// between SAVEPOINT and RELEASE, so that a refused one leaves a transaction in which its refusal can be
+    /// stored.
+    async fn settle(
+        &self,
+        transaction: &DatabaseTransaction,
+        claim: &Claim,
+        strategy: Option<Strategy>,
+        product_id: Uuid,
+    ) -> Result<Settled, Failure> {
+        match claim.take(transaction).await? {
+            Claimed::New => {}
+            Claimed::Settled(settled) => return Ok(settled),
+            Claimed::Refused(error) => return Err(error.into()),
+        }
+
+        let sold = match strategy {
+            None => {
+                let executor = DatabaseExecutor::Transaction(transaction);
+                let till = OrderService::new(executor, self.payment.clone(), &self.served_by);
+                till.create_order(product_id).await.map_err(Failure::from)
+            }
+            Some(strategy) => {
+                let savepoint = transaction.begin().await?;
+                let executor = DatabaseExecutor::Transaction(&savepoint);
+                let sold = sell(strategy, &self.sale(executor, product_id)).await;
+                end(savepoint, sold).await
+            }
+        };
+        match sold {
+            Ok(order) => claim.settle(transaction, Ok(&order)).await,
+            Err(Failure::Refused(error)) if error.is_decision() => {
+                claim.settle(transaction, Err(&error)).await
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Begins an attempt's transaction. PostgreSQL's default isolation level is READ COMMITTED.
+    async fn begin(&self, strategy: Option<Strategy>) -> Result<DatabaseTransaction, DbErr> {
+        let isolation: Option<IsolationLevel> =
+            (strategy == Some(Strategy::Serializable)).then_some(serializable::ISOLATION);
+        self.database.begin_with_config(isolation, None).await
+    }
+
     fn sale<'a>(&'a self, connection: DatabaseExecutor<'a>, product_id: Uuid) -> Sale<'a> {
         Sale { connection, payment: &self.payment, product_id, served_by: &self.served_by }
+    }
+}
+
+/// One attempt by the strategy.
+async fn sell(strategy: Strategy, sale: &Sale<'_>) -> Result<order::Model, Failure> {
+    match strategy {
+        Strategy::Unlocked => unlocked::sell(sale).await,
+        Strategy::Pessimistic => pessimistic::sell(sale).await,
+        Strategy::NoKeyUpdate => no_key_update::sell(sale).await,
+        Strategy::Nowait => nowait::sell(sale).await,
+        Strategy::Optimistic => optimistic::sell(sale).await,
+        Strategy::AtomicUpdate => atomic_update::sell(sale).await,
+        Strategy::SingleStatement => single_statement::sell(sale).await,
+        Strategy::CheckConstraint => check_constraint::sell(sale).await,
+        Strategy::Serializable => serializable::sell(sale).await,
+        Strategy::AdvisoryLock => advisory_lock::sell(sale).await,
+        Strategy::SkipLocked => skip_locked::sell(sale).await,
+        Strategy::Batched => unreachable!("it queues, and has its own transactions"),
+    }
+}
+
+/// Ends an attempt: COMMIT after a success, otherwise ROLLBACK, before the answer and before the next
+/// attempt, so that no lock outlives its attempt.
+pub(super) async fn end<T>(
+    transaction: DatabaseTransaction,
+    result: Result<T, Failure>,
+) -> Result<T, Failure> {
+    match result {
+        Ok(value) => {
+            transaction.commit().await?;
+            Ok(value)
+        }
+        Err(failure) => {
+            // Should it fail, the connection is broken, and PostgreSQL takes the transaction back by itself.
+            if let Err(error) = transaction.rollback().await {
+                log::warn!("a purchase was not taken back by the shop itself: {error}");
+            }
+            Err(failure)
+        }
     }
 }

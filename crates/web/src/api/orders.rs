@@ -1,12 +1,19 @@
 //! `POST /api/orders` and `GET /api/orders`.
 
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Data, Json};
+use flash_sale_core::order;
+use flash_sale_services::idempotency::{Settled, WrittenAnswer};
 use flash_sale_services::{OrderService, ServiceError, Strategy, StrategyService};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::idempotency_key::KeyHeader;
 use crate::json_body::JsonBody;
+use crate::middleware::{KeptAnswer, PROBLEM_JSON};
 use crate::problem::Problem;
 use crate::query_string::QueryString;
 use crate::view::OrderView;
@@ -34,28 +41,63 @@ pub struct OrderPage {
     before: Option<Uuid>,
 }
 
-/// Buys one copy.
+/// Buys one copy. With a key, once for each key.
 #[utoipa::path(post, path = "/api/orders", tag = "orders", operation_id = "create_order",
+    params(("Idempotency-Key" = Option<String>, Header,
+        description = "A string of 1 to 255 characters. The same key gets the same answer again for 24 hours, with `Idempotency-Replayed: true`")),
     request_body = OrderRequest, responses(
     (status = 200, description = "Sold", body = OrderView),
-    (status = 400, description = "Out of stock", body = Problem, content_type = "application/problem+json"),
+    (status = 400, description = "Out of stock, or a key that can't be read", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "No such product", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "Other buyers were faster", body = Problem, content_type = "application/problem+json"),
+    (status = 409, description = "Other buyers were faster, or the key's first request is being worked on", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
     (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "Not an order", body = Problem, content_type = "application/problem+json"),
+    (status = 422, description = "Not an order, or the key was used for another one", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "The database is away or too busy", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn create(
     orders: Data<OrderService>,
     strategies: Data<StrategyService>,
+    KeyHeader(key): KeyHeader,
     JsonBody(request): JsonBody<OrderRequest>,
-) -> Result<Json<OrderView>, Problem> {
-    let order = match request.strategy {
-        None => orders.create_order(request.product_id).await?,
-        Some(strategy) => strategies.create_order(strategy, request.product_id).await?,
+) -> Result<HttpResponse, Problem> {
+    let OrderRequest { product_id, strategy } = request;
+    if let Some(key) = key {
+        return Ok(send(strategies.create_order_once(key, strategy, product_id, write).await?));
+    }
+    let order = match strategy {
+        None => orders.create_order(product_id).await?,
+        Some(strategy) => strategies.create_order(strategy, product_id).await?,
     };
-    Ok(Json(order.into()))
+    Ok(HttpResponse::Ok().json(OrderView::from(order)))
+}
+
+/// Writes an answer that is kept for its key.
+fn write(outcome: Result<&order::Model, &ServiceError>) -> WrittenAnswer {
+    match outcome {
+        Ok(order) => {
+            let body = serde_json::to_string(&OrderView::from(order.clone()));
+            WrittenAnswer { status: 200, body: body.expect("an order always becomes JSON") }
+        }
+        Err(error) => {
+            let problem = Problem::from(error.clone());
+            WrittenAnswer { status: problem.status, body: problem.to_json() }
+        }
+    }
+}
+
+/// Sends it, now or again.
+fn send(settled: Settled) -> HttpResponse {
+    let status = StatusCode::from_u16(settled.answer.status).expect("`write` has made it");
+    let content_type = if status.is_success() { "application/json" } else { PROBLEM_JSON };
+    let mut response = HttpResponse::build(status);
+    response.insert_header((CONTENT_TYPE, content_type));
+    if settled.is_replay {
+        response.insert_header(("Idempotency-Replayed", "true"));
+    }
+    let mut response = response.body(settled.answer.body);
+    response.extensions_mut().insert(KeptAnswer);
+    response
 }
 
 /// The orders, newest first.

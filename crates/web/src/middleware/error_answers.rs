@@ -15,6 +15,12 @@ use crate::pages::error::ErrorPage;
 use crate::problem::Problem;
 use crate::server::ReplicaName;
 
+/// The type of an error that a program is told of.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Marks an error whose body is kept for its key, and must stay what it is.
+pub struct KeptAnswer;
+
 /// Writes the body.
 pub async fn explain_errors<B: MessageBody + 'static>(
     request: ServiceRequest,
@@ -25,16 +31,16 @@ pub async fn explain_errors<B: MessageBody + 'static>(
     if !response.status().is_client_error() && !response.status().is_server_error() {
         return Ok(response);
     }
+    if response.response().extensions().contains::<KeptAnswer>() {
+        return Ok(response);
+    }
 
     let problem = response.response().extensions().get::<Problem>().cloned();
     let problem = problem.unwrap_or_else(|| foreign_problem(response.status()));
     let page = if wants_page { render_page(&response, &problem) } else { None };
     let (content_type, body) = match page {
         Some(html) => ("text/html; charset=utf-8", html),
-        None => {
-            let json = serde_json::to_string(&problem).expect("numbers and strings always become JSON");
-            ("application/problem+json", json)
-        }
+        None => (PROBLEM_JSON, problem.to_json()),
     };
 
     let (request, mut response) = response.into_parts();

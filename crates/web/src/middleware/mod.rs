@@ -7,7 +7,7 @@ mod same_origin;
 mod security_headers;
 
 pub use body_limit::{LONGEST_BODY, refuse_oversized_body};
-pub use error_answers::explain_errors;
+pub use error_answers::{KeptAnswer, PROBLEM_JSON, explain_errors};
 pub use request_log::{RequestId, identify_and_log};
 pub use same_origin::refuse_foreign_origin;
 pub use security_headers::set_security_headers;

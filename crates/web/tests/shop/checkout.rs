@@ -48,8 +48,38 @@ async fn a_late_answer_needs_two_requests_and_they_go_to_two_replicas() {
     gateway.close().await;
 }
 
+#[tokio::test]
+async fn with_a_key_two_requests_of_a_click_are_one_purchase() {
+    let (shop, gateway, url) = open_behind_gateway_with(50, true).await;
+    shop.execute("UPDATE products SET quantity = 5").await;
+    let side = SideConnection::open(&shop.database.url).await;
+    side.begin().await;
+    side.lock_product(shop.book().await).await;
+    let click = tokio::spawn(read(new_client().post(format!("{url}/buy"))));
+
+    let copy_refused = || shop.replicas.iter().any(|replica| replica.log().contains("POST /api/orders 409"));
+    wait_until("the copy is refused", async || copy_refused()).await;
+    side.commit().await;
+
+    let attempts = attempts(&click.await.unwrap());
+    let mut statuses: Vec<&str> =
+        attempts.iter().map(|attempt| attempt["status"].as_str().unwrap()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, ["200 OK", "409 Conflict"]);
+    assert_eq!((shop.order_count().await, shop.stock().await), (1, 4));
+
+    let again = read(new_client().post(format!("{url}/buy"))).await;
+    assert_eq!(self::attempts(&again)[0]["status"], "200 OK");
+    assert_eq!((shop.order_count().await, shop.stock().await), (2, 3), "another click is another purchase");
+    gateway.close().await;
+}
+
 /// Two replicas behind the lab's gateway, whose orders go through it again.
 async fn open_behind_gateway(retry_after_ms: u64) -> (Shop, Gateway, String) {
+    open_behind_gateway_with(retry_after_ms, false).await
+}
+
+async fn open_behind_gateway_with(retry_after_ms: u64, sends_key: bool) -> (Shop, Gateway, String) {
     let listener = gateway::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let gateway = Gateway::start(listener, 2).unwrap();
@@ -57,6 +87,8 @@ async fn open_behind_gateway(retry_after_ms: u64) -> (Shop, Gateway, String) {
         settings.race_window_ms = 0;
         settings.retry_after_ms = retry_after_ms;
         settings.order_api_url = Some(format!("{url}/api/orders"));
+        let key = ("RETRY_WITH_IDEMPOTENCY_KEY".to_owned(), sends_key.to_string());
+        settings.variables = vec![key];
     })
     .await;
     for (index, replica) in shop.replicas.iter().enumerate() {

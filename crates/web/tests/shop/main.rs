@@ -8,6 +8,7 @@ mod api;
 mod checkout;
 mod conservation;
 mod healthcheck;
+mod idempotency;
 mod nginx;
 mod openapi;
 mod page;

@@ -28,7 +28,7 @@ const THAT_DO_NOT_OVERSELL: [&str; 11] = [
 
 impl Shop {
     /// A product that can be sold by `strategy`.
-    async fn product_for(&self, strategy: &str, stock: i32) -> Uuid {
+    pub async fn product_for(&self, strategy: &str, stock: i32) -> Uuid {
         let id = Uuid::new_v4();
         let has_units = strategy == "skip_locked";
         let quantity = if has_units { 0 } else { stock };
@@ -57,12 +57,12 @@ impl Shop {
         read(self.http.post(url).json(&json!({ "product_id": product_id, "strategy": strategy })))
     }
 
-    async fn orders_of(&self, product: Uuid) -> i64 {
+    pub async fn orders_of(&self, product: Uuid) -> i64 {
         self.one(&format!("SELECT count(*) FROM orders WHERE product_id = '{product}'")).await
     }
 
     /// As the API reports it.
-    async fn stock_of(&self, product: Uuid) -> i64 {
+    pub async fn stock_of(&self, product: Uuid) -> i64 {
         self.get(&format!("/api/products/{product}")).await.json()["quantity"].as_i64().unwrap()
     }
 }

@@ -1,0 +1,162 @@
+//! Purchases that carry a key: the same key gets the same answer, and the purchase is made once
+//! (draft-ietf-httpapi-idempotency-key-header). Start with [`crate::StrategyService::create_order_once`].
+//!
+//! A key covers what is in the database. A payment provider outside of it is to be given a key too, for an
+//! attempt that is made again authorizes the payment again.
+//!
+//! The answer is stored in the purchase's own transaction, so whatever dies at whatever moment leaves both or
+//! neither. While that transaction runs it holds an advisory lock on the key: another copy of the request
+//! learns from it that the first is in flight, on whichever replica, and PostgreSQL releases it with the
+//! transaction.
+
+use flash_sale_core::order;
+use flash_sale_repositories::{IdempotencyKeyRepository, IdempotencyRecord};
+use sea_orm::{ConnectionTrait, DbErr};
+use uuid::Uuid;
+
+use crate::strategies::Failure;
+use crate::{ServiceError, Strategy};
+
+/// In characters.
+const LONGEST_KEY: usize = 255;
+
+/// What a client calls one purchase of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// A key of 1 to 255 characters, or `None`.
+    pub fn new(text: String) -> Option<Self> {
+        (1..=LONGEST_KEY).contains(&text.chars().count()).then_some(Self(text))
+    }
+}
+
+/// An answer to a purchase, in the bytes that the client gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenAnswer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: String,
+}
+
+/// How an outcome becomes an answer. The web layer knows; here it is only kept.
+pub type AnswerWriter = fn(Result<&order::Model, &ServiceError>) -> WrittenAnswer;
+
+/// A purchase that was settled, now or before.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// What the client is told, each time the same.
+    pub answer: WrittenAnswer,
+    /// Whether it was settled by an earlier request.
+    pub is_replay: bool,
+}
+
+/// A key with what it is used for.
+#[derive(Clone)]
+pub(crate) struct Claim {
+    key: String,
+    request: String,
+    write: AnswerWriter,
+}
+
+/// What a claim has come to.
+pub(crate) enum Claimed {
+    /// The key is this transaction's: the purchase is to be made.
+    New,
+    /// There is an answer already.
+    Settled(Settled),
+    /// The key can't be used.
+    Refused(ServiceError),
+}
+
+impl Claim {
+    /// The request is told by what it asks for; a body that says the same in other bytes is the same request.
+    pub fn new(
+        key: IdempotencyKey,
+        product_id: Uuid,
+        strategy: Option<Strategy>,
+        write: AnswerWriter,
+    ) -> Self {
+        Self { key: key.0, request: format!("{product_id} {strategy:?}"), write }
+    }
+
+    /// Claims the keys for the transaction, and returns what came of each, in their order.
+    pub async fn take_all<C: ConnectionTrait>(
+        transaction: &C,
+        claims: &[&Self],
+    ) -> Result<Vec<Claimed>, DbErr> {
+        let keys = IdempotencyKeyRepository::new(transaction);
+        let mut wanted: Vec<String> = claims.iter().map(|claim| claim.key.clone()).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        // Reserve, then read, in two statements: whoever had the key before has committed by the second.
+        let mut reserved = keys.try_reserve(&wanted).await?;
+        let records = keys.get_current(&wanted).await?;
+
+        let outcome_of = |claim: &&Self| {
+            if let Some(record) = records.iter().find(|record| record.key == claim.key) {
+                return claim.compare(record);
+            }
+            // Of two copies in one batch, one is in flight while the other asks.
+            match reserved.iter().position(|key| *key == claim.key) {
+                Some(position) => {
+                    reserved.swap_remove(position);
+                    Claimed::New
+                }
+                None => Claimed::Refused(ServiceError::KeyInFlight),
+            }
+        };
+        Ok(claims.iter().map(outcome_of).collect())
+    }
+
+    fn compare(&self, record: &IdempotencyRecord) -> Claimed {
+        if record.request != self.request {
+            return Claimed::Refused(ServiceError::KeyReused);
+        }
+        let answer = WrittenAnswer { status: record.status as u16, body: record.body.clone() };
+        Claimed::Settled(Settled { answer, is_replay: true })
+    }
+
+    /// Claims one key.
+    pub async fn take<C: ConnectionTrait>(&self, transaction: &C) -> Result<Claimed, DbErr> {
+        let claimed = Self::take_all(transaction, &[self]).await?;
+        Ok(claimed.into_iter().next().expect("one for each claim"))
+    }
+
+    /// Writes the answer, and stores it in the transaction that made the purchase.
+    pub async fn settle<C: ConnectionTrait>(
+        &self,
+        transaction: &C,
+        outcome: Result<&order::Model, &ServiceError>,
+    ) -> Result<Settled, Failure> {
+        let (settled, record) = self.write(outcome);
+        store(transaction, &[record]).await?;
+        Ok(settled)
+    }
+
+    /// Writes the answer and its record, which [`store`] stores.
+    pub fn write(&self, outcome: Result<&order::Model, &ServiceError>) -> (Settled, IdempotencyRecord) {
+        let answer = (self.write)(outcome);
+        let record = IdempotencyRecord {
+            key: self.key.clone(),
+            request: self.request.clone(),
+            status: answer.status as i16,
+            body: answer.body.clone(),
+        };
+        (Settled { answer, is_replay: false }, record)
+    }
+}
+
+/// Stores the records of purchases that the transaction has made.
+///
+/// # Errors
+/// [`Failure::Overtaken`] when a key has a record after all: at SERIALIZABLE, the transaction's snapshot may
+/// be older than the moment at which it reserved the key.
+pub(crate) async fn store<C: ConnectionTrait>(
+    transaction: &C,
+    records: &[IdempotencyRecord],
+) -> Result<(), Failure> {
+    let stored = IdempotencyKeyRepository::new(transaction).create(records).await?;
+    if stored < records.len() { Err(Failure::Overtaken) } else { Ok(()) }
+}

@@ -1,0 +1,138 @@
+//! The header `Idempotency-Key`, read at the door (draft-ietf-httpapi-idempotency-key-header, section 2.1).
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::{FromRequest, HttpRequest};
+use flash_sale_services::IdempotencyKey;
+
+use crate::problem::Problem;
+
+/// The request's key, if it has one. 400 when it can't be read.
+pub struct KeyHeader(pub Option<IdempotencyKey>);
+
+impl FromRequest for KeyHeader {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut headers = request.headers().get_all("Idempotency-Key");
+        let key = match (headers.next(), headers.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => match parse(value.as_bytes()) {
+                Some(key) => Ok(Some(key)),
+                None => Err(malformed()),
+            },
+            (Some(_), Some(_)) => Err(malformed()),
+        };
+        ready(key.map(Self))
+    }
+}
+
+fn malformed() -> Problem {
+    let detail = "Idempotency-Key: expected one string of 1 to 255 characters, as \"8e03978e-40d5\"";
+    Problem::new(StatusCode::BAD_REQUEST, detail)
+}
+
+/// A structured-field string (RFC 9651, section 3.3.3), or its content without the quotes where that is a
+/// token.
+fn parse(value: &[u8]) -> Option<IdempotencyKey> {
+    let value = value.trim_ascii();
+    let text = match value.strip_prefix(b"\"") {
+        Some(rest) => unquote(rest.strip_suffix(b"\"")?)?,
+        None => {
+            value.iter().map(|byte| is_token(*byte).then_some(char::from(*byte))).collect::<Option<_>>()?
+        }
+    };
+    IdempotencyKey::new(text)
+}
+
+/// What stands between the quotes: visible ASCII and spaces, with `\"` and `\\` for the two that need it.
+fn unquote(quoted: &[u8]) -> Option<String> {
+    let mut text = String::new();
+    let mut bytes = quoted.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => match bytes.next()? {
+                escaped @ (b'"' | b'\\') => text.push(char::from(*escaped)),
+                _ => return None,
+            },
+            b'"' => return None,
+            b' '..=b'~' => text.push(char::from(*byte)),
+            _ => return None,
+        }
+    }
+    Some(text)
+}
+
+/// RFC 9651, section 3.3.4. A first digit, as many UUIDs have, is let pass.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_and_tokens_are_read() {
+        let longest = "k".repeat(255);
+        for (header, key) in [
+            (r#""8e03978e-40d5""#, "8e03978e-40d5"),
+            ("8e03978e-40d5", "8e03978e-40d5"),
+            ("  \"padded\"\t", "padded"),
+            (r#"" ""#, " "),
+            (r#""a \"b\" \\ c""#, r#"a "b" \ c"#),
+            (r#""a,b;c=d""#, "a,b;c=d"),
+            ("urn:uuid:1/2", "urn:uuid:1/2"),
+            (&longest, &longest),
+            (&format!("\"{longest}\""), &longest),
+            (&format!("\"{}\"", r"\\".repeat(255)), &r"\".repeat(255)),
+        ] {
+            assert_eq!(parse(header.as_bytes()), IdempotencyKey::new(key.to_owned()), "{header}");
+            assert!(parse(header.as_bytes()).is_some(), "{header}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let too_long = "k".repeat(256);
+        for header in [
+            "",
+            " ",
+            r#""""#,
+            r#"""#,
+            r#""open"#,
+            r#"closed""#,
+            r#""a" b"#,
+            r#""a"b""#,
+            r#""a";p=1"#,
+            r#""a", "b""#,
+            r#""\a""#,
+            r#""\""#,
+            "two words",
+            "a,b",
+            "a=b",
+            "\"t\tab\"",
+            "\"caf\u{e9}\"",
+            "caf\u{e9}",
+            &too_long,
+            &format!("\"{too_long}\""),
+        ] {
+            assert_eq!(parse(header.as_bytes()), None, "{header}");
+        }
+    }
+
+    /// Every string of visible ASCII comes back from its quoted form.
+    #[test]
+    fn what_is_quoted_is_unquoted() {
+        for length in 1..=255 {
+            let text: String =
+                (0..length).map(|n| char::from(b' ' + ((n * 7 + length) % 95) as u8)).collect();
+            let quoted = format!("\"{}\"", text.replace('\\', r"\\").replace('"', r#"\""#));
+
+            assert_eq!(parse(quoted.as_bytes()), IdempotencyKey::new(text));
+        }
+    }
+}
