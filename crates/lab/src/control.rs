@@ -25,7 +25,8 @@ pub enum Request {
     WaitUntilOpen,
     /// Replace each replica by a new process, with these variables changed.
     Restart(ShopVariables),
-    /// As Restart, for as long as the connection stays open: then the replicas are replaced again, without them.
+    /// As Restart, for as long as the connection stays open: then the replicas are replaced again, without
+    /// them.
     Lend(ShopVariables),
     /// Stop everything.
     Stop,

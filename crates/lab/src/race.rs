@@ -1,10 +1,12 @@
-//! Races the strategies: for each of them a crowd of buyers and too few copies, again and again, and the books
-//! afterwards. Start with [`run`]; what the figures mean is in [`table`].
+//! Races the strategies: for each of them a crowd of buyers and too few copies, again and again, and the
+//! books afterwards. Start with [`run`]; what the figures mean is in [`definitions`].
 
 pub mod back_off;
 pub mod books;
-pub mod buyers;
+pub mod buyer;
 pub mod contestant;
+pub mod crowd;
+pub mod definitions;
 pub mod report;
 pub mod rows;
 pub mod statistics;
@@ -24,8 +26,8 @@ use crate::check::target::Target;
 use crate::control::loan::Loan;
 use crate::settings::ShopVariables;
 use books::Books;
-use buyers::{Crowd, Round};
 use contestant::Contestant;
+use crowd::{Crowd, Round};
 use report::{Raced, Report};
 
 /// How to race.
@@ -111,8 +113,8 @@ async fn race_all(
     Ok(Report::new(options.clone(), durability, rows))
 }
 
-/// All rounds of one strategy. The books are read after the last one, so that they also show a purchase that was
-/// committed after its buyer was told otherwise.
+/// All rounds of one strategy. The books are read after the last one, so that they also show a purchase that
+/// was committed after its buyer was told otherwise.
 async fn race(
     crowd: &Crowd,
     database: &ShopDatabase,

@@ -46,8 +46,8 @@ impl ShopDatabase {
         Ok(Self { pool, options })
     }
 
-    /// Keeps other checks and races away as long as the connection lives: two would count each other's orders.
-    /// `command` is what a person can type later.
+    /// Keeps other checks and races away as long as the connection lives: two would count each other's
+    /// orders. `command` is what a person can type later.
     ///
     /// # Errors
     /// When another one runs.
@@ -94,8 +94,8 @@ impl ShopDatabase {
         Ok(Rows { quantity, orders })
     }
 
-    /// Begins a transaction that holds the rows of these products, as a purchase in the middle of its work may.
-    /// Dropping it lets go.
+    /// Begins a transaction that holds the rows of these products, as a purchase in the middle of its work
+    /// may. Dropping it lets go.
     ///
     /// # Errors
     /// When the database fails.

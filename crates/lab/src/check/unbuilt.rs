@@ -10,11 +10,19 @@ use crate::control::Status;
 const SOURCES: [&str; 5] =
     ["crates/core/src", "crates/repositories/src", "crates/services/src", "crates/web/src", "templates"];
 
-/// A file of the shop that was changed after the last replica had started, if there is one.
+/// A file of the shop that was changed after the last replica had started, or after its binary was built, if
+/// there is one: a race replaces the replicas without building them.
 pub fn find_edit(status: &Status) -> Option<PathBuf> {
     let started =
         status.replicas.iter().filter_map(|replica| Some(replica.process.as_ref()?.started_at)).max()?;
-    SOURCES.iter().find_map(|folder| find_newer(Path::new(folder), started))
+    let since = built().map_or(started, |built| built.min(started));
+    SOURCES.iter().find_map(|folder| find_newer(Path::new(folder), since))
+}
+
+/// When the binary of the replicas was written, in seconds since 1970.
+fn built() -> Option<u64> {
+    let binary = std::env::current_exe().ok()?.with_file_name("flash-sale-web");
+    changed_at(&binary)
 }
 
 /// A file below `folder` that was changed after `time`, in seconds since 1970.
@@ -24,10 +32,13 @@ fn find_newer(folder: &Path, time: u64) -> Option<PathBuf> {
         if path.is_dir() {
             return find_newer(&path, time);
         }
-        let changed = path.metadata().ok()?.modified().ok()?;
-        let changed = changed.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-        (changed > time).then_some(path)
+        (changed_at(&path)? > time).then_some(path)
     })
+}
+
+fn changed_at(path: &Path) -> Option<u64> {
+    let changed = path.metadata().ok()?.modified().ok()?;
+    Some(changed.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs())
 }
 
 #[cfg(test)]

@@ -8,16 +8,17 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::status::running;
 use crate::check::target::Target;
+use crate::check::unbuilt::find_edit;
 use crate::gateway::raise_file_limit;
-use crate::race::{self, Options, table};
+use crate::race::{self, Options, definitions, table};
 
-/// The race window unless somebody names one: wide enough that every strategy meets it, and so small that all of
-/// them are raced in a minute or two, those too that sell one copy after the other.
+/// The race window unless somebody names one: wide enough that every strategy meets it, and so small that all
+/// of them are raced in a minute or two, those too that sell one copy after the other.
 const WINDOW_MS: u16 = 5;
 
 /// How to race, and who.
 #[derive(Args)]
-#[command(after_help = table::definitions())]
+#[command(after_help = definitions::text())]
 pub struct RaceArguments {
     /// Which strategies, as pessimistic,nowait; "exercise" is what the shop does by itself [default: all]
     #[arg(long, value_delimiter = ',')]
@@ -53,8 +54,8 @@ pub struct RaceArguments {
     /// Print a line of CSV for each strategy
     #[arg(long)]
     csv: bool,
-    /// A shop that this lab doesn't run, as http://gateway:3000, on the database of DATABASE_URL; its race window
-    /// stays as it is
+    /// A shop that this lab doesn't run, as http://gateway:3000, on the database of DATABASE_URL; its race
+    /// window stays as it is
     #[arg(long)]
     url: Option<String>,
 }
@@ -68,7 +69,14 @@ pub async fn race(arguments: RaceArguments) -> anyhow::Result<ExitCode> {
     let options = arguments.options();
     let target = match arguments.url {
         Some(url) => Target::elsewhere(url)?,
-        None => Target::of(&running().await?)?,
+        None => {
+            let status = running().await?;
+            if let Some(file) = find_edit(&status) {
+                let file = file.display();
+                eprintln!("note: {file} was changed after the shop was built. To race that: make build");
+            }
+            Target::of(&status)?
+        }
     };
     if let Some(window) = options.window_ms {
         eprintln!("The replicas run with a race window of {window} ms until the race is over.");

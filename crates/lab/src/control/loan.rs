@@ -12,15 +12,16 @@ use crate::settings::ShopVariables;
 pub struct Loan(UnixStream);
 
 impl Loan {
-    /// Has the running lab replace its replicas; returns when they run with `variables`. When somebody else has
-    /// borrowed some, it waits for them.
+    /// Has the running lab replace its replicas; returns when they run with `variables`. When somebody else
+    /// has borrowed some, it waits for them.
     ///
     /// # Errors
     /// When no lab runs, or the replicas don't start with them.
     pub async fn take(variables: ShopVariables) -> anyhow::Result<Self> {
-        let gone = "the lab is not running. Start it: make run";
-        let mut stream = send(&Request::Lend(variables)).await?.context(gone)?;
-        match last_event(&mut stream, |_| {}).await?.context(gone)? {
+        let not_running = "the lab is not running. Start it: make run";
+        let mut stream = send(&Request::Lend(variables)).await?.context(not_running)?;
+        let silent = "the lab was stopped, or is older than this command. Start it anew: make stop run";
+        match last_event(&mut stream, |_| {}).await?.context(silent)? {
             Event::Done => Ok(Self(stream)),
             Event::Failed(reason) => bail!(reason),
             other => bail!("unexpected answer: {other:?}"),

@@ -1,8 +1,8 @@
 //! How long a buyer waits who was told to try again: exponential back-off with full jitter (Marc Brooker,
 //! "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 //!
-//! `Retry-After` is taken as "you may try again" and not as a time: it counts in whole seconds, and in one second
-//! a flash sale is over.
+//! `Retry-After` is taken as "you may try again" and not as a time: it counts in whole seconds, and in one
+//! second a flash sale is over.
 
 use std::time::Duration;
 

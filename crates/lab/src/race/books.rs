@@ -6,10 +6,12 @@ use std::time::{Duration, SystemTime};
 use uuid::Uuid;
 
 use super::Options;
-use super::buyers::{Buyer, Ending, Round};
+use super::buyer::{Buyer, Ending};
+use super::crowd::Round;
 use crate::check::shop_database::ShopDatabase;
 
-/// "Out of stock" is too early only if a copy was sold more than this later: clocks are read one after the other.
+/// "Out of stock" is too early only if a copy was sold more than this later: clocks are read one after the
+/// other.
 const CLOCK_MARGIN: Duration = Duration::from_millis(1);
 
 /// What is wrong in a round, if anything is.
@@ -19,8 +21,8 @@ pub struct Books {
     pub sold: usize,
     /// Orders beyond the copies that were there.
     pub oversold: usize,
-    /// Copies that are left although buyers went home without (unless they may not even try again), or buyers who were told "Out of stock" before the
-    /// last copy was sold: whichever are more.
+    /// Copies that are left although buyers went home without (unless they may not even try again), or buyers
+    /// who were told "Out of stock" before the last copy was sold: whichever are more.
     pub lost_sales: usize,
     /// Buyers who were told yes and have no order, and orders of nobody who was told yes.
     pub dishonest: usize,
@@ -35,14 +37,14 @@ pub struct Holdings {
     pub left: i64,
     /// Its orders.
     pub orders: BTreeSet<Uuid>,
-    /// When the order was written that took the last copy, by our own clock; `None` while copies are left. The
-    /// copy was in stock until then and, because its transaction had yet to commit, a little longer.
+    /// When the order was written that took the last copy, by our own clock; `None` while copies are left.
+    /// The copy was in stock until then and, because its transaction had yet to commit, a little longer.
     pub last_copy_sold: Option<SystemTime>,
 }
 
 impl Books {
-    /// Reads the rows of the round's product, and compares. `clock_ahead` is by how many seconds the database's
-    /// clock is ahead of ours.
+    /// Reads the rows of the round's product, and compares. `clock_ahead` is by how many seconds the
+    /// database's clock is ahead of ours.
     ///
     /// # Errors
     /// When the database fails.
@@ -83,13 +85,6 @@ impl Books {
             dishonest: told.symmetric_difference(&holdings.orders).count(),
             is_conserved: stock as i64 - sold as i64 == holdings.left,
         }
-    }
-}
-
-impl Buyer {
-    /// The order's id.
-    pub fn order(&self) -> Option<Uuid> {
-        if let Ending::Sold(id) = self.ending { Some(id) } else { None }
     }
 }
 

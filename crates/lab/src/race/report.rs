@@ -1,4 +1,4 @@
-//! What a race has measured, as JSON and CSV have it. What each figure means is in [`super::table`].
+//! What a race has measured, as JSON and CSV have it. What each figure means is in [`super::definitions`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::Options;
 use super::books::Books;
-use super::buyers::{Buyer, Ending, Round};
+use super::buyer::{Buyer, Ending};
 use super::contestant::Contestant;
+use super::crowd::Round;
 use super::rows::Durability;
 use super::statistics::Waits;
 use super::verdict::{Findings, Verdict};
@@ -39,7 +40,7 @@ pub struct Raced {
     pub replicas: BTreeMap<String, usize>,
 }
 
-/// A strategy's figures; [`super::table::DEFINITIONS`] says what each is.
+/// A strategy's figures; [`super::definitions::DEFINITIONS`] says what each is.
 #[derive(Clone, Debug, Default, Serialize)]
 #[expect(missing_docs, reason = "they are defined in one place")]
 pub struct Row {
@@ -159,10 +160,11 @@ fn tally<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> {
 }
 
 impl Round {
-    /// From the release of the buyers to the last 200.
+    /// From the first request of all to the last 200.
     fn selling_time(&self) -> Duration {
+        let first = self.buyers.iter().map(|buyer| buyer.answered - buyer.took).min();
         let sold = self.buyers.iter().filter(|buyer| buyer.order().is_some());
-        let last = sold.map(|buyer| buyer.answered).max().unwrap_or(self.released);
-        last.duration_since(self.released).unwrap_or_default()
+        let last = sold.map(|buyer| buyer.answered).max();
+        last.zip(first).and_then(|(last, first)| last.duration_since(first).ok()).unwrap_or_default()
     }
 }

@@ -22,7 +22,8 @@ impl Waits {
     }
 }
 
-/// The smallest of the sorted values that at least `percent` of them don't exceed: never one that wasn't measured.
+/// The smallest of the sorted values that at least `percent` of them don't exceed: never one that wasn't
+/// measured.
 fn nearest_rank<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.saturating_sub(1)).copied()

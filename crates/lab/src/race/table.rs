@@ -1,50 +1,11 @@
-//! A race as a person reads it, and what each figure means.
+//! A race as a person reads it.
 
 use super::Options;
 use super::report::{Raced, Report, Row};
 use super::verdict::Verdict;
-use crate::wrap::wrapped;
 
-/// Of `--help`, and of the column with the names.
-const WIDTH: usize = 108;
-const NAME_WIDTH: usize = 22;
-
-/// Each figure: its name in JSON and CSV, and what it is. In the tables, some have a shorter name.
-pub const DEFINITIONS: [(&str, &str); 20] = [
-    ("rounds", "sales with a product of its own and the whole crowd; the other figures are of all rounds"),
-    ("copies, buyers", "how many there were"),
-    ("sold", "orders in the database"),
-    ("oversold", "orders beyond the copies"),
-    ("oversold_rounds", "rounds with such an order"),
-    (
-        "lost_sales",
-        "lost: copies left that buyers wanted (those who gave up without a retry excepted), or buyers told \"Out of stock\" \
-      while there was a copy",
-    ),
-    ("refused", "buyers who were told \"Out of stock\" (400)"),
-    ("gave_up", "buyers who were only told to try again, until their patience ran out"),
-    ("errors", "buyers who got no answer, or one that is the shop's own fault; they don't try again"),
-    ("dishonest", "answers without their order, and orders without their answer"),
-    ("unconserved_rounds", "rounds in which initial stock - orders is not the stock"),
-    (
-        "verdict",
-        "ok, or what of that must not be; unlocked must oversell, the exercise may until somebody has fixed it",
-    ),
-    ("conflicts", "409: answers that others were faster, try again"),
-    ("busy", "503: answers that the shop is too busy, try again"),
-    ("requests, retries", "how many times buyers asked, and how many of these were not their first"),
-    (
-        "winners_p50_ms",
-        "p50, p95, p99 of the buyers who got a copy: from first request to last answer, pauses included",
-    ),
-    ("losers_p50_ms", "p50, p95, p99 of the buyers who were refused or gave up"),
-    ("sold_per_second", "sold/s: orders for each second between the release of the buyers and the last 200"),
-    ("replicas", "how many buyers got their last answer from which (JSON only)"),
-    ("failures", "what the errors were (JSON, and below the tables)"),
-];
-
-const LEGEND: &str = "Times in milliseconds, from a buyer's first request to their last answer, pauses before \
-                      retries included.\nWhat each figure is: lab race --help";
+const LEGEND: &str = "Times in milliseconds, from a buyer's first request to their last answer, pauses \
+                      before retries included.\nWhat each figure is: lab race --help";
 
 /// The tables, with what is needed to repeat the race.
 pub fn text(report: &Report) -> String {
@@ -55,15 +16,6 @@ pub fn text(report: &Report) -> String {
     format!("{conditions}\n\n{sales}\n{costs}\n{failures}{LEGEND}\n\n{}\n", closing(report))
 }
 
-/// As `--help` shows it.
-pub fn definitions() -> String {
-    let line = |(name, meaning): &(&str, &str)| {
-        let meaning = wrapped(meaning, WIDTH - NAME_WIDTH).join(&format!("\n{:NAME_WIDTH$}", ""));
-        format!("  {name:<width$}{meaning}\n", width = NAME_WIDTH - 2)
-    };
-    format!("Figures:\n{}", DEFINITIONS.iter().map(line).collect::<String>())
-}
-
 fn conditions(report: &Report) -> String {
     let Options { stock, buyers, rounds, concurrency, window_ms, retry, patience_seconds, seed } =
         report.options;
@@ -71,8 +23,8 @@ fn conditions(report: &Report) -> String {
     let retries = if retry { format!("for up to {patience_seconds} s") } else { "none".to_owned() };
     let database = &report.database;
     format!(
-        "{rounds} rounds: {stock} copies, {buyers} buyers, {} at once; race window {window}; retries {retries}; \
-         seed {seed}\nPostgreSQL: synchronous_commit {}, fsync {}",
+        "rounds: {rounds}, copies: {stock}, buyers: {buyers}, at once: {}, race window: {window}, \
+         retries: {retries}, seed: {seed}\nPostgreSQL: synchronous_commit {}, fsync {}",
         concurrency.min(buyers),
         database.synchronous_commit,
         database.fsync
@@ -197,17 +149,5 @@ mod tests {
             [None, Some(1.25), Some(99.94), Some(99.96), Some(1234.5)].map(milliseconds),
             ["-", "1.2", "99.9", "100", "1234"]
         );
-    }
-
-    #[test]
-    fn every_figure_is_defined() {
-        let row = serde_json::to_value(Raced::default()).unwrap();
-
-        for name in row.as_object().unwrap().keys() {
-            // p95 and p99 are defined with p50.
-            let name = name.replace("p95", "p50").replace("p99", "p50");
-            let is_defined = |(names, _): &(&str, &str)| names.split(", ").any(|known| known == name);
-            assert!(name == "strategy" || DEFINITIONS.iter().any(is_defined), "{name}");
-        }
     }
 }

@@ -10,6 +10,16 @@ const SMALL: [&str; 9] = ["race", "--json", "--stock", "5", "--buyers", "40", "-
 const WINDOW: &str = "RACE_WINDOW_MS=33";
 
 #[tokio::test]
+async fn without_a_running_lab_race_says_how_to_start_it() {
+    let project = Project::new();
+
+    let race = project.run(&["race"]).await;
+
+    assert!(!race.success);
+    assert_eq!(race.errors, "error: the lab is not running. Start it: make run\n");
+}
+
+#[tokio::test]
 async fn the_sums_of_each_strategy_are_right_and_the_shop_is_as_before() {
     let database = TestDatabase::create().await;
     let project = Project::on(&database.url);
@@ -54,6 +64,26 @@ async fn without_retries_a_conflict_is_the_end() {
     assert_eq!(figures["retries"], 0);
     assert_eq!(figures["gave_up"], figures["conflicts"]);
     assert!(figures["gave_up"].as_u64() > Some(0) && race.success, "{figures:#}");
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn people_get_two_tables_and_what_is_needed_to_repeat_the_race() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+
+    let arguments = ["race", "--stock=3", "--buyers=9", "--rounds=1", "--seed=7", "--concurrency=2"];
+    let race = project.run(&[&arguments[..], &["--window=0", "--strategy=advisory_lock"]].concat()).await;
+
+    let lines: Vec<&str> = race.output.lines().collect();
+    let conditions =
+        "rounds: 1, copies: 3, buyers: 9, at once: 2, race window: 0 ms, retries: for up to 30 s, seed: 7";
+    assert_eq!(lines[0], conditions, "{}", race.errors);
+    assert_eq!(lines[3], "strategy       sold  oversold  lost  refused  gave up  errors  verdict");
+    assert_eq!(lines[4], "advisory_lock     3         0     0        6        0       0  ok");
+    assert!(lines[6].starts_with("strategy       sold/s  winners p50"), "{}", race.output);
+    assert_eq!(lines.last(), Some(&"It did nothing that it must not."));
     project.run(&["down"]).await;
 }
 

@@ -1,0 +1,95 @@
+//! A crowd: buyers who are all released at once. Start with [`Crowd::buy`].
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use fastrand::Rng;
+use futures::{StreamExt, TryStreamExt, stream};
+use tokio::sync::Barrier;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use super::Options;
+use super::back_off::BackOff;
+use super::buyer::Buyer;
+use super::contestant::Contestant;
+use crate::check::shop::Shop;
+
+/// Connections that are opened at once before the first round. More would only wait for one another.
+const OPENED_AT_ONCE: usize = 32;
+
+/// Connections that buyers come through. They are opened before the race and kept: what is raced is the shop,
+/// not the opening of connections. The gateway has handed them to the replicas in turn.
+pub struct Crowd {
+    lanes: Vec<Shop>,
+    buyers: usize,
+    patience: Option<Duration>,
+}
+
+/// A sale to the crowd.
+#[derive(Clone, Debug)]
+pub struct Round {
+    /// What was sold.
+    pub product: Uuid,
+    /// Each of them.
+    pub buyers: Vec<Buyer>,
+}
+
+impl Crowd {
+    /// Opens the connections.
+    ///
+    /// # Errors
+    /// When the shop doesn't answer on one of them.
+    pub async fn gather(shop: &Shop, options: &Options) -> anyhow::Result<Self> {
+        let open = |_| async {
+            let lane = shop.with_one_connection()?;
+            lane.get("/health").await.map(|_| lane)
+        };
+        let count = options.concurrency.min(options.buyers);
+        let lanes = stream::iter(0..count).map(open).buffered(OPENED_AT_ONCE).try_collect().await;
+        let lanes = lanes.with_context(|| format!("can't open {count} connections to the shop"))?;
+        let patience = options.retry.then(|| options.patience());
+        Ok(Self { lanes, buyers: options.buyers, patience })
+    }
+
+    /// Lets all buyers go at once, and waits until the last has gone home. `random` decides their order and
+    /// their pauses.
+    ///
+    /// # Errors
+    /// When a buyer's task panics.
+    pub async fn buy(
+        &self,
+        product: Uuid,
+        contestant: &Contestant,
+        random: &mut Rng,
+    ) -> anyhow::Result<Round> {
+        let queue: Vec<BackOff> = (0..self.buyers).map(|_| BackOff::new(random.fork())).collect();
+        let queue = Arc::new(Mutex::new(queue));
+        let mut lanes = self.lanes.clone();
+        random.shuffle(&mut lanes);
+
+        let gate = Arc::new(Barrier::new(lanes.len() + 1));
+        let mut tasks = JoinSet::new();
+        for shop in lanes {
+            let (queue, gate) = (Arc::clone(&queue), Arc::clone(&gate));
+            let (body, patience) = (contestant.order(product), self.patience);
+            tasks.spawn(async move {
+                gate.wait().await;
+                let mut served = Vec::new();
+                let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                while let Some(back_off) = next() {
+                    served.push(Buyer::go_shopping(&shop, &body, patience, back_off).await);
+                }
+                served
+            });
+        }
+        gate.wait().await;
+
+        let mut buyers = Vec::with_capacity(self.buyers);
+        while let Some(served) = tasks.join_next().await {
+            buyers.extend(served?);
+        }
+        Ok(Round { product, buyers })
+    }
+}
