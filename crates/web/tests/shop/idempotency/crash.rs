@@ -34,7 +34,7 @@ async fn a_purchase_is_made_once_whenever_its_replica_dies() {
     kill_and_retry(ways.iter().flat_map(|way| moments.map(|moment| (*way, moment)))).await;
 }
 
-/// A minute. Run it with `cargo test --workspace --test shop a_hundred_times -- --ignored`.
+/// A quarter of a minute. Run it with `cargo test --workspace --test shop a_hundred_times -- --ignored`.
 #[tokio::test]
 #[ignore = "kills a hundred replicas"]
 async fn a_purchase_is_made_once_whenever_its_replica_dies_a_hundred_times() {
