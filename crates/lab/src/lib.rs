@@ -22,6 +22,7 @@ pub mod race;
 pub mod server;
 pub mod settings;
 pub mod shop_process;
+pub mod signals;
 pub mod supervisor;
 pub mod testing;
 pub mod watch;

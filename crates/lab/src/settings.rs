@@ -8,6 +8,22 @@ use std::time::Duration;
 use flash_sale_core::environment::{self, SettingError};
 use flash_sale_core::limits::{LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
 
+/// What makes one shop differ from another. A copy of a shop must not take it over from where it was started.
+pub const OF_ONE_SHOP: [&str; 12] = [
+    "DATABASE_POOL_SIZE",
+    "DATABASE_URL",
+    "HOST",
+    "ORDER_API_URL",
+    "PORT",
+    "RACE_WINDOW_MS",
+    "REPLICA_NAME",
+    "REPLICAS",
+    "RETRY_AFTER_MS",
+    "RETRY_WITH_IDEMPOTENCY_KEY",
+    "RUST_LOG",
+    "STATIC_DIR",
+];
+
 /// Where to look, and what to run.
 #[derive(Clone, Debug)]
 pub struct LabSettings {

@@ -14,21 +14,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use flash_sale_lab::settings::OF_ONE_SHOP;
 use serde_json::Value;
 use tempfile::TempDir;
 
-const SETTINGS: [&str; 10] = [
-    "DATABASE_POOL_SIZE",
-    "DATABASE_URL",
-    "HOST",
-    "ORDER_API_URL",
-    "PORT",
-    "RACE_WINDOW_MS",
-    "REPLICAS",
-    "RETRY_AFTER_MS",
-    "RUST_LOG",
-    "STATIC_DIR",
-];
 /// Of a check, in seconds.
 const LIMIT: f64 = 30.0;
 
@@ -237,7 +226,7 @@ impl Copy {
 
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        for name in SETTINGS {
+        for name in OF_ONE_SHOP {
             command.env_remove(name);
         }
         // Not into the tree that is being tested, whatever cargo was told.

@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::guide::copy::{Copy, Outcome};
 use crate::guide::{Edit, GUIDE, commands, drift, section};
+use crate::signals::end_signal;
 
 /// What else to run in the copy. The commands of the shell find the copy's port in PORT.
 #[derive(Args)]
@@ -44,23 +44,13 @@ pub async fn test_guide(arguments: TestGuideArguments) -> anyhow::Result<()> {
         followed = follow(&guide, &copy, &arguments) => followed,
         told = end_signal() => {
             println!();
-            told.and_then(|()| bail!("stopped before the end"))
+            told?;
+            bail!("stopped before the end")
         }
     };
     copy.remove().await?;
     followed?;
     println!("{GUIDE} leads from the bug to the fix ({:.0} s)", begun.elapsed().as_secs_f64());
-    Ok(())
-}
-
-async fn end_signal() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-    }
     Ok(())
 }
 

@@ -5,11 +5,11 @@ use std::pin::pin;
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::check::one_click::{self, OneClick};
 use crate::hint;
 use crate::project::STATE;
+use crate::signals::end_signal;
 use crate::watch::changes::{Changes, Save, WATCHED};
 use crate::watch::cycle::{Cycle, End};
 use crate::watch::keys::{Key, Keys};
@@ -26,23 +26,11 @@ pub async fn watch() -> anyhow::Result<()> {
     println!("Watching {}. Each save is built and judged.\n", WATCHED.join(", "));
     let result = tokio::select! {
         result = watch.run(&mut keys) => result,
-        result = end_signal() => result,
+        ended = end_signal() => ended.map_err(Into::into),
     };
     drop(keys);
     println!("\nThe watch has ended. The shop, if it was open, still is. Close it: make stop");
     result
-}
-
-/// Waits for Ctrl-C, or for whatever else ends programs.
-async fn end_signal() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-    }
-    Ok(())
 }
 
 struct Watch {

@@ -15,6 +15,7 @@ use super::artifacts;
 use crate::guard::{Guarded, GuardedCommand, Signal};
 use crate::log_file;
 use crate::port::free_port;
+use crate::settings::OF_ONE_SHOP;
 
 /// Waits to be told to end, and then takes down what runs in the folder that it was started in.
 const CLEANER: &str = r#"
@@ -24,26 +25,8 @@ while :; do sleep 3600 & wait $!; done
 /// Longer than `lab clean` may take.
 const CLEANER_GRACE: Duration = Duration::from_secs(90);
 
-/// What the copy must not take over from where we were started: it has a port and a database of its own, and
-/// its make and its cargo are not parts of ours.
-const LEFT_OUT: [&str; 16] = [
-    "CARGO_TARGET_DIR",
-    "DATABASE_POOL_SIZE",
-    "DATABASE_URL",
-    "HOST",
-    "MAKEFLAGS",
-    "MAKELEVEL",
-    "MAKEOVERRIDES",
-    "MFLAGS",
-    "ORDER_API_URL",
-    "PORT",
-    "RACE_WINDOW_MS",
-    "REPLICA_NAME",
-    "REPLICAS",
-    "RETRY_AFTER_MS",
-    "RUST_LOG",
-    "STATIC_DIR",
-];
+/// Besides the settings: the copy's make and its cargo are not parts of ours.
+const LEFT_OUT: [&str; 5] = ["CARGO_TARGET_DIR", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"];
 
 /// The copy.
 pub struct Copy {
@@ -70,7 +53,7 @@ impl Copy {
         let folder = tempfile::Builder::new().prefix("test-guide-").tempdir_in(target);
         let folder = folder.with_context(|| format!("can't make a folder in {}", target.display()))?.keep();
         let mut environment: Vec<_> = std::env::vars_os()
-            .filter(|(name, _)| !LEFT_OUT.iter().any(|left_out| name == left_out))
+            .filter(|(name, _)| !OF_ONE_SHOP.iter().chain(&LEFT_OUT).any(|left_out| name == left_out))
             .collect();
         environment.push(("PORT".into(), free_port()?.to_string().into()));
         let cleaner = GuardedCommand::new("/bin/sh")

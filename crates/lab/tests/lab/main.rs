@@ -19,6 +19,7 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use flash_sale_lab::settings::OF_ONE_SHOP;
 use flash_sale_lab::testing::wait_until;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
@@ -26,21 +27,6 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 const LAB: &str = env!("CARGO_BIN_EXE_lab");
-
-/// Variables that may be set where the tests run, and would change what the lab does.
-const SETTINGS: [&str; 11] = [
-    "DATABASE_POOL_SIZE",
-    "DATABASE_URL",
-    "HOST",
-    "ORDER_API_URL",
-    "PORT",
-    "RACE_WINDOW_MS",
-    "REPLICAS",
-    "RETRY_AFTER_MS",
-    "RETRY_WITH_IDEMPOTENCY_KEY",
-    "RUST_LOG",
-    "STATIC_DIR",
-];
 
 /// Below the ports that the system hands out by itself, to replicas and to each outgoing connection: it stays
 /// free while the lab of a test doesn't run.
@@ -88,7 +74,7 @@ impl Project {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(LAB);
-        for name in SETTINGS {
+        for name in OF_ONE_SHOP {
             command.env_remove(name);
         }
         command.args(arguments).current_dir(self.path()).env("PORT", self.port.to_string());
