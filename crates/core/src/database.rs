@@ -1,17 +1,12 @@
-//! How every process connects to PostgreSQL, and the limit of every wait on it.
+//! How every process connects to PostgreSQL, with the limits of [`crate::limits`].
 
 use std::time::Duration;
 
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 
-/// Longest wait for a connection, from the pool or a new one.
-pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest wait for a lock that another transaction holds (`lock_timeout`).
-pub const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest run of one statement (`statement_timeout`).
-pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest pause of a transaction between two statements (`idle_in_transaction_session_timeout`).
-pub const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(5);
+use crate::limits::{
+    ACQUIRE_TIMEOUT, CLIENT_CHECK_INTERVAL, IDLE_IN_TRANSACTION_TIMEOUT, LOCK_TIMEOUT, STATEMENT_TIMEOUT,
+};
 
 /// A connection that was idle for longer is tested before it is used again. Testing each time would cost
 /// every request a round trip.
@@ -32,7 +27,7 @@ pub struct DatabaseSettings {
     pub pool_size: u32,
 }
 
-/// A pool of connections with the limits above. It is there at once, also while the database is away: the first
+/// A pool of connections with these limits. It is there at once, also while the database is away: the first
 /// connections are opened in the background, others when they are needed.
 ///
 /// # Errors
@@ -42,6 +37,7 @@ pub async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConnection, 
     let limits = [
         ("lock_timeout", milliseconds(LOCK_TIMEOUT)),
         ("idle_in_transaction_session_timeout", milliseconds(IDLE_IN_TRANSACTION_TIMEOUT)),
+        ("client_connection_check_interval", milliseconds(CLIENT_CHECK_INTERVAL)),
     ];
 
     let mut options = ConnectOptions::new(&settings.url);

@@ -4,13 +4,18 @@
 use sea_orm::sqlx::Error as SqlxError;
 use sea_orm::{DbErr, RuntimeErr};
 
-/// SQLSTATE classes of what passes by itself (PostgreSQL manual, appendix A): 08 connection exception,
-/// 40 transaction rollback, 53 insufficient resources, 55 object not in prerequisite state (lock_timeout),
-/// 57 operator intervention (shutdown, statement_timeout).
-const TEMPORARY_CLASSES: [&str; 5] = ["08", "40", "53", "55", "57"];
+/// SQLSTATE classes of what passes by itself, or once somebody has mended the server (PostgreSQL manual,
+/// appendix A): 08 connection exception, 28 invalid authorization, 40 transaction rollback, 53 insufficient
+/// resources (also a full disk), 55 object not in prerequisite state (lock_timeout), 57 operator intervention
+/// (shutdown, statement_timeout), 58 system error.
+const TEMPORARY_CLASSES: [&str; 7] = ["08", "28", "40", "53", "55", "57", "58"];
 
-/// Single codes of the same kind: 25006 the server is read-only, 25P03 idle_in_transaction_session_timeout.
-const TEMPORARY_CODES: [&str; 2] = ["25006", "25P03"];
+/// Single codes of the same kind: 25006 the server is read-only, 25P03 idle_in_transaction_session_timeout,
+/// 3D000 there is no such database, 42P01 there is no such table: it is not migrated yet.
+const TEMPORARY_CODES: [&str; 4] = ["25006", "25P03", "3D000", "42P01"];
+
+/// What the server says of its own end. Said in answer to COMMIT, it leaves open whether that was done before.
+const SHUTDOWN_CODES: [&str; 3] = ["57P01", "57P02", "57P03"];
 
 /// The errors that a strategy does something about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +34,17 @@ pub enum DatabaseErrorKind {
     Other,
 }
 
+/// The error's SQLSTATE. `None` when it was not PostgreSQL that said it.
+pub fn sqlstate(error: &DbErr) -> Option<String> {
+    match sqlx_error(error)? {
+        SqlxError::Database(error) => error.code().map(Into::into),
+        _ => None,
+    }
+}
+
 /// What the error is, by its SQLSTATE (PostgreSQL manual, appendix A).
 pub fn kind(error: &DbErr) -> DatabaseErrorKind {
-    let code = match sqlx_error(error) {
-        Some(SqlxError::Database(error)) => error.code(),
-        _ => None,
-    };
-    match code.as_deref() {
+    match sqlstate(error).as_deref() {
         Some("23514") => DatabaseErrorKind::CheckViolation,
         Some("40001") => DatabaseErrorKind::SerializationFailure,
         Some("40P01") => DatabaseErrorKind::DeadlockDetected,
@@ -47,25 +56,47 @@ pub fn kind(error: &DbErr) -> DatabaseErrorKind {
 
 /// Whether the same request may succeed later: the database is away, too busy, or a wait was over its limit.
 pub fn is_temporary(error: &DbErr) -> bool {
-    if matches!(error, DbErr::ConnectionAcquire(_)) {
+    if is_without_connection(error) {
         return true;
     }
     match sqlx_error(error) {
         Some(SqlxError::Database(error)) => error.code().is_some_and(|code| {
             TEMPORARY_CODES.contains(&&*code) || TEMPORARY_CLASSES.iter().any(|class| code.starts_with(class))
         }),
-        Some(
-            SqlxError::Io(_) | SqlxError::PoolTimedOut | SqlxError::PoolClosed | SqlxError::WorkerCrashed,
-        ) => true,
-        _ => false,
+        Some(error) => is_broken_connection(error),
+        None => false,
     }
+}
+
+/// Whether the statement was sent, and nothing is known of what became of it: the connection broke before the
+/// server's answer. Where the statement was COMMIT, it may have been carried out.
+pub fn is_answer_lost(error: &DbErr) -> bool {
+    if is_without_connection(error) {
+        return false;
+    }
+    match sqlx_error(error) {
+        Some(SqlxError::Database(error)) => {
+            error.code().is_none_or(|code| SHUTDOWN_CODES.contains(&&*code) || code.starts_with("08"))
+        }
+        Some(error) => is_broken_connection(error),
+        None => false,
+    }
+}
+
+/// No connection was to be had, whatever the reason: nothing was sent.
+fn is_without_connection(error: &DbErr) -> bool {
+    matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_))
+}
+
+fn is_broken_connection(error: &SqlxError) -> bool {
+    matches!(error, SqlxError::Io(_) | SqlxError::Protocol(_) | SqlxError::Tls(_) | SqlxError::WorkerCrashed)
 }
 
 fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {
     match error {
-        DbErr::Conn(RuntimeErr::SqlxError(error))
-        | DbErr::Exec(RuntimeErr::SqlxError(error))
-        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error.as_ref()),
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            Some(error.as_ref())
+        }
         _ => None,
     }
 }

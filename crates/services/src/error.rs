@@ -2,6 +2,8 @@
 
 use sea_orm::DbErr;
 
+use crate::commit::CommitMark;
+
 /// Why the shop did not do what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ServiceError {
@@ -31,7 +33,16 @@ pub enum ServiceError {
     KeyReused,
     /// The database did not do its part. The details are for the log only.
     #[error("the database failed")]
-    Database(#[from] DbErr),
+    Database(#[source] DbErr),
+    /// COMMIT was sent, and its answer was lost: it may have been carried out.
+    #[error("whether it was committed is not known")]
+    OutcomeUnknown(#[source] DbErr),
+}
+
+impl From<DbErr> for ServiceError {
+    fn from(error: DbErr) -> Self {
+        if CommitMark::current().is_set() { Self::OutcomeUnknown(error) } else { Self::Database(error) }
+    }
 }
 
 impl ServiceError {

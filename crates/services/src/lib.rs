@@ -1,12 +1,14 @@
 //! What the shop does, and the only crate that begins and ends transactions.
 //! Start with [`OrderService::create_order`]; [`strategies`] has other ways to sell.
 
+pub mod commit;
 mod error;
 pub mod idempotency;
 mod order_service;
 mod payment;
 mod shop_service;
 pub mod strategies;
+mod till_database;
 
 pub use error::ServiceError;
 pub use idempotency::IdempotencyKey;
@@ -14,3 +16,4 @@ pub use order_service::OrderService;
 pub use payment::PaymentProvider;
 pub use shop_service::{Reset, ShopService, ShopWindow};
 pub use strategies::{Strategy, StrategyService};
+pub use till_database::TillDatabase;

@@ -8,6 +8,7 @@ use sea_orm::{AccessMode, DatabaseConnection, IsolationLevel, TransactionTrait};
 use uuid::Uuid;
 
 use crate::ServiceError;
+use crate::commit::marking;
 
 /// Copies in stock after a reset.
 const STOCK_AFTER_RESET: i32 = 1;
@@ -99,7 +100,7 @@ impl ShopService {
         // or wholly after it, and takes its copy from the new stock.
         products.set_quantity(product.id, STOCK_AFTER_RESET).await?;
         let deleted_orders = orders.delete_of_product(product.id).await?;
-        transaction.commit().await?;
+        marking(transaction.commit()).await?;
         Ok(Reset { deleted_orders, quantity: STOCK_AFTER_RESET })
     }
 

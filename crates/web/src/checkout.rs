@@ -3,14 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use flash_sale_core::limits::{CHECKOUT_ANSWER_TIMEOUT, CHECKOUT_CONNECT_TIMEOUT};
 use futures::future::join;
 use reqwest::{Client, Url};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-
-/// Longest wait for an answer. The shop's own limits are shorter, so this one is for a dead network.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Posts orders to the shop's API, as a buyer's program would.
 pub struct CheckoutClient {
@@ -53,8 +50,8 @@ impl CheckoutClient {
             // Each request on a connection of its own, as from a new visitor.
             .pool_max_idle_per_host(0)
             .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
+            .connect_timeout(CHECKOUT_CONNECT_TIMEOUT)
+            .timeout(CHECKOUT_ANSWER_TIMEOUT)
             .build()?;
         Ok(Self { http, order_api_url, retry_after, sends_key })
     }

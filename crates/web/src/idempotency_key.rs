@@ -9,6 +9,9 @@ use flash_sale_services::IdempotencyKey;
 
 use crate::problem::Problem;
 
+/// The header's name.
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
 /// The request's key, if it has one. 400 when it can't be read.
 pub struct KeyHeader(pub Option<IdempotencyKey>);
 
@@ -17,7 +20,7 @@ impl FromRequest for KeyHeader {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let mut headers = request.headers().get_all("Idempotency-Key");
+        let mut headers = request.headers().get_all(IDEMPOTENCY_KEY);
         let key = match (headers.next(), headers.next()) {
             (None, _) => Ok(None),
             (Some(value), None) => match parse(value.as_bytes()) {

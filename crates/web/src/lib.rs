@@ -9,6 +9,7 @@ mod json_body;
 mod middleware;
 mod notice;
 pub mod openapi;
+mod outage_log;
 mod pages;
 mod problem;
 mod query_string;

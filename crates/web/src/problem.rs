@@ -11,6 +11,8 @@ use flash_sale_services::ServiceError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::outage_log;
+
 /// Why a request was not carried out, as the client is told.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Problem {
@@ -26,6 +28,9 @@ pub struct Problem {
     /// Only with 422: each part of the request that could not be used.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// Only with 503, and only when it can't be told whether the request was carried out: "unknown".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<&'static str>,
     #[serde(skip)]
     retry_after_seconds: Option<u32>,
     #[serde(skip)]
@@ -49,6 +54,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.to_owned(),
             errors: Vec::new(),
+            outcome: None,
             retry_after_seconds: None,
             allow: None,
         }
@@ -79,6 +85,13 @@ impl Problem {
     pub fn unavailable(detail: &str) -> Self {
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, detail);
         Self { retry_after_seconds: Some(1), ..problem }
+    }
+
+    /// 503 without `Retry-After`: whoever repeated such a request without a key might buy twice.
+    pub fn outcome_unknown() -> Self {
+        let detail = "Whether this was carried out is not known: the answer was lost. The same Idempotency-Key \
+                      settles it";
+        Self { outcome: Some("unknown"), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
 
     /// 409 with a `Retry-After` of one second.
@@ -147,12 +160,16 @@ impl From<ServiceError> for Problem {
                 ..Self::unprocessable(&["body", "strategy"], &error.to_string())
             },
             ServiceError::Database(error) if is_temporary(&error) => {
-                log::warn!("the database can't do this now: {error}");
+                outage_log::report(&error);
                 Self::unavailable("The database is away or too busy. Try again")
             }
             ServiceError::Database(error) => {
                 log::error!("the database failed: {error}");
                 Self::internal()
+            }
+            ServiceError::OutcomeUnknown(error) => {
+                outage_log::report(&error);
+                Self::outcome_unknown()
             }
         }
     }

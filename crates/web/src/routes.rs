@@ -4,6 +4,7 @@ use std::path::Path;
 
 use actix_files::Files;
 use actix_web::web::{self, ServiceConfig};
+use flash_sale_core::limits::BUY_DEADLINE;
 
 use crate::endpoint::at;
 use crate::middleware::LONGEST_BODY;
@@ -17,7 +18,7 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .app_data(web::PathConfig::default().error_handler(|error, _| Problem::in_path(&error).into()))
         // Pages and their forms
         .service(at("/").get(pages::shop::show))
-        .service(at("/buy").post(pages::buy::submit))
+        .service(at("/buy").post(pages::buy::submit).within(BUY_DEADLINE))
         .service(at("/reset").post(pages::reset::submit))
         .service(at("/docs").get(pages::docs::redirect))
         .service(at("/docs/{file:.*}").get(pages::docs::show))

@@ -7,22 +7,18 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use flash_sale_core::database;
-use flash_sale_services::{OrderService, PaymentProvider, ShopService, StrategyService};
+use flash_sale_core::limits::{KEEP_ALIVE, SHUTDOWN_TIMEOUT};
+use flash_sale_services::{OrderService, PaymentProvider, ShopService, StrategyService, TillDatabase};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::checkout::CheckoutClient;
 use crate::settings::Settings;
-use crate::{middleware, routes};
+use crate::{middleware, outage_log, routes};
 
-/// Browsers keep a connection open between clicks. The gateway hands out connections, not requests, so closing
-/// early would only cost a new one.
-const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// A replica is one thread; more replicas use more cores. With several workers, each on a runtime of its own, a
 /// database connection would belong to the worker that opened it, and break when that one stops first, while
 /// another still uses it for its last purchase.
 const WORKERS: usize = 1;
-/// After SIGTERM, requests in flight have this long.
-const SHUTDOWN_TIMEOUT_SECONDS: u64 = 15;
 /// Connections that wait to be accepted; 128, the usual number, makes a crowd wait for seconds.
 const BACKLOG: u32 = 4096;
 
@@ -41,7 +37,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let database = database::connect(&settings.database).await.context("DATABASE_URL can't be used")?;
     let payment = PaymentProvider::new(settings.race_window);
     let replica_name = ReplicaName(settings.replica_name.clone());
-    let orders = web::Data::new(OrderService::new(database.clone(), payment.clone(), &settings.replica_name));
+    let till = TillDatabase::new(database.clone());
+    let orders = web::Data::new(OrderService::new(till, payment.clone(), &settings.replica_name));
     let strategies = web::Data::new(StrategyService::new(database.clone(), payment, &settings.replica_name));
     let shop = web::Data::new(ShopService::new(database));
     let checkout = web::Data::new(CheckoutClient::new(
@@ -50,6 +47,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         settings.retry_with_idempotency_key,
     )?);
 
+    let watching = outage_log::watch((**shop).clone());
     let cleaning = forget_expired_keys(strategies.clone());
     let application = move || {
         App::new()
@@ -71,11 +69,14 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let server = HttpServer::new(application)
         .workers(WORKERS)
         .keep_alive(KEEP_ALIVE)
-        .shutdown_timeout(SHUTDOWN_TIMEOUT_SECONDS)
+        // A client that has closed its side has left: what it asked for is dropped, and its purchase taken back.
+        .h1_allow_half_closed(false)
+        .shutdown_timeout(SHUTDOWN_TIMEOUT.as_secs())
         .shutdown_signal(stop_signal()?)
         .backlog(BACKLOG)
         .bind(&address)
         .with_context(|| format!("can't listen on {address}. Set HOST and PORT to a free address"))?;
+    actix_web::rt::spawn(watching);
     actix_web::rt::spawn(cleaning);
     log::info!("{} listens on http://{address}", settings.replica_name);
     server.run().await?;

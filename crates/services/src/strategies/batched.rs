@@ -9,15 +9,16 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use flash_sale_core::{database, order};
+use flash_sale_core::{limits, order};
 use flash_sale_repositories::StockRepository;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use super::retry::until_settled;
 use super::sale::Failure;
 use super::service::end;
+use crate::commit::{CommitMark, marking};
 use crate::idempotency::{Claim, Claimed, Settled, store};
 use crate::{PaymentProvider, ServiceError};
 
@@ -26,7 +27,7 @@ const LARGEST_BATCH: usize = 64;
 /// Whoever finds so many before them is told to come again.
 const LONGEST_QUEUE: usize = 4096;
 /// Whoever has waited longer for their batch to begin, as behind a row that somebody holds, is told so too.
-const LONGEST_WAIT: Duration = database::LOCK_TIMEOUT;
+const LONGEST_WAIT: Duration = limits::LOCK_TIMEOUT;
 
 /// The queues of one replica. A queue and its task are there only while somebody waits.
 #[derive(Clone)]
@@ -46,6 +47,7 @@ struct Buyer {
     order_id: Uuid,
     claim: Option<Claim>,
     since: Instant,
+    mark: CommitMark,
     answer: oneshot::Sender<Result<Bought, ServiceError>>,
 }
 
@@ -100,7 +102,8 @@ impl Batches {
     ) -> Result<Bought, ServiceError> {
         payment.authorize().await;
         let (answer, answered) = oneshot::channel();
-        let buyer = Buyer { order_id: Uuid::new_v4(), claim, since: Instant::now(), answer };
+        let mark = CommitMark::current();
+        let buyer = Buyer { order_id: Uuid::new_v4(), claim, since: Instant::now(), mark, answer };
         self.enqueue(product_id, buyer)?;
         // The task ends early only with the process's runtime, and its statement is then taken back.
         answered.await.unwrap_or(Err(ServiceError::Overloaded))
@@ -146,22 +149,31 @@ impl Batches {
     async fn sell_batch(&self, product_id: Uuid, batch: &mut Vec<Buyer>) {
         let buyers: Vec<(Uuid, Option<Claim>)> =
             batch.iter().map(|buyer| (buyer.order_id, buyer.claim.clone())).collect();
-        let answers = if buyers.iter().all(|(_, claim)| claim.is_none()) {
-            // A statement is a transaction by itself.
-            until_settled(|| self.sell_to(&self.database, product_id, &buyers)).await
-        } else {
-            until_settled(|| async {
-                let transaction = self.database.begin().await?;
-                let answers = self.sell_to_claimants(&transaction, product_id, &buyers).await;
-                end(transaction, answers).await
-            })
-            .await
-        };
+        let mark = CommitMark::of_all(batch.iter().map(|buyer| buyer.mark.clone()));
+        let answers = mark.follow(self.sell_to_all(product_id, &buyers)).await;
         let answers = answers.unwrap_or_else(|error| buyers.iter().map(|_| Err(error.clone())).collect());
         for (buyer, answer) in batch.drain(..).zip(answers) {
             // An error here: the buyer has left.
             let _ = buyer.answer.send(answer);
         }
+    }
+
+    async fn sell_to_all(
+        &self,
+        product_id: Uuid,
+        buyers: &[(Uuid, Option<Claim>)],
+    ) -> Result<Answers, ServiceError> {
+        if buyers.iter().all(|(_, claim)| claim.is_none()) {
+            // A statement is a transaction by itself.
+            let sale = || async { Ok(marking(self.sell_to(&self.database, product_id, buyers)).await?) };
+            return until_settled(sale).await;
+        }
+        until_settled(|| async {
+            let transaction = self.database.begin().await?;
+            let answers = self.sell_to_claimants(&transaction, product_id, buyers).await;
+            end(transaction, answers).await
+        })
+        .await
     }
 
     /// Sells to those whose key is new, and stores the answers of all who have one.
@@ -215,7 +227,7 @@ impl Batches {
         connection: &C,
         product_id: Uuid,
         buyers: &[(Uuid, Option<Claim>)],
-    ) -> Result<Answers, Failure> {
+    ) -> Result<Answers, DbErr> {
         if buyers.is_empty() {
             return Ok(Vec::new());
         }
@@ -268,7 +280,8 @@ mod tests {
 
     fn enqueue(batches: &Batches) -> Result<Answered, ServiceError> {
         let (answer, answered) = oneshot::channel();
-        let buyer = Buyer { order_id: Uuid::new_v4(), claim: None, since: Instant::now(), answer };
+        let (order_id, since, mark) = (Uuid::new_v4(), Instant::now(), CommitMark::default());
+        let buyer = Buyer { order_id, claim: None, since, mark, answer };
         batches.enqueue(Uuid::nil(), buyer).map(|()| answered)
     }
 

@@ -6,6 +6,7 @@ use flash_sale_repositories::{OrderRepository, ProductRepository, StockRepositor
 use sea_orm::{DatabaseExecutor, DbErr};
 use uuid::Uuid;
 
+use crate::commit::marking;
 use crate::{PaymentProvider, ServiceError};
 
 /// One attempt to sell one copy. [`super::service`] begins its transaction, and ends it with COMMIT after a
@@ -33,6 +34,17 @@ impl<'a> Sale<'a> {
     /// Inserts the order.
     pub async fn create_order(&self) -> Result<order::Model, DbErr> {
         OrderRepository::new(&self.connection).create(self.product_id, self.served_by).await
+    }
+
+    /// Runs a statement that sells all by itself. Without a transaction around it, it is its own COMMIT.
+    pub async fn by_one_statement<T>(
+        &self,
+        statement: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, DbErr> {
+        match self.connection {
+            DatabaseExecutor::Connection(_) => marking(statement).await,
+            _ => statement.await,
+        }
     }
 
     /// Why nothing could be sold, when a statement has found no copy to take.

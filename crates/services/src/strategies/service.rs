@@ -16,6 +16,7 @@ use super::{
     Strategy, advisory_lock, atomic_update, check_constraint, no_key_update, nowait, optimistic, pessimistic,
     serializable, single_statement, skip_locked, unlocked,
 };
+use crate::commit::marking;
 use crate::idempotency::{AnswerWriter, Claim, Claimed, IdempotencyKey, Settled};
 use crate::{OrderService, PaymentProvider, ServiceError};
 
@@ -123,7 +124,7 @@ impl StrategyService {
                 let savepoint = transaction.begin().await?;
                 let executor = DatabaseExecutor::Transaction(&savepoint);
                 let sold = sell(strategy, &self.sale(executor, product_id)).await;
-                end(savepoint, sold).await
+                end_savepoint(savepoint, sold).await
             }
         };
         match sold {
@@ -173,15 +174,28 @@ pub(super) async fn end<T>(
 ) -> Result<T, Failure> {
     match result {
         Ok(value) => {
-            transaction.commit().await?;
+            marking(transaction.commit()).await?;
             Ok(value)
         }
-        Err(failure) => {
-            // Should it fail, the connection is broken, and PostgreSQL takes the transaction back by itself.
-            if let Err(error) = transaction.rollback().await {
-                log::warn!("a purchase was not taken back by the shop itself: {error}");
-            }
-            Err(failure)
-        }
+        Err(failure) => take_back(transaction, failure).await,
     }
+}
+
+/// As [`end`], within the transaction of a key: RELEASE after a success, which commits nothing yet.
+async fn end_savepoint<T>(savepoint: DatabaseTransaction, result: Result<T, Failure>) -> Result<T, Failure> {
+    match result {
+        Ok(value) => {
+            savepoint.commit().await?;
+            Ok(value)
+        }
+        Err(failure) => take_back(savepoint, failure).await,
+    }
+}
+
+async fn take_back<T>(transaction: DatabaseTransaction, failure: Failure) -> Result<T, Failure> {
+    // Should it fail, the connection is broken, and PostgreSQL takes the transaction back by itself.
+    if let Err(error) = transaction.rollback().await {
+        log::debug!("a purchase was not taken back by the shop itself: {error}");
+    }
+    Err(failure)
 }

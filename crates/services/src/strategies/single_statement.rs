@@ -11,7 +11,7 @@ use super::sale::{Failure, Sale};
 pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     sale.payment.authorize().await;
 
-    match sale.stock().sell_copy(sale.product_id, sale.served_by).await? {
+    match sale.by_one_statement(sale.stock().sell_copy(sale.product_id, sale.served_by)).await? {
         Some(order) => Ok(order),
         None => Err(sale.why_nothing_was_taken().await?),
     }

@@ -1,17 +1,13 @@
 //! `GET /health`: does the process live? `GET /ready`: can it sell?
 
-use std::time::Duration;
-
 use actix_web::web::{Data, Json, ReqData};
+use flash_sale_core::limits::READY_TIMEOUT;
 use flash_sale_services::ShopService;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::problem::Problem;
 use crate::server::ReplicaName;
-
-/// Longest wait for the database's answer.
-const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A replica about itself.
 #[derive(Serialize, ToSchema)]

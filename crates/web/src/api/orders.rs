@@ -6,7 +6,7 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Data, Json};
 use flash_sale_core::order;
 use flash_sale_services::idempotency::{Settled, WrittenAnswer};
-use flash_sale_services::{OrderService, ServiceError, Strategy, StrategyService};
+use flash_sale_services::{OrderService, ServiceError, Strategy, StrategyService, TillDatabase};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -56,7 +56,7 @@ pub struct OrderPage {
     (status = 503, description = "The database is away or too busy", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn create(
-    orders: Data<OrderService>,
+    orders: Data<OrderService<TillDatabase>>,
     strategies: Data<StrategyService>,
     KeyHeader(key): KeyHeader,
     JsonBody(request): JsonBody<OrderRequest>,
@@ -107,7 +107,7 @@ fn send(settled: Settled) -> HttpResponse {
     (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
 ))]
 pub async fn list(
-    orders: Data<OrderService>,
+    orders: Data<OrderService<TillDatabase>>,
     QueryString(page): QueryString<OrderPage>,
 ) -> Result<Json<Vec<OrderView>>, Problem> {
     let limit = page.limit.unwrap_or(LONGEST_PAGE);

@@ -6,10 +6,11 @@ use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use actix_web::middleware::Next;
 use askama::Template;
 
+use crate::idempotency_key::IDEMPOTENCY_KEY;
 use crate::middleware::RequestId;
 use crate::pages::error::ErrorPage;
 use crate::problem::Problem;
@@ -27,6 +28,7 @@ pub async fn explain_errors<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let wants_page = wants_page(&request);
+    let has_key = request.headers().contains_key(IDEMPOTENCY_KEY);
     let response = next.call(request).await?.map_into_boxed_body();
     if !response.status().is_client_error() && !response.status().is_server_error() {
         return Ok(response);
@@ -45,6 +47,10 @@ pub async fn explain_errors<B: MessageBody + 'static>(
 
     let (request, mut response) = response.into_parts();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if problem.outcome.is_some() && has_key {
+        // With its key it may be repeated, and that settles it.
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     if response.status() == StatusCode::METHOD_NOT_ALLOWED && !response.headers().contains_key(ALLOW) {
         // Only actix-files leaves it out, and it answers just these two.
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));

@@ -5,6 +5,7 @@ use std::time::Instant;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 use uuid::Uuid;
@@ -26,24 +27,51 @@ pub async fn identify_and_log<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let begun = Instant::now();
-    let id = request_id(&request);
-    let replica = request.app_data::<ReplicaName>().expect("server.rs puts it there").clone();
-    let method = request.method().clone();
-    let path = request.path().to_owned();
-    request.extensions_mut().insert(id.clone());
-    request.extensions_mut().insert(replica.clone());
+    let mut line = LogLine {
+        begun: Instant::now(),
+        method: request.method().clone(),
+        path: request.path().to_owned(),
+        id: request_id(&request),
+        replica: request.app_data::<ReplicaName>().expect("server.rs puts it there").clone(),
+        status: None,
+    };
+    request.extensions_mut().insert(line.id.clone());
+    request.extensions_mut().insert(line.replica.clone());
 
     let mut response = next.call(request).await?;
 
-    for (name, value) in [(REQUEST_ID, &id.0), (SERVED_BY, &replica.0)] {
+    for (name, value) in [(REQUEST_ID, &line.id.0), (SERVED_BY, &line.replica.0)] {
         let value = HeaderValue::from_str(value).expect("both were checked to be visible ASCII");
         response.headers_mut().insert(name, value);
     }
-    let milliseconds = begun.elapsed().as_secs_f64() * 1e3;
-    let status = response.status().as_u16();
-    log::info!("{method} {path} {status} {milliseconds:.1} ms {} {}", replica.0, id.0);
+    line.status = Some(response.status());
     Ok(response)
+}
+
+/// A request's line in the log, written when the request ends: with its answer, or because its client has left
+/// and nobody waits for one.
+struct LogLine {
+    begun: Instant,
+    method: Method,
+    path: String,
+    id: RequestId,
+    replica: ReplicaName,
+    status: Option<StatusCode>,
+}
+
+impl Drop for LogLine {
+    fn drop(&mut self) {
+        let Self { method, path, replica: ReplicaName(replica), id: RequestId(id), .. } = self;
+        let milliseconds = self.begun.elapsed().as_secs_f64() * 1e3;
+        match self.status {
+            Some(status) => {
+                log::info!("{method} {path} {} {milliseconds:.1} ms {replica} {id}", status.as_u16());
+            }
+            None => {
+                log::info!("{method} {path} dropped, its client left: {milliseconds:.1} ms {replica} {id}")
+            }
+        }
+    }
 }
 
 fn request_id(request: &ServiceRequest) -> RequestId {

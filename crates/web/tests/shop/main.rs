@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+mod answer_thief;
 mod answers;
 mod api;
 mod checkout;
@@ -11,6 +12,7 @@ mod healthcheck;
 mod idempotency;
 mod nginx;
 mod openapi;
+mod outcome;
 mod page;
 mod race;
 mod security;
@@ -53,7 +55,11 @@ impl Shop {
 
     /// `count` replicas whose settings `adapt` may change.
     async fn open_with(count: usize, adapt: impl Fn(&mut ReplicaSettings)) -> Self {
-        let database = TestDatabase::create().await;
+        Self::on(TestDatabase::create().await, count, adapt).await
+    }
+
+    /// The same, on this database.
+    async fn on(database: TestDatabase, count: usize, adapt: impl Fn(&mut ReplicaSettings)) -> Self {
         let mut replicas = Vec::new();
         for number in 1..=count {
             let mut settings = ReplicaSettings::new(&database.url);

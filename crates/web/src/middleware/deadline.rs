@@ -1,0 +1,36 @@
+//! No request is worked on for longer than its limit. Past it the client is told so, and the work is dropped:
+//! its transaction is taken back, unless COMMIT was sent already.
+
+use std::time::Duration;
+
+use actix_web::Error;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use flash_sale_services::commit::CommitMark;
+use tokio::time::timeout;
+
+use crate::problem::Problem;
+
+/// Answers 503 when there is no answer within `limit`. To be wrapped around single resources: before the
+/// request is routed, nobody else may hold it.
+pub async fn answer_in_time<B: MessageBody + 'static>(
+    limit: Duration,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let asked = request.request().clone();
+    let mark = CommitMark::default();
+    match timeout(limit, mark.follow(next.call(request))).await {
+        Ok(answered) => Ok(answered?.map_into_boxed_body()),
+        Err(_) => {
+            log::warn!("{} {} was given up after {} s", asked.method(), asked.path(), limit.as_secs());
+            let problem = if mark.is_set() {
+                Problem::outcome_unknown()
+            } else {
+                Problem::unavailable("The shop took too long and has given up. Try again")
+            };
+            Ok(ServiceResponse::new(asked, problem.into_response()))
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The one thing that no system can know: COMMIT was sent, and its answer is lost. It is told as what it is,
+//! and only then; the same Idempotency-Key settles it.
+
+use std::time::{Duration, Instant};
+
+use flash_sale_lab::testing::{SideConnection, TestDatabase, wait_until};
+use reqwest::{Method, RequestBuilder};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::answer_thief::AnswerThief;
+use crate::{Answer, Shop, read};
+
+const UNKNOWN: &str =
+    "Whether this was carried out is not known: the answer was lost. The same Idempotency-Key settles it";
+/// In the message that has a statement carried out which was prepared before. Sold by one statement, the
+/// purchase is nothing else.
+const STATEMENT: &str = "sqlx_s_";
+
+/// Ways to sell, with what commits each of them.
+const WAYS: [(Option<&str>, &str); 4] = [
+    (None, "COMMIT"),
+    (Some("pessimistic"), "COMMIT"),
+    (Some("single_statement"), STATEMENT),
+    (Some("batched"), STATEMENT),
+];
+
+#[tokio::test]
+async fn a_purchase_whose_commit_is_not_answered_is_told_as_unknown() {
+    for (way, commits) in WAYS {
+        let (shop, thief) = shop_behind_a_thief(commits).await;
+        // Prepares its statements.
+        assert_eq!(buy(&shop, way, None).await.status, 200);
+        assert_eq!(shop.post("/api/reset").await.status, 200);
+
+        thief.arm();
+        let answer = buy(&shop, way, None).await;
+
+        assert_unknown(&answer);
+        assert!(answer.headers.get("retry-after").is_none(), "a second purchase would be a second order");
+        assert_eq!((shop.order_count().await, shop.stock().await), (1, 0), "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_same_key_settles_what_was_unknown() {
+    for (way, _) in WAYS {
+        let (shop, thief) = shop_behind_a_thief("COMMIT").await;
+        thief.arm();
+
+        let unknown = buy(&shop, way, Some("click-1")).await;
+        let settled = buy(&shop, way, Some("click-1")).await;
+
+        assert_unknown(&unknown);
+        assert_eq!(unknown.header("retry-after"), "1", "with its key it may be repeated");
+        assert_eq!(settled.status, 200, "{}", settled.body);
+        assert_eq!(settled.header("idempotency-replayed"), "true");
+        assert_eq!((shop.order_count().await, shop.stock().await), (1, 0), "{way:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_whose_commit_is_not_answered_is_unknown_too() {
+    let (shop, thief) = shop_behind_a_thief("COMMIT").await;
+    thief.arm();
+
+    assert_unknown(&shop.post("/api/reset").await);
+    assert_eq!(shop.post("/api/reset").await.status, 200);
+}
+
+/// PostgreSQL ends the session while it works on COMMIT: nothing was committed, but nobody can tell from its
+/// words.
+#[tokio::test]
+async fn a_session_that_is_ended_in_its_commit_leaves_the_outcome_open_and_the_key_settles_it() {
+    let shop = Shop::open().await;
+    let side = hold_commits(&shop).await;
+    let purchase = tokio::spawn(read(request(&shop, shop.book().await, None, Some("click-1"))));
+    wait_until("it commits", async || side.waiting_statements().await == ["COMMIT"]).await;
+
+    let end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+               WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    assert_eq!(shop.one::<i64>(end).await, 1);
+
+    assert_unknown(&purchase.await.unwrap());
+    assert_eq!(shop.order_count().await, 0);
+    side.commit().await;
+    assert_eq!(buy(&shop, None, Some("click-1")).await.status, 200);
+    assert_eq!(shop.order_count().await, 1);
+}
+
+/// A refusal is an answer: lock_timeout in COMMIT.
+#[tokio::test]
+async fn a_commit_that_postgres_refuses_is_no_unknown_outcome() {
+    let shop = Shop::open().await;
+    let side = hold_commits(&shop).await;
+
+    let answer = buy(&shop, None, None).await;
+
+    answer.assert_problem(503, "The database is away or too busy. Try again");
+    assert_eq!(answer.header("retry-after"), "1");
+    assert!(answer.json().get("outcome").is_none());
+    side.commit().await;
+    assert_eq!((shop.order_count().await, shop.stock().await), (0, 1));
+}
+
+/// PostgreSQL's process is frozen, so that none of its own limits end the wait: only the shop's deadline does.
+#[tokio::test]
+async fn past_its_deadline_a_purchase_is_given_up_and_never_happens() {
+    let shop = Shop::open().await;
+    let side = shop.side_connection().await;
+    side.begin().await;
+    side.lock_product(shop.book().await).await;
+    let begun = Instant::now();
+    let purchase = tokio::spawn(read(request(&shop, shop.book().await, None, None)));
+    wait_until("it waits for the row", async || side.waiting_statements().await.len() == 1).await;
+    let frozen = Frozen::the_waiting_one(&shop).await;
+
+    let answer = purchase.await.unwrap();
+
+    answer.assert_problem(503, "The shop took too long and has given up. Try again");
+    assert_eq!(answer.header("retry-after"), "1");
+    let took = begun.elapsed();
+    assert!((Duration::from_secs(8)..Duration::from_secs(10)).contains(&took), "{took:?}");
+    side.commit().await;
+    drop(frozen);
+    nothing_is_open(&shop).await;
+    assert_eq!((shop.order_count().await, shop.stock().await), (0, 1));
+}
+
+#[tokio::test]
+async fn a_deadline_in_the_commit_leaves_the_outcome_open() {
+    let shop = Shop::open().await;
+    let side = hold_commits(&shop).await;
+    let purchase = tokio::spawn(read(request(&shop, shop.book().await, None, Some("click-1"))));
+    wait_until("it commits", async || side.waiting_statements().await == ["COMMIT"]).await;
+    let frozen = Frozen::the_waiting_one(&shop).await;
+
+    let answer = purchase.await.unwrap();
+
+    assert_unknown(&answer);
+    assert_eq!(answer.header("retry-after"), "1");
+    side.commit().await;
+    drop(frozen);
+    nothing_is_open(&shop).await;
+    let before = shop.order_count().await;
+    assert_eq!(buy(&shop, None, Some("click-1")).await.status, 200);
+    assert_eq!(shop.order_count().await, 1, "settled, whether there were {before} orders or not");
+}
+
+/// One replica with one connection, which leads through a thief.
+async fn shop_behind_a_thief(commits: &'static str) -> (Shop, AnswerThief) {
+    let database = TestDatabase::create().await;
+    let thief = AnswerThief::before(&database.url, commits).await;
+    let shop = Shop::on(database, 1, |settings| {
+        settings.race_window_ms = 0;
+        settings.database_pool_size = 1;
+        settings.database_url = thief.url.clone();
+    })
+    .await;
+    (shop, thief)
+}
+
+async fn buy(shop: &Shop, strategy: Option<&str>, key: Option<&str>) -> Answer {
+    read(request(shop, shop.book().await, strategy, key)).await
+}
+
+fn request(shop: &Shop, book: Uuid, strategy: Option<&str>, key: Option<&str>) -> RequestBuilder {
+    let request = shop.request(Method::POST, "/api/orders");
+    let request = request.json(&json!({ "product_id": book, "strategy": strategy }));
+    if let Some(key) = key { request.header("Idempotency-Key", key) } else { request }
+}
+
+/// From now on every order waits in its COMMIT until the connection lets go.
+async fn hold_commits(shop: &Shop) -> SideConnection {
+    shop.execute(
+        "CREATE FUNCTION wait_at_commit() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NULL; END $$",
+    )
+    .await;
+    shop.execute(
+        "CREATE CONSTRAINT TRIGGER wait_at_commit AFTER INSERT ON orders DEFERRABLE INITIALLY DEFERRED
+         FOR EACH ROW EXECUTE FUNCTION wait_at_commit()",
+    )
+    .await;
+    let side = shop.side_connection().await;
+    side.begin().await;
+    side.execute("SELECT pg_advisory_xact_lock(7)").await;
+    side
+}
+
+/// A process of PostgreSQL that does nothing until this value is dropped.
+struct Frozen(Pid);
+
+impl Frozen {
+    async fn the_waiting_one(shop: &Shop) -> Self {
+        let sql = "SELECT pid FROM pg_stat_activity
+                   WHERE wait_event_type = 'Lock' AND datname = current_database()";
+        let pid = Pid::from_raw(shop.one::<i32>(sql).await).unwrap();
+        kill_process(pid, Signal::STOP).unwrap();
+        Self(pid)
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        let _ = kill_process(self.0, Signal::CONT);
+    }
+}
+
+/// No session of the replica has a transaction or runs anything.
+async fn nothing_is_open(shop: &Shop) {
+    wait_until("nothing of it is left", async || {
+        let open = "SELECT count(*) FROM pg_stat_activity
+                    WHERE application_name = 'replica-1' AND datname = current_database() AND state <> 'idle'";
+        shop.one::<i64>(open).await == 0
+    })
+    .await;
+}
+
+#[track_caller]
+fn assert_unknown(answer: &Answer) {
+    answer.assert_problem(503, UNKNOWN);
+    assert_eq!(answer.json()["outcome"], "unknown");
+}
