@@ -7,6 +7,7 @@ mod answer_thief;
 mod answers;
 mod api;
 mod checkout;
+mod client_left;
 mod conservation;
 mod healthcheck;
 mod idempotency;
