@@ -68,6 +68,11 @@ pub fn is_temporary(error: &DbErr) -> bool {
     }
 }
 
+/// Whether there is no database, or it has just gone.
+pub fn is_away(error: &DbErr) -> bool {
+    is_without_connection(error) || is_answer_lost(error)
+}
+
 /// Whether the statement was sent, and nothing is known of what became of it: the connection broke before the
 /// server's answer. Where the statement was COMMIT, it may have been carried out.
 pub fn is_answer_lost(error: &DbErr) -> bool {

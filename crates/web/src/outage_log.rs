@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use flash_sale_core::database_error::sqlstate;
+use flash_sale_core::database_error::{is_away, sqlstate};
 use flash_sale_core::limits::READY_TIMEOUT;
 use flash_sale_services::ShopService;
 use sea_orm::DbErr;
@@ -14,6 +14,9 @@ use tokio::sync::Notify;
 /// How long all must be well before an outage is called over.
 const QUIET: Duration = Duration::from_secs(1);
 const BETWEEN_CHECKS: Duration = Duration::from_millis(250);
+
+/// The kind of all errors that say that the database is away; the kind of any other is its SQLSTATE.
+const AWAY: &str = "away";
 
 /// One process is one replica, and has one database.
 static LOG: LazyLock<OutageLog> = LazyLock::new(OutageLog::default);
@@ -34,16 +37,15 @@ struct Outage {
 
 /// Takes note of a request that was told to try again because of this error, and logs it if it is news.
 pub fn report(error: &DbErr) {
-    let kind = sqlstate(error).unwrap_or_else(|| "connection".to_owned());
-    let is_news = LOG.note(kind, 1);
-    if is_news {
+    let kind = if is_away(error) { AWAY.to_owned() } else { sqlstate(error).unwrap_or_default() };
+    if LOG.note(kind, 1) {
         log::warn!("the database can't do its part, and requests are told to try again: {error}");
     }
 }
 
 /// Says when the database is well again. Also says once at the start that it is waited for.
 pub async fn watch(shop: ShopService) {
-    if !shop.is_database_ready(READY_TIMEOUT).await && LOG.note("connection".to_owned(), 0) {
+    if !shop.is_database_ready(READY_TIMEOUT).await && LOG.note(AWAY.to_owned(), 0) {
         log::warn!("the database does not answer yet. Until it does, requests are told to try again");
     }
     loop {
@@ -99,7 +101,7 @@ mod tests {
 
         assert!(note("57P01"));
         assert!(!note("57P01"));
-        assert!(note("connection"));
+        assert!(note(AWAY));
         assert!(!log.is_quiet());
 
         log.end();

@@ -9,7 +9,7 @@ use flash_sale_core::limits::{LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
 use reqwest::Url;
 
 /// One line a request, and what went wrong.
-const DEFAULT_LOG_FILTER: &str = "info,actix_server=warn";
+const DEFAULT_LOG_FILTER: &str = "info,actix_server=warn,sqlx=error";
 
 /// What one replica needs to know.
 #[derive(Clone)]

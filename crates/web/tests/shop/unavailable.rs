@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use flash_sale_lab::testing::wait_until;
+use flash_sale_lab::testing::{SideConnection, TestDatabase, wait_until};
+use futures::future::join_all;
 
 use crate::{Answer, Shop};
 
@@ -87,6 +88,107 @@ async fn connections_that_the_server_has_ended_are_replaced_without_an_error() {
     assert!(shop.one::<i64>(end).await >= 1);
 
     assert_eq!(shop.get("/api/products").await.status, 200);
+}
+
+/// All that a session can meet, from being ended to not getting in: as a restart, but for one database.
+#[tokio::test]
+async fn an_outage_is_503_is_said_once_and_ends_by_itself() {
+    // What it logs by default.
+    let shop = Shop::open_with(1, |settings| {
+        settings.variables.push(("RUST_LOG".to_owned(), String::new()));
+    })
+    .await;
+    let door = Door::of(&shop.database).await;
+    assert_eq!(shop.buy_on(0, shop.book().await).await.status, 200);
+
+    door.close().await;
+    for answer in join_all((0..50).map(|_| shop.get("/api/orders"))).await {
+        assert_unavailable(&answer);
+    }
+    assert_eq!(shop.get("/ready").await.status, 503);
+    assert_eq!(shop.get("/health").await.status, 200);
+    door.open().await;
+    let back = Instant::now();
+    wait_until("it answers again", async || shop.get("/api/orders").await.status == 200).await;
+    assert!(back.elapsed() < Duration::from_secs(1), "{:?}", back.elapsed());
+    assert_eq!(shop.get("/ready").await.status, 200);
+
+    wait_until("it says that it is over", async || shop.replicas[0].log().contains("is well again")).await;
+    let log = shop.replicas[0].log();
+    let lines = |text: &str| log.lines().filter(|line| line.contains(text)).count();
+    assert_eq!(lines("can't do its part"), 1, "{log}");
+    assert_eq!(lines("is well again"), 1, "{log}");
+    assert_eq!(lines(" WARN ") + lines(" ERROR "), 1, "{log}");
+}
+
+#[tokio::test]
+async fn a_replica_that_starts_before_its_database_says_that_it_waits() {
+    let database = TestDatabase::create().await;
+    let door = Door::of(&database).await;
+    door.close().await;
+
+    let shop = Shop::on(database, 1, |_| {}).await;
+
+    let log = || shop.replicas[0].log();
+    wait_until("it says so", async || log().contains("the database does not answer yet")).await;
+    assert_eq!(shop.get("/ready").await.status, 503);
+    door.open().await;
+    wait_until("it says that it is over", async || log().contains("is well again")).await;
+    assert_eq!(shop.get("/ready").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_server_that_only_reads_sells_nothing_and_is_no_fault_of_the_shop() {
+    let shop = Shop::open().await;
+    let book = shop.book().await;
+    let door = Door::of(&shop.database).await;
+    door.side.execute(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", door.name)).await;
+    door.end_sessions().await;
+
+    wait_until("it reads", async || shop.get("/api/products").await.status == 200).await;
+    assert_unavailable(&shop.buy_on(0, book).await);
+    assert_unavailable(&shop.post("/api/reset").await);
+    assert_eq!((shop.order_count().await, shop.stock().await), (0, 1));
+}
+
+#[tokio::test]
+async fn a_database_without_the_schema_is_an_outage() {
+    let shop = Shop::on(TestDatabase::create_empty().await, 1, |_| {}).await;
+
+    for path in ["/", "/api/products", "/api/orders"] {
+        assert_unavailable(&shop.get(path).await);
+    }
+    assert_unavailable(&shop.post("/api/reset").await);
+}
+
+/// Lets sessions into one database of the server, or not.
+struct Door {
+    name: String,
+    side: SideConnection,
+}
+
+impl Door {
+    async fn of(database: &TestDatabase) -> Self {
+        let (server, end) = database.url.rsplit_once('/').unwrap();
+        let (name, options) = end.split_once('?').unwrap();
+        let side = SideConnection::open(&format!("{server}/postgres?{options}")).await;
+        Self { name: name.to_owned(), side }
+    }
+
+    async fn close(&self) {
+        self.side.execute(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS false", self.name)).await;
+        self.end_sessions().await;
+    }
+
+    async fn open(&self) {
+        self.side.execute(&format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name)).await;
+    }
+
+    async fn end_sessions(&self) {
+        let sql = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity";
+        let sql = format!("{sql} WHERE application_name = 'replica-1' AND datname = '{}'", self.name);
+        self.side.execute(&sql).await;
+    }
 }
 
 #[track_caller]
