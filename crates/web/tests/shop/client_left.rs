@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use flash_sale_core::limits::LOCK_TIMEOUT;
 use flash_sale_lab::testing::wait_until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -72,6 +73,26 @@ async fn a_purchase_in_a_queue_is_left_out_when_its_client_leaves() {
     wait_until("the first has bought", async || shop.order_count().await == 1).await;
     drop(first);
     assert_eq!(shop.stock().await, 1, "and the second has not");
+}
+
+/// PostgreSQL is the client's server too: a statement that is a transaction by itself would otherwise be carried
+/// out when its lock is free.
+#[tokio::test]
+async fn a_statement_whose_replica_dies_is_ended_while_it_waits() {
+    let mut shop = Shop::open().await;
+    let side = shop.side_connection().await;
+    side.begin().await;
+    side.lock_product(shop.book().await).await;
+    let _client = begin_purchase(&shop, r#","strategy":"single_statement""#).await;
+    wait_until("it waits for the row", async || side.waiting_statements().await.len() == 1).await;
+
+    let killed = std::time::Instant::now();
+    shop.replicas.pop().unwrap().kill().await;
+
+    wait_until("it is ended", async || side.waiting_statements().await.is_empty()).await;
+    assert!(killed.elapsed() < LOCK_TIMEOUT, "lock_timeout would have ended it too: {:?}", killed.elapsed());
+    side.commit().await;
+    assert_eq!((shop.order_count().await, shop.stock().await), (0, 1));
 }
 
 async fn begin_purchase(shop: &Shop, strategy: &str) -> TcpStream {
