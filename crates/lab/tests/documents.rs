@@ -65,6 +65,25 @@ fn one_changed_word_in_the_walkthrough_is_noticed() {
 }
 
 #[test]
+fn every_limit_stands_in_the_table_of_limits() {
+    let limits = read("crates/core/src/limits.rs");
+    let table = read("ARCHITECTURE.md");
+    let seconds = |line: &str| Some(line.split_once("Duration::from_secs(")?.1.split_once(')')?.0.to_owned());
+    let is_wait = |name: &str| !name.starts_with("LONGEST");
+
+    let mut count = 0;
+    for line in limits.lines().filter_map(|line| line.strip_prefix("pub const ")) {
+        let (name, _) = line.split_once(':').unwrap();
+        if is_wait(name) {
+            let seconds = seconds(line).unwrap();
+            assert!(table.contains(&format!("| `{name}` | {seconds} s |")), "{name}: {seconds} s");
+            count += 1;
+        }
+    }
+    assert!(count > 10, "{count}");
+}
+
+#[test]
 fn what_the_hints_name_is_there() {
     let guide = read(GUIDE);
     let titles: Vec<&str> = headings(&guide).collect();
