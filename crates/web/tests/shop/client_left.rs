@@ -66,6 +66,10 @@ async fn a_purchase_in_a_queue_is_left_out_when_its_client_leaves() {
     wait_until("the first batch waits for the row", async || side.waiting_statements().await.len() == 1)
         .await;
     let second = begin_purchase(&shop, r#","strategy":"batched""#).await;
+    // A replica is one thread, and works in the order of arrival: by the last answer the second is in the queue.
+    for _ in 0..10 {
+        assert_eq!(shop.get("/health").await.status, 200);
+    }
     drop(second);
     says_that_the_client_left(&shop).await;
     side.commit().await;
@@ -90,7 +94,8 @@ async fn a_statement_whose_replica_dies_is_ended_while_it_waits() {
     shop.replicas.pop().unwrap().kill().await;
 
     wait_until("it is ended", async || side.waiting_statements().await.is_empty()).await;
-    assert!(killed.elapsed() < LOCK_TIMEOUT, "lock_timeout would have ended it too: {:?}", killed.elapsed());
+    let ended_by_lock_timeout = LOCK_TIMEOUT - Duration::from_millis(500);
+    assert!(killed.elapsed() < ended_by_lock_timeout, "{:?}", killed.elapsed());
     side.commit().await;
     assert_eq!((shop.order_count().await, shop.stock().await), (0, 1));
 }
