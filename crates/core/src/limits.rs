@@ -39,6 +39,10 @@ pub const BUY_DEADLINE: Duration = Duration::from_secs(28);
 pub const KEEP_ALIVE: Duration = Duration::from_secs(60);
 /// After SIGTERM, requests in flight have this long: longer than any but Buy Now may take.
 pub const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
+/// Requests that a replica works on at once. Whoever comes on top is told so at once.
+pub const MOST_REQUESTS: usize = 2048;
+/// Connections that a replica has at once. Others wait in the kernel's queue until one is closed.
+pub const MOST_CONNECTIONS: usize = 8192;
 
 // --- Settings ------------------------------------------------------------------------------------------------
 

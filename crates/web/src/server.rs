@@ -7,7 +7,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use flash_sale_core::database;
-use flash_sale_core::limits::{KEEP_ALIVE, SHUTDOWN_TIMEOUT};
+use flash_sale_core::limits::{KEEP_ALIVE, MOST_CONNECTIONS, SHUTDOWN_TIMEOUT};
 use flash_sale_services::{OrderService, PaymentProvider, ShopService, StrategyService, TillDatabase};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -60,6 +60,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             // The last one wrapped is the first to see a request.
             .wrap(from_fn(middleware::refuse_oversized_body))
             .wrap(from_fn(middleware::refuse_foreign_origin))
+            .wrap(from_fn(middleware::refuse_overload))
             .wrap(from_fn(middleware::explain_errors))
             .wrap(from_fn(middleware::set_security_headers))
             .wrap(from_fn(middleware::identify_and_log))
@@ -74,6 +75,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         .shutdown_timeout(SHUTDOWN_TIMEOUT.as_secs())
         .shutdown_signal(stop_signal()?)
         .backlog(BACKLOG)
+        .max_connections(MOST_CONNECTIONS)
         .bind(&address)
         .with_context(|| format!("can't listen on {address}. Set HOST and PORT to a free address"))?;
     actix_web::rt::spawn(watching);

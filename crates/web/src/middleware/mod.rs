@@ -3,6 +3,7 @@
 mod body_limit;
 mod deadline;
 mod error_answers;
+mod overload;
 mod request_log;
 mod same_origin;
 mod security_headers;
@@ -10,6 +11,7 @@ mod security_headers;
 pub use body_limit::{LONGEST_BODY, refuse_oversized_body};
 pub use deadline::answer_in_time;
 pub use error_answers::{KeptAnswer, PROBLEM_JSON, explain_errors};
+pub use overload::refuse_overload;
 pub use request_log::{RequestId, identify_and_log};
 pub use same_origin::refuse_foreign_origin;
 pub use security_headers::set_security_headers;

@@ -14,6 +14,7 @@ mod idempotency;
 mod nginx;
 mod openapi;
 mod outcome;
+mod overload;
 mod page;
 mod race;
 mod security;

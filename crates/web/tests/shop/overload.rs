@@ -1,0 +1,37 @@
+//! More than a replica can do: it says so at once, and does the rest.
+
+use std::time::{Duration, Instant};
+
+use flash_sale_core::limits::MOST_REQUESTS;
+use flash_sale_lab::gateway::raise_file_limit;
+use flash_sale_lab::testing::wait_until;
+use futures::future::join_all;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::Shop;
+
+#[tokio::test]
+async fn whoever_comes_on_top_of_what_a_replica_can_work_on_is_told_at_once() {
+    raise_file_limit();
+    let shop = Shop::open().await;
+    // Each waits for a body that doesn't come.
+    let begin = || async {
+        let mut client = TcpStream::connect(("127.0.0.1", shop.replicas[0].port)).await.unwrap();
+        let head = b"POST /api/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n";
+        client.write_all(head).await.unwrap();
+        client
+    };
+    let waiting = join_all((0..MOST_REQUESTS).map(|_| begin())).await;
+
+    wait_until("the last one is told", async || shop.get("/api/strategies").await.status == 503).await;
+    let begun = Instant::now();
+    let refused = shop.get("/api/strategies").await;
+    refused.assert_problem(503, "Too many requests are being worked on. Try again");
+    assert_eq!(refused.header("retry-after"), "1");
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert_eq!(shop.get("/health").await.status, 200);
+
+    drop(waiting);
+    wait_until("it works again", async || shop.get("/api/strategies").await.status == 200).await;
+}
