@@ -71,6 +71,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let server = HttpServer::new(application)
         .workers(WORKERS)
         .keep_alive(KEEP_ALIVE)
+        // Whoever goes away, or only stops sending, has its purchase rolled back.
+        .h1_allow_half_closed(false)
         .shutdown_timeout(SHUTDOWN_TIMEOUT_SECONDS)
         .shutdown_signal(stop_signal()?)
         .backlog(BACKLOG)

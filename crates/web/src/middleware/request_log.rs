@@ -1,4 +1,5 @@
-//! Every request has an id, every answer names its replica, and both stand in the log: one line a request.
+//! Every request has an id, every answer names its replica, and both stand in the log: one line a request, but for
+//! /health.
 
 use std::time::Instant;
 
@@ -7,6 +8,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
+use log::Level;
 use uuid::Uuid;
 
 use crate::server::ReplicaName;
@@ -42,7 +44,9 @@ pub async fn identify_and_log<B: MessageBody>(
     }
     let milliseconds = begun.elapsed().as_secs_f64() * 1e3;
     let status = response.status().as_u16();
-    log::info!("{method} {path} {status} {milliseconds:.1} ms {} {}", replica.0, id.0);
+    // Asked all the time, by whoever watches over the replica.
+    let level = if path == "/health" { Level::Debug } else { Level::Info };
+    log::log!(level, "{method} {path} {status} {milliseconds:.1} ms {} {}", replica.0, id.0);
     Ok(response)
 }
 
