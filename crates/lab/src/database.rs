@@ -1,4 +1,6 @@
-//! The lab's database: the one of `DATABASE_URL`, or a private PostgreSQL, which is kept running.
+//! The lab's database: the one of `DATABASE_URL`, or a private PostgreSQL, which is kept running ([`keeper`]).
+
+mod keeper;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,22 +10,24 @@ use anyhow::{Context, bail};
 use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::{self, Connection};
 use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::control::DatabaseStop;
 use crate::postgres::settings::MAX_CONNECTIONS;
 use crate::postgres::{Cluster, ClusterSettings, Durability};
 use crate::progress::Progress;
 use crate::project;
 use crate::settings::LabSettings;
+use keeper::{Keeper, Outage};
 
 /// The shop's database in the private PostgreSQL.
 pub const DATABASE_NAME: &str = "flash_sale";
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(250);
-const BACK_OFF: Duration = Duration::from_secs(1);
 
 /// What `lab status` says of the database, and what psql needs. Never a password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +53,8 @@ pub struct Database {
     url: String,
     status: Arc<Mutex<DatabaseStatus>>,
     stopping: CancellationToken,
+    /// `None` for a database that isn't ours.
+    outages: Option<mpsc::UnboundedSender<Outage>>,
     keeper: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -62,7 +68,7 @@ impl Database {
         if let Some(url) = &settings.database_url {
             wait_for_answer(url, progress).await?;
             let status = Arc::new(Mutex::new(DatabaseStatus::External));
-            return Ok(Self { url: url.clone(), status, stopping, keeper: Mutex::new(None) });
+            return Ok(Self { url: url.clone(), status, stopping, outages: None, keeper: Mutex::new(None) });
         }
 
         progress.say("PostgreSQL: starting…");
@@ -83,8 +89,15 @@ impl Database {
         cluster_settings.port = Some(cluster.port());
         let status = Arc::new(Mutex::new(status_of(&cluster)));
         let url = cluster.url(DATABASE_NAME);
-        let keeper = keep_running(cluster, cluster_settings, Arc::clone(&status), stopping.clone());
-        Ok(Self { url, status, stopping, keeper: Mutex::new(Some(tokio::spawn(keeper))) })
+        let (outages, receiver) = mpsc::unbounded_channel();
+        let keeper = Keeper {
+            settings: cluster_settings,
+            status: Arc::clone(&status),
+            outages: receiver,
+            stopping: stopping.clone(),
+        };
+        let keeper = Mutex::new(Some(tokio::spawn(keeper.run(cluster))));
+        Ok(Self { url, status, stopping, outages: Some(outages), keeper })
     }
 
     /// How to reach it. It holds the password: don't show it.
@@ -95,6 +108,22 @@ impl Database {
     /// What to show of it.
     pub fn status(&self) -> DatabaseStatus {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stops the private PostgreSQL, leaves it stopped for `pause`, and starts it again on its port. Returns when
+    /// it accepts connections.
+    ///
+    /// # Errors
+    /// When the database isn't the lab's own, or the lab is stopped meanwhile.
+    pub async fn interrupt(&self, pause: Duration, how: DatabaseStop) -> anyhow::Result<()> {
+        let outages = self.outages.as_ref().context(
+            "this database is not the lab's own: stop the one of DATABASE_URL yourself, or start the lab without \
+             DATABASE_URL",
+        )?;
+        let stopped = "the lab was stopped. Start it: make run";
+        let (reply, over) = oneshot::channel();
+        outages.send(Outage { how, pause, reply }).ok().context(stopped)?;
+        over.await.ok().context(stopped)
     }
 
     /// Stops the private PostgreSQL, and waits for its end. The other one stays.
@@ -113,53 +142,6 @@ fn status_of(cluster: &Cluster) -> DatabaseStatus {
         port: cluster.port(),
         password_file: cluster.password_file(),
         log: cluster.log(),
-    }
-}
-
-/// Starts the server again when it dies, on the same port: the replicas know that one.
-async fn keep_running(
-    first: Cluster,
-    settings: ClusterSettings,
-    status: Arc<Mutex<DatabaseStatus>>,
-    stopping: CancellationToken,
-) {
-    let mut running = Some(first);
-    loop {
-        let Some(cluster) = &mut running else {
-            tokio::select! {
-                started = Cluster::start(&settings) => match started {
-                    Ok(cluster) => {
-                        log::info!("PostgreSQL runs again as process {}", cluster.pid());
-                        *status.lock().unwrap_or_else(PoisonError::into_inner) = status_of(&cluster);
-                        running = Some(cluster);
-                    }
-                    Err(error) => {
-                        log::error!("{error:#}");
-                        sleep(BACK_OFF).await;
-                    }
-                },
-                () = stopping.cancelled() => return,
-            }
-            continue;
-        };
-        tokio::select! {
-            ended = cluster.wait() => {
-                let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
-                log::error!("PostgreSQL died ({how})");
-                if let DatabaseStatus::Private { pid, .. } =
-                    &mut *status.lock().unwrap_or_else(PoisonError::into_inner)
-                {
-                    *pid = None;
-                }
-                running = None;
-            }
-            () = stopping.cancelled() => break,
-        }
-    }
-    if let Some(cluster) = running
-        && let Err(error) = cluster.stop().await
-    {
-        log::error!("PostgreSQL: {error}");
     }
 }
 

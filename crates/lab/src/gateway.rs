@@ -1,7 +1,11 @@
 //! The door of the shop: each new connection goes to the next replica in turn. It moves bytes and knows
-//! nothing of HTTP, but for the one answer it gives when no replica runs. Start with [`Gateway::start`].
+//! needs nothing of HTTP, but to tell a client what became of its request when no replica does. Start with
+//! [`Gateway::start`]; what happens on a connection is in [`connection`].
 
 mod connection;
+mod conversation;
+mod own_answer;
+mod turn;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -9,13 +13,20 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use flash_sale_core::limits::{
+    GATEWAY_ANSWER_TIMEOUT, GATEWAY_CONNECT_TIMEOUT, GATEWAY_IDLE_TIMEOUT, GATEWAY_LINGER_TIMEOUT,
+    GATEWAY_WRITE_TIMEOUT,
+};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use turn::Turns;
 
+/// Small: a thousand idle connections hold two each.
+const BUFFER_BYTES: usize = 8 * 1024;
 /// The kernel's queue for connections that we haven't accepted yet: a flash sale begins with thousands at
 /// once, and the standard library's 128 makes the others wait a second and more.
 const BACKLOG: i32 = 4096;
@@ -49,16 +60,44 @@ pub struct ConnectionCounts {
     pub accepted: u64,
 }
 
+/// How long a gateway waits for what. The defaults are the shop's own; tests have less time.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// For each replica to accept.
+    pub connect: Duration,
+    /// For a replica that owes an answer, from the last byte that moved.
+    pub answer: Duration,
+    /// For a connection that nobody uses.
+    pub idle: Duration,
+    /// For a client to take the next 8 KiB.
+    pub write: Duration,
+    /// For a client that was told the last word.
+    pub linger: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: GATEWAY_CONNECT_TIMEOUT,
+            answer: GATEWAY_ANSWER_TIMEOUT,
+            idle: GATEWAY_IDLE_TIMEOUT,
+            write: GATEWAY_WRITE_TIMEOUT,
+            linger: GATEWAY_LINGER_TIMEOUT,
+        }
+    }
+}
+
 /// A running gateway.
 pub struct Gateway {
-    replicas: Arc<Replicas>,
+    shared: Arc<Shared>,
     closed: CancellationToken,
     task: Mutex<Option<JoinHandle<JoinSet<()>>>>,
 }
 
-/// Where the replicas are, by their place in the turn.
-struct Replicas {
-    addresses: Vec<Mutex<Option<SocketAddr>>>,
+/// What the connections share.
+struct Shared {
+    turns: Turns,
+    limits: Limits,
     open: AtomicUsize,
     accepted: AtomicU64,
 }
@@ -69,28 +108,43 @@ impl Gateway {
     /// # Errors
     /// When the socket can't be used.
     pub fn start(listener: TcpListener, replicas: usize) -> io::Result<Self> {
+        Self::start_with(Limits::default(), listener, replicas)
+    }
+
+    /// As [`Gateway::start`], with other limits.
+    ///
+    /// # Errors
+    /// As [`Gateway::start`].
+    pub fn start_with(limits: Limits, listener: TcpListener, replicas: usize) -> io::Result<Self> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let replicas = Arc::new(Replicas {
-            addresses: (0..replicas).map(|_| Mutex::new(None)).collect(),
+        let shared = Arc::new(Shared {
+            turns: Turns::new(replicas),
+            limits,
             open: AtomicUsize::new(0),
             accepted: AtomicU64::new(0),
         });
         let closed = CancellationToken::new();
-        let task = tokio::spawn(accept(listener, Arc::clone(&replicas), closed.clone()));
-        Ok(Self { replicas, closed, task: Mutex::new(Some(task)) })
+        let task = tokio::spawn(accept(listener, Arc::clone(&shared), closed.clone()));
+        Ok(Self { shared, closed, task: Mutex::new(Some(task)) })
     }
 
     /// From now on, the turn of `replica` (from 0) goes to `address`; with `None` it is left out. Open
     /// connections stay where they are.
     pub fn set_replica(&self, replica: usize, address: Option<SocketAddr>) {
-        *self.replicas.addresses[replica].lock().unwrap_or_else(PoisonError::into_inner) = address;
+        self.shared.turns.set_address(replica, address);
+    }
+
+    /// A frozen replica is left out of the turn, unless all are frozen, until it answers again or its address
+    /// changes.
+    pub fn set_frozen(&self, replica: usize, is_frozen: bool) {
+        self.shared.turns.set_frozen(replica, is_frozen);
     }
 
     /// How many connections there are and were.
     pub fn connections(&self) -> ConnectionCounts {
         ConnectionCounts {
-            open: self.replicas.open.load(Ordering::Relaxed),
-            accepted: self.replicas.accepted.load(Ordering::Relaxed),
+            open: self.shared.open.load(Ordering::Relaxed),
+            accepted: self.shared.accepted.load(Ordering::Relaxed),
         }
     }
 
@@ -135,7 +189,7 @@ fn connection_limit() -> usize {
 
 async fn accept(
     listener: tokio::net::TcpListener,
-    replicas: Arc<Replicas>,
+    shared: Arc<Shared>,
     closed: CancellationToken,
 ) -> JoinSet<()> {
     let mut connections = JoinSet::new();
@@ -152,9 +206,11 @@ async fn accept(
                 Ok((client, slot)) => {
                     // The turn is decided here, in the order of arrival. Decided in the connection's own
                     // task, two at once could get the same replica.
-                    let replicas = Arc::clone(&replicas);
+                    let shared = Arc::clone(&shared);
                     connections.spawn(async move {
-                        connection::serve(client, turn, &replicas).await;
+                        shared.accepted.fetch_add(1, Ordering::Relaxed);
+                        let _open = Open::new(&shared.open);
+                        connection::serve(client, turn, &shared.turns, &shared.limits).await;
                         drop(slot);
                     });
                     turn = turn.wrapping_add(1);
@@ -166,5 +222,21 @@ async fn accept(
             },
             Some(_) = connections.join_next() => {}
         }
+    }
+}
+
+/// Counts a connection for as long as it lives, also when its task is aborted.
+struct Open<'a>(&'a AtomicUsize);
+
+impl<'a> Open<'a> {
+    fn new(open: &'a AtomicUsize) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Self(open)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

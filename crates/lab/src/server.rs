@@ -166,7 +166,7 @@ impl Lab {
         self.progress.set_stage(Stage::Stopping);
         self.gateway.stop_accepting();
         if let Some(supervisor) = self.supervisor.get() {
-            supervisor.stop().await;
+            supervisor.stop(&|line| self.progress.say(line)).await;
             self.progress.say("replicas stopped");
         }
         self.gateway.close().await;

@@ -20,7 +20,7 @@ const START_LIMIT: Duration = Duration::from_secs(15);
 /// How long a process that lives may wait for the database before it takes its turn without.
 const DATABASE_LIMIT: Duration = Duration::from_secs(5);
 /// Longer than any purchase may take: its waits for locks and statements are limited to a few seconds.
-const STOP_GRACE: Duration = Duration::from_secs(20);
+pub const STOP_GRACE: Duration = Duration::from_secs(20);
 const PORT_ATTEMPTS: usize = 5;
 const POLL: Duration = Duration::from_millis(10);
 

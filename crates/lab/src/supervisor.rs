@@ -1,20 +1,26 @@
 //! Keeps the replicas running: starts them again when they die, and replaces them one after the other without
 //! refusing a connection. Start with [`Supervisor::start`]; one replica's life is in [`replica`].
 
+mod health_watch;
 pub mod replica;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context;
 use futures::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway::Gateway;
 use crate::settings::ShopVariables;
-use crate::shop_process::ShopProgram;
+use crate::shop_process::{STOP_GRACE, ShopProgram};
 use replica::{Command, Replica, ReplicaStatus};
+
+/// An end that takes longer is explained.
+const QUICK_END: Duration = Duration::from_secs(1);
 
 /// The replicas of a lab.
 pub struct Supervisor {
@@ -161,10 +167,19 @@ impl Supervisor {
         self.replicas.iter().map(copy).collect()
     }
 
-    /// Stops all of them at once: what they have accepted is answered. Returns when they have ended.
-    pub async fn stop(&self) {
+    /// Stops all of them at once: what they have accepted is answered. Returns when they have ended, and says which
+    /// take their time.
+    pub async fn stop(&self, say: &dyn Fn(String)) {
         self.stopping.cancel();
         let take = |replica: &Handle| replica.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        join_all(self.replicas.iter().filter_map(take)).await;
+        let mut all_ended = join_all(self.replicas.iter().filter_map(take));
+        if timeout(QUICK_END, &mut all_ended).await.is_ok() {
+            return;
+        }
+        for replica in self.status().iter().filter(|replica| replica.process.is_some()) {
+            let (name, limit) = (&replica.name, STOP_GRACE.as_secs());
+            say(format!("waiting for {name} to answer what it has accepted; it is killed after {limit} s"));
+        }
+        all_ended.await;
     }
 }

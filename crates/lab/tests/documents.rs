@@ -74,9 +74,11 @@ fn every_limit_stands_in_the_table_of_limits() {
         if name.starts_with("LONGEST") {
             continue;
         }
-        let value = match value.split_once("from_secs(") {
-            Some((_, seconds)) => format!("{} s", seconds.trim_end_matches(");")),
-            None => value.split_once(" = ").unwrap().1.trim_end_matches(';').to_owned(),
+        let value = value.split_once(" = ").unwrap().1.trim_end_matches([';', ')']);
+        let value = match value.strip_prefix("Duration::from_").and_then(|time| time.split_once('(')) {
+            Some(("secs", seconds)) => format!("{seconds} s"),
+            Some((_, milliseconds)) => format!("{milliseconds} ms"),
+            None => value.to_owned(),
         };
         assert!(table.contains(&format!("| `{name}` | {value} |")), "{name}: {value}");
         count += 1;

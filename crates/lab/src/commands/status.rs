@@ -62,7 +62,8 @@ fn replica_row(replica: &ReplicaStatus) -> String {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let up = now.saturating_sub(Duration::from_secs(process.started_at)).as_secs();
             let (pid, port) = (process.pid.to_string(), process.port.to_string());
-            row(&replica.name, &pid, &port, &in_words(up), &restarts)
+            let remark = if process.answers { "" } else { "not answering" };
+            row(&replica.name, &pid, &port, &in_words(up), &format!("{restarts:<10}{remark}"))
         }
         None => row(&replica.name, "starting", "", "", &restarts),
     }

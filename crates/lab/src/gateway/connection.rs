@@ -1,87 +1,145 @@
-//! One connection: finds a replica that accepts it, then moves bytes both ways until both sides are done.
+//! One connection: finds a replica that accepts it, hands bytes on both ways, and ends so that the client knows
+//! where it stands.
+//!
+//! The cases at the end of a conversation, and what the client gets:
+//!
+//! - The replica dies, or says nothing within its limit, with a request in flight: 503, outcome unknown. Also
+//!   when it had closed an idle connection at the moment at which the client sent on it: whether it still read
+//!   the request can't be seen from here.
+//! - It dies in the middle of an answer: the connection is closed, and the answer is short of its Content-Length.
+//! - It answers early (413) and closes while the client still sends: the answer, then the end. It says
+//!   `Connection: close`, and nothing is added to it.
+//! - A client that pipelines requests gets the answers that came, then the end; 503 only for what it sent after
+//!   the last complete answer.
+//! - A client that has finished sending (half-close) may still get its answer: the replica is told, and decides.
+//!   One that has gone is not told apart from it, nor need it be. A reset ends both sides.
+//!
+//! What is written here can reach nobody else: one client, one connection, and it is closed afterwards.
 
-use std::net::SocketAddr;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::future::pending;
+use std::io;
+use std::sync::{Mutex, PoisonError};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional_with_sizes};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Replicas;
+use super::conversation::Conversation;
+use super::own_answer::{OwnAnswer, take_leave, tell};
+use super::turn::Turns;
+use super::{BUFFER_BYTES, Limits};
 
-const CONNECT_LIMIT: Duration = Duration::from_secs(1);
-/// Small: a thousand idle connections hold two each.
-const BUFFER_BYTES: usize = 8 * 1024;
-/// How long a client is listened to that will be told that no replica runs.
-const REFUSAL_LIMIT: Duration = Duration::from_secs(1);
-
-const NO_REPLICA: &str = r#"{"title":"Service Unavailable","status":503,"detail":"No replica is running"}"#;
-
-pub(super) async fn serve(mut client: TcpStream, turn: usize, replicas: &Replicas) {
-    replicas.accepted.fetch_add(1, Ordering::Relaxed);
-    let _open = Open::new(&replicas.open);
-    match connect(turn, replicas).await {
-        Some(mut replica) => {
-            // Small answers leave at once, rather than wait for more bytes to fill a packet.
-            let _ = client.set_nodelay(true);
-            let _ = replica.set_nodelay(true);
-            // An error here is a side that went away: the other one is told by closing.
-            let _ =
-                copy_bidirectional_with_sizes(&mut client, &mut replica, BUFFER_BYTES, BUFFER_BYTES).await;
-        }
-        None => refuse(client).await,
-    }
-}
-
-/// The replica whose turn it is or, when it doesn't accept, the next one. Nothing has been sent by then, so
-/// that no request can reach two replicas.
-async fn connect(turn: usize, replicas: &Replicas) -> Option<TcpStream> {
-    let count = replicas.addresses.len();
-    for offset in 0..count {
-        let slot = &replicas.addresses[turn.wrapping_add(offset) % count];
-        let address: Option<SocketAddr> = *slot.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(address) = address else { continue };
-        match timeout(CONNECT_LIMIT, TcpStream::connect(address)).await {
-            Ok(Ok(replica)) => return Some(replica),
-            Ok(Err(error)) => log::debug!("gateway: {address}: {error}"),
-            Err(_) => log::debug!("gateway: {address}: no answer"),
-        }
-    }
-    None
-}
-
-async fn refuse(mut client: TcpStream) {
-    let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Type: application/problem+json\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n{NO_REPLICA}",
-        NO_REPLICA.len()
-    );
-    let conversation = async {
-        let mut request = [0; BUFFER_BYTES];
-        let _ = client.read(&mut request).await;
-        client.write_all(answer.as_bytes()).await?;
-        client.shutdown().await?;
-        // Closing with bytes unread would reset the connection, and the client might lose the answer.
-        while client.read(&mut request).await? > 0 {}
-        std::io::Result::Ok(())
+pub(super) async fn serve(mut client: TcpStream, turn: usize, turns: &Turns, limits: &Limits) {
+    let Some(mut replica) = turns.connect(turn, limits.connect).await else {
+        let _ = timeout(limits.linger, client.readable()).await;
+        return tell(client, OwnAnswer::NoReplica, limits).await;
     };
-    let _ = timeout(REFUSAL_LIMIT, conversation).await;
-}
+    // Small answers leave at once, rather than wait for more bytes to fill a packet.
+    let _ = client.set_nodelay(true);
+    let _ = replica.set_nodelay(true);
 
-/// Counts a connection for as long as it lives, also when its task is aborted.
-struct Open<'a>(&'a AtomicUsize);
-
-impl<'a> Open<'a> {
-    fn new(open: &'a AtomicUsize) -> Self {
-        open.fetch_add(1, Ordering::Relaxed);
-        Self(open)
+    let relay = Relay::new(*limits);
+    let end = relay.run(&mut client, &mut replica).await;
+    // The replica hears of the end before the client takes its time: it drops what it still works on.
+    drop(replica);
+    match end {
+        End::ClientGone => {}
+        End::Silence => take_leave(client, limits).await,
+        End::Answer(answer) => tell(client, answer, limits).await,
     }
 }
 
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+/// How a conversation ended.
+enum End {
+    ClientGone,
+    /// With nothing to say.
+    Silence,
+    Answer(OwnAnswer),
+}
+
+struct Relay {
+    conversation: Mutex<Conversation>,
+    /// From here on, an earlier deadline may hold.
+    asked: Notify,
+    limits: Limits,
+}
+
+impl Relay {
+    fn new(limits: Limits) -> Self {
+        Self { conversation: Mutex::new(Conversation::new()), asked: Notify::new(), limits }
+    }
+
+    async fn run(&self, client: &mut TcpStream, replica: &mut TcpStream) -> End {
+        let client_gone = {
+            let (from_client, to_client) = client.split();
+            let (from_replica, to_replica) = replica.split();
+            tokio::select! {
+                // Answers first: a request that comes after the replica's end is then known not to be handed on.
+                biased;
+                gone = self.hand_on_answers(from_replica, to_client) => gone.is_err(),
+                _ = self.hand_on_requests(from_client, to_replica) => true,
+                () = self.wait_too_long() => false,
+            }
+        };
+        let conversation = self.conversation.lock().unwrap_or_else(PoisonError::into_inner);
+        if client_gone {
+            End::ClientGone
+        } else if conversation.is_unanswered() {
+            End::Answer(OwnAnswer::OutcomeUnknown)
+        } else if conversation.is_between_requests() && matches!(client.try_read(&mut [0]), Ok(1)) {
+            End::Answer(OwnAnswer::NotHandedOn)
+        } else {
+            End::Silence
+        }
+    }
+
+    /// Returns when the replica's side has ended; an error is the client's.
+    async fn hand_on_answers(&self, mut replica: ReadHalf<'_>, mut client: WriteHalf<'_>) -> io::Result<()> {
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            let bytes = match replica.read(&mut buffer).await {
+                Ok(0) | Err(_) => return Ok(()),
+                Ok(count) => &buffer[..count],
+            };
+            self.conversation.lock().unwrap_or_else(PoisonError::into_inner).hear_replica(bytes);
+            timeout(self.limits.write, client.write_all(bytes)).await??;
+        }
+    }
+
+    /// Returns when the client is gone. Done is not gone: it may still wait for its answer.
+    async fn hand_on_requests(&self, mut client: ReadHalf<'_>, mut replica: WriteHalf<'_>) -> io::Error {
+        let mut buffer = vec![0; BUFFER_BYTES];
+        loop {
+            let bytes = match client.read(&mut buffer).await {
+                Ok(0) => break,
+                Ok(count) => &buffer[..count],
+                Err(error) => return error,
+            };
+            self.conversation.lock().unwrap_or_else(PoisonError::into_inner).hear_client(bytes);
+            self.asked.notify_one();
+            if replica.write_all(bytes).await.is_err() {
+                // It has closed: the other direction sees that too, after its last bytes.
+                return pending().await;
+            }
+        }
+        let _ = replica.shutdown().await;
+        pending().await
+    }
+
+    /// Returns when nothing has moved for as long as it may.
+    async fn wait_too_long(&self) {
+        loop {
+            let conversation = || self.conversation.lock().unwrap_or_else(PoisonError::into_inner);
+            let deadline = conversation().deadline(self.limits.answer, self.limits.idle);
+            if deadline <= Instant::now() {
+                return;
+            }
+            tokio::select! {
+                () = sleep_until(deadline) => {}
+                () = self.asked.notified() => {}
+            }
+        }
     }
 }

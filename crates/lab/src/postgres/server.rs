@@ -109,6 +109,15 @@ impl Cluster {
         self.files.log()
     }
 
+    /// Asks it to end, in the way of this signal: INT ends all sessions first (fast), QUIT ends at once, as a crash
+    /// would (immediate). PostgreSQL manual, "Shutting Down the Server".
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn signal(&mut self, signal: Signal) -> std::io::Result<()> {
+        self.server.signal(signal)
+    }
+
     /// Waits until it ends by itself.
     ///
     /// # Errors

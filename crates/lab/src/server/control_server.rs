@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::Lab;
-use crate::control::{Event, Request, read_request, write_events};
+use crate::control::{DatabaseStop, Event, Request, read_request, write_events};
 use crate::progress::Stage;
 use crate::settings::ShopVariables;
 use crate::supervisor::Supervisor;
@@ -51,6 +51,7 @@ async fn answer(mut stream: UnixStream, lab: Arc<Lab>) {
             Request::WaitUntilOpen => wait_until_open(&lab, &events).await,
             Request::Restart(changed) => restart(&lab, changed, &events).await,
             Request::Lend(variables) => lend(&lab, variables, reader, &events).await,
+            Request::StopDatabase { seconds, how } => stop_database(&lab, seconds, how).await,
             Request::Stop => stop(&lab, &events).await,
         };
         let _ = events.send(last);
@@ -126,6 +127,16 @@ async fn open_supervisor<'a>(lab: &'a Lab, events: &UnboundedSender<Event>) -> R
 fn restart_failed(error: &anyhow::Error) -> Event {
     log::error!("restart: {error:#}");
     Event::Failed(format!("{error:#}\nThe replicas that ran before go on as they were."))
+}
+
+async fn stop_database(lab: &Lab, seconds: u32, how: DatabaseStop) -> Event {
+    let Some(database) = lab.database.get() else {
+        return Event::Failed("the database has not started yet. Wait for it: make run".to_owned());
+    };
+    match database.interrupt(Duration::from_secs(seconds.into()), how).await {
+        Ok(()) => Event::Done,
+        Err(error) => Event::Failed(format!("{error:#}")),
+    }
 }
 
 async fn stop(lab: &Lab, events: &UnboundedSender<Event>) -> Event {

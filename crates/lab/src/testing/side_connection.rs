@@ -52,6 +52,15 @@ impl SideConnection {
         let rows = rows.expect("pg_stat_activity can be read");
         rows.iter().map(|row| row.try_get_by_index(0).expect("query is text")).collect()
     }
+
+    /// How many other sessions on this database are in a transaction, or run a statement.
+    pub async fn open_transactions(&self) -> i64 {
+        let sql = "SELECT count(*) FROM pg_stat_activity
+                   WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()";
+        let row = self.watching.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
+        let row = row.expect("pg_stat_activity can be read").expect("count has one row");
+        row.try_get_by_index(0).expect("count is a number")
+    }
 }
 
 /// A pool of exactly one connection: each statement runs in the same session.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod check;
+mod database;
 mod failures;
 mod hints;
 mod life;
@@ -19,11 +20,15 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use flash_sale_lab::control::{Event, Request, last_event};
+use flash_sale_lab::project::CONTROL_SOCKET;
 use flash_sale_lab::settings::OF_ONE_SHOP;
 use flash_sale_lab::testing::wait_until;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
 use tokio::process::Command;
 
 const LAB: &str = env!("CARGO_BIN_EXE_lab");
@@ -96,6 +101,13 @@ impl Project {
     async fn status(&self) -> Value {
         let outcome = self.run(&["status", "--json"]).await;
         serde_json::from_str(&outcome.output).unwrap_or_else(|_| panic!("{}", outcome.errors))
+    }
+
+    /// Sends the running lab a request that no command has, and returns its last word.
+    async fn ask(&self, request: &Request) -> Event {
+        let mut socket = UnixStream::connect(self.path().join(CONTROL_SOCKET)).await.unwrap();
+        socket.write_all(format!("{}\n", serde_json::to_string(request).unwrap()).as_bytes()).await.unwrap();
+        last_event(socket, |_| {}).await.unwrap().unwrap()
     }
 
     fn url(&self, path: &str) -> String {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flash_sale_core::product;
+use flash_sale_core::{order, product};
 use flash_sale_lab::testing::{SideConnection, TestDatabase};
 use sea_orm::EntityTrait;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::*;
 
@@ -112,6 +113,134 @@ async fn a_replica_that_dies_is_started_again() {
     assert!(after[0] != before[0] && after[1] == before[1]);
     assert!(project.answers().await);
     project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_replica_that_is_killed_again_and_again_is_back_each_time() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+
+    for kills in 1..=5 {
+        kill(replica_pids(&project.status().await)[0]);
+
+        wait_until("both run again", async || {
+            let status = project.status().await;
+            status["replicas"][0]["restarts"] == kills && replica_pids(&status).len() == 2
+        })
+        .await;
+    }
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_purchase_whose_replica_dies_has_an_unknown_outcome_that_its_key_settles() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    let book = product::Entity::find().one(&database.connection).await.unwrap().unwrap();
+    let side = SideConnection::open(&database.url).await;
+    project.up().await;
+    let body = serde_json::json!({ "product_id": book.id });
+    let buy = || client().post(project.url("/api/orders")).header("Idempotency-Key", "k").json(&body).send();
+    side.begin().await;
+    side.lock_product(book.id).await;
+
+    let order = tokio::spawn(buy());
+    wait_until("the purchase waits", async || !side.waiting_statements().await.is_empty()).await;
+    for pid in replica_pids(&project.status().await) {
+        kill(pid);
+    }
+
+    let lost = order.await.unwrap().unwrap();
+    assert_eq!(lost.status(), 503);
+    assert!(!lost.headers().contains_key("retry-after"));
+    let problem: Value = lost.json().await.unwrap();
+    assert_eq!(problem["outcome"], "unknown");
+    side.rollback().await;
+    wait_until("it is settled", async || buy().await.is_ok_and(|answer| answer.status() == 200)).await;
+    assert_eq!(order::Entity::find().all(&database.connection).await.unwrap().len(), 1);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_purchase_whose_client_goes_away_is_not_made_later() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    let book = product::Entity::find().one(&database.connection).await.unwrap().unwrap();
+    let side = SideConnection::open(&database.url).await;
+    project.up().await;
+    side.begin().await;
+    side.lock_product(book.id).await;
+
+    let body = serde_json::json!({ "product_id": book.id });
+    let order = tokio::spawn(client().post(project.url("/api/orders")).json(&body).send());
+    wait_until("the purchase waits", async || !side.waiting_statements().await.is_empty()).await;
+    // Its connection goes with it.
+    order.abort();
+    wait_until("both sides have let it go", async || project.status().await["connections_open"] == 0).await;
+    // Not because it had waited too long: the shop has dropped it, and only PostgreSQL doesn't know yet.
+    assert!(!side.waiting_statements().await.is_empty());
+    side.commit().await;
+
+    // As long as its transaction lives, it could still be committed.
+    wait_until("nothing is under way", async || side.open_transactions().await == 0).await;
+    assert_eq!(order::Entity::find().all(&database.connection).await.unwrap().len(), 0);
+    let after = product::Entity::find().one(&database.connection).await.unwrap().unwrap();
+    assert_eq!(after.quantity, 1);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_frozen_replica_is_passed_over_until_it_answers_again() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+    let frozen = pid_of(replica_pids(&project.status().await)[0]);
+    let answers = async || project.status().await["replicas"][0]["process"]["answers"].clone();
+    let served_by = async || {
+        let answer = client().get(project.url("/health")).send().await.unwrap();
+        answer.headers()["x-served-by"].to_str().unwrap().to_owned()
+    };
+
+    kill_process(frozen, Signal::STOP).unwrap();
+    wait_until("it is noticed", async || answers().await == false).await;
+
+    for _ in 0..4 {
+        assert_eq!(served_by().await, "replica-2");
+    }
+    let table = project.run(&["status"]).await.output;
+    let line = table.lines().find(|line| line.starts_with("replica-1")).unwrap();
+    assert!(line.ends_with("not answering"), "{table}");
+
+    kill_process(frozen, Signal::CONT).unwrap();
+    wait_until("that it answers is noticed", async || answers().await == true).await;
+    assert_ne!(served_by().await, served_by().await);
+    let log = fs::read_to_string(project.path().join(".flash-sale/logs/lab.log")).unwrap();
+    for once in ["replica-1 lives and does not answer", "replica-1 answers again"] {
+        assert_eq!(log.matches(once).count(), 1, "{log}");
+    }
+    assert_eq!(project.status().await["replicas"][0]["restarts"], 0);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_lab_that_stops_says_which_replica_it_waits_for() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+    let status = project.status().await;
+    let frozen = pid_of(replica_pids(&status)[1]);
+    kill_process(frozen, Signal::STOP).unwrap();
+
+    let mut down = project.command(&["down"]).spawn().unwrap();
+    let mut lines = BufReader::new(down.stdout.take().unwrap()).lines();
+    let said = "waiting for replica-2 to answer what it has accepted; it is killed after 20 s";
+    assert_eq!(lines.next_line().await.unwrap().unwrap(), said);
+    // It has been told to end, and does as soon as it can.
+    kill_process(frozen, Signal::CONT).unwrap();
+
+    assert!(down.wait().await.unwrap().success());
+    assert_all_gone(&status).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! Every request has an id, every answer names its replica, and both stand in the log: one line a request.
+//! Every request has an id, every answer names its replica, and both stand in the log: one line a request, but for
+//! /health.
 
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
+use log::Level;
 use uuid::Uuid;
 
 use crate::server::ReplicaName;
@@ -63,9 +65,11 @@ impl Drop for LogLine {
     fn drop(&mut self) {
         let Self { method, path, replica: ReplicaName(replica), id: RequestId(id), .. } = self;
         let milliseconds = self.begun.elapsed().as_secs_f64() * 1e3;
+        // Asked all the time, by whoever watches over the replica.
+        let level = if path == "/health" { Level::Debug } else { Level::Info };
         match self.status {
             Some(status) => {
-                log::info!("{method} {path} {} {milliseconds:.1} ms {replica} {id}", status.as_u16());
+                log::log!(level, "{method} {path} {} {milliseconds:.1} ms {replica} {id}", status.as_u16());
             }
             None => {
                 log::info!("{method} {path} dropped, its client left: {milliseconds:.1} ms {replica} {id}")

@@ -2,11 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+mod endings;
+mod limits;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use flash_sale_lab::gateway::{self, Gateway};
+use flash_sale_lab::gateway::{self, Gateway, Limits};
 use flash_sale_lab::testing::wait_until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -70,9 +73,13 @@ fn dead_replica() -> TcpSocket {
 }
 
 fn start_gateway(replicas: &[Option<SocketAddr>]) -> (SocketAddr, Gateway) {
+    start_gateway_with(Limits::default(), replicas)
+}
+
+fn start_gateway_with(limits: Limits, replicas: &[Option<SocketAddr>]) -> (SocketAddr, Gateway) {
     let listener = gateway::bind(ANY_PORT).unwrap();
     let address = listener.local_addr().unwrap();
-    let gateway = Gateway::start(listener, replicas.len()).unwrap();
+    let gateway = Gateway::start_with(limits, listener, replicas.len()).unwrap();
     for (index, replica) in replicas.iter().enumerate() {
         gateway.set_replica(index, *replica);
     }
@@ -183,28 +190,6 @@ async fn without_a_replica_it_answers_503() {
     let problem: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(problem["status"], 503);
     assert_eq!(problem["detail"], "No replica is running");
-}
-
-#[tokio::test]
-async fn what_was_sent_to_a_replica_that_dies_is_not_sent_to_another() {
-    // Reads one line and closes without an answer.
-    let deadly = TcpListener::bind(ANY_PORT).await.unwrap();
-    let (address_of_deadly, other) = (deadly.local_addr().unwrap(), Echo::start("2").await);
-    let (address, _gateway) = start_gateway(&[Some(address_of_deadly), Some(other.address)]);
-    let death = tokio::spawn(async move {
-        let (mut client, _) = deadly.accept().await.unwrap();
-        let mut request = [0; 5];
-        client.read_exact(&mut request).await.unwrap();
-    });
-
-    let mut client = TcpStream::connect(address).await.unwrap();
-    client.write_all(b"sell\n").await.unwrap();
-    death.await.unwrap();
-
-    let mut answer = Vec::new();
-    let _ = client.read_to_end(&mut answer).await;
-    assert!(answer.is_empty());
-    assert_eq!((other.connections(), other.lines.load(Ordering::SeqCst)), (0, 0));
 }
 
 #[tokio::test]

@@ -1,0 +1,120 @@
+//! Keeps the private PostgreSQL running, on one port: the replicas know that one. Starts it again when it dies, and
+//! stops it for a while when it is told to.
+
+use std::io;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{DatabaseStatus, status_of};
+use crate::control::DatabaseStop;
+use crate::guard::Signal;
+use crate::postgres::{Cluster, ClusterSettings};
+
+const BACK_OFF: Duration = Duration::from_secs(1);
+/// A checkpoint on a slow disk takes seconds. After this, the server is stopped as at the lab's end, and then killed.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// A time without PostgreSQL.
+pub(super) struct Outage {
+    pub(super) how: DatabaseStop,
+    /// From its end to its next start.
+    pub(super) pause: Duration,
+    /// Told when it accepts connections again.
+    pub(super) reply: oneshot::Sender<()>,
+}
+
+pub(super) struct Keeper {
+    pub(super) settings: ClusterSettings,
+    pub(super) status: Arc<Mutex<DatabaseStatus>>,
+    pub(super) outages: mpsc::UnboundedReceiver<Outage>,
+    pub(super) stopping: CancellationToken,
+}
+
+impl Keeper {
+    /// Lives until the lab stops, and stops the server then.
+    pub(super) async fn run(mut self, mut cluster: Cluster) {
+        let stopping = self.stopping.clone();
+        loop {
+            tokio::select! {
+                () = stopping.cancelled() => break,
+                ended = cluster.wait() => {
+                    log::error!("PostgreSQL died ({})", in_words(ended));
+                    match self.start_again().await {
+                        Some(new) => cluster = new,
+                        None => return,
+                    }
+                }
+                Some(outage) = self.outages.recv() => {
+                    self.say_stopped();
+                    end(cluster, outage.how).await;
+                    tokio::select! {
+                        () = stopping.cancelled() => return,
+                        () = sleep(outage.pause) => {}
+                    }
+                    match self.start_again().await {
+                        Some(new) => cluster = new,
+                        None => return,
+                    }
+                    // Whoever asked may be gone.
+                    let _ = outage.reply.send(());
+                }
+            }
+        }
+        if let Err(error) = cluster.stop().await {
+            log::error!("PostgreSQL: {error}");
+        }
+    }
+
+    /// Tries until a new server accepts connections; `None` when the lab stops meanwhile.
+    async fn start_again(&self) -> Option<Cluster> {
+        self.say_stopped();
+        let start = async {
+            loop {
+                match Cluster::start(&self.settings).await {
+                    Ok(cluster) => return cluster,
+                    Err(error) => log::error!("{error:#}"),
+                }
+                sleep(BACK_OFF).await;
+            }
+        };
+        let cluster = tokio::select! {
+            cluster = start => cluster,
+            () = self.stopping.cancelled() => return None,
+        };
+        log::info!("PostgreSQL runs again as process {}", cluster.pid());
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status_of(&cluster);
+        Some(cluster)
+    }
+
+    fn say_stopped(&self) {
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        if let DatabaseStatus::Private { pid, .. } = &mut *status {
+            *pid = None;
+        }
+    }
+}
+
+/// Returns when it has ended.
+async fn end(mut cluster: Cluster, how: DatabaseStop) {
+    let signal = match how {
+        DatabaseStop::Immediate => Signal::QUIT,
+        DatabaseStop::Fast => Signal::INT,
+    };
+    if let Err(error) = cluster.signal(signal) {
+        log::error!("PostgreSQL: {error}");
+    }
+    let ended = match timeout(STOP_LIMIT, cluster.wait()).await {
+        Ok(ended) => ended,
+        Err(_) => cluster.stop().await,
+    };
+    log::info!("PostgreSQL was stopped ({how:?}), and has ended ({})", in_words(ended));
+}
+
+fn in_words(ended: io::Result<ExitStatus>) -> String {
+    ended.map_or_else(|error| error.to_string(), |status| status.to_string())
+}

@@ -1,0 +1,64 @@
+//! The answers that the gateway gives itself, and how it takes leave of a client.
+
+use std::io;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::{BUFFER_BYTES, Limits};
+
+/// What a client can be told. Each is the last word on its connection.
+#[derive(Clone, Copy)]
+pub(super) enum OwnAnswer {
+    /// No replica accepts.
+    NoReplica,
+    /// The replica had closed the connection before the request could be handed on.
+    NotHandedOn,
+    /// The replica got the request and gave no answer.
+    OutcomeUnknown,
+}
+
+impl OwnAnswer {
+    /// A 503 with `Retry-After` was not carried out and never will be; one without it may have been.
+    fn text(self) -> String {
+        let (retry, detail, more) = match self {
+            Self::NoReplica => ("Retry-After: 1\r\n", "No replica is running", ""),
+            Self::NotHandedOn => (
+                "Retry-After: 1\r\n",
+                "The replica took no further request on this connection. Try again",
+                "",
+            ),
+            Self::OutcomeUnknown => (
+                "",
+                "Whether this was carried out is not known: the answer was lost. The same Idempotency-Key settles it",
+                r#","outcome":"unknown""#,
+            ),
+        };
+        let body = format!(r#"{{"title":"Service Unavailable","status":503,"detail":"{detail}"{more}}}"#);
+        format!(
+            "HTTP/1.1 503 Service Unavailable\r\n{retry}Content-Type: application/problem+json\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+    }
+}
+
+/// Tells the client, and closes.
+pub(super) async fn tell(mut client: TcpStream, answer: OwnAnswer, limits: &Limits) {
+    let written = timeout(limits.write, client.write_all(answer.text().as_bytes())).await;
+    if matches!(written, Ok(Ok(()))) {
+        take_leave(client, limits).await;
+    }
+}
+
+/// Closes towards a client that may still be sending: what it was told must not be lost in a reset.
+pub(super) async fn take_leave(mut client: TcpStream, limits: &Limits) {
+    let leave = async {
+        client.shutdown().await?;
+        let mut ignored = [0; BUFFER_BYTES];
+        while client.read(&mut ignored).await? > 0 {}
+        io::Result::Ok(())
+    };
+    let _ = timeout(limits.linger, leave).await;
+}

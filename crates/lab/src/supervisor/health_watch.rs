@@ -1,0 +1,51 @@
+//! Asks a process again and again whether it answers. One that lives and doesn't is frozen: stopped by a signal,
+//! held by a debugger, or stuck.
+
+use std::net::SocketAddr;
+
+use flash_sale_core::limits::{HEALTH_INTERVAL, HEALTH_TIMEOUT};
+use reqwest::{Client, StatusCode};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+/// Watches for as long as it lives.
+pub(super) struct HealthWatch {
+    answers: watch::Receiver<bool>,
+    task: JoinHandle<()>,
+}
+
+impl HealthWatch {
+    /// Of a process that answers now.
+    pub(super) fn start(address: SocketAddr) -> reqwest::Result<Self> {
+        // A connection for each question: it also asks whether the process accepts.
+        let client =
+            Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(HEALTH_TIMEOUT).build()?;
+        let (sender, answers) = watch::channel(true);
+        let task = tokio::spawn(async move {
+            let url = format!("http://{address}/health");
+            loop {
+                sleep(HEALTH_INTERVAL).await;
+                let answer = client.get(&url).send().await;
+                let is_well = answer.is_ok_and(|answer| answer.status() == StatusCode::OK);
+                sender.send_if_modified(|before| std::mem::replace(before, is_well) != is_well);
+            }
+        });
+        Ok(Self { answers, task })
+    }
+
+    /// Waits until that changes, and returns whether it answers now.
+    pub(super) async fn changed(&mut self) -> bool {
+        if self.answers.changed().await.is_err() {
+            // Its task never ends by itself.
+            std::future::pending::<()>().await;
+        }
+        *self.answers.borrow_and_update()
+    }
+}
+
+impl Drop for HealthWatch {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

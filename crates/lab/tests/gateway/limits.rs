@@ -1,0 +1,94 @@
+//! Nobody keeps a connection for ever.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+
+const SHORT: Duration = Duration::from_millis(200);
+
+#[tokio::test]
+async fn a_connection_that_nobody_uses_is_closed() {
+    let one = Echo::start("1").await;
+    let (address, gateway) =
+        start_gateway_with(Limits { idle: SHORT, ..Limits::default() }, &[Some(one.address)]);
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let begun = Instant::now();
+
+    assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
+
+    assert!(begun.elapsed() >= SHORT, "{:?}", begun.elapsed());
+    drop(client);
+    wait_until("it is forgotten", async || gateway.connections().open == 0).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_used_again_and_again_stays() {
+    let one = Echo::start("1").await;
+    // Longer than a busy machine keeps an answer waiting.
+    let limit = Duration::from_secs(1);
+    let limits = Limits { idle: limit, answer: limit, ..Limits::default() };
+    let (address, _gateway) = start_gateway_with(limits, &[Some(one.address)]);
+    let mut client = TcpStream::connect(address).await.unwrap();
+
+    let begun = Instant::now();
+    while begun.elapsed() < limit + SHORT {
+        assert_eq!(ask_name(&mut client).await, "1");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_let_go() {
+    // More than the buffers of the kernel hold.
+    let listener = TcpListener::bind(ANY_PORT).await.unwrap();
+    let limits = Limits { write: SHORT, ..Limits::default() };
+    let (address, gateway) = start_gateway_with(limits, &[Some(listener.local_addr().unwrap())]);
+    let _client = TcpStream::connect(address).await.unwrap();
+    let (mut replica, _) = listener.accept().await.unwrap();
+
+    let chunk = vec![0; 1_000_000];
+    while replica.write_all(&chunk).await.is_ok() {}
+
+    wait_until("it is let go", async || gateway.connections().open == 0).await;
+}
+
+#[tokio::test]
+async fn a_replica_that_does_not_accept_in_time_is_passed_over() {
+    // A queue of one that is full: the kernel lets further connections wait.
+    let full = TcpSocket::new_v4().unwrap();
+    full.bind(ANY_PORT).unwrap();
+    let full = full.listen(0).unwrap();
+    let full_address = full.local_addr().unwrap();
+    let _waiting = TcpStream::connect(full_address).await.unwrap();
+    let two = Echo::start("2").await;
+    let limits = Limits { connect: SHORT, ..Limits::default() };
+    let (address, _gateway) = start_gateway_with(limits, &[Some(full_address), Some(two.address)]);
+
+    assert_eq!(name_of_next(address).await, "2");
+}
+
+#[tokio::test]
+async fn a_frozen_replica_is_left_out_of_the_turn_until_it_answers_again() {
+    let (one, two) = (Echo::start("1").await, Echo::start("2").await);
+    let (address, gateway) = start_gateway(&[Some(one.address), Some(two.address)]);
+
+    gateway.set_frozen(0, true);
+    for _ in 0..4 {
+        assert_eq!(name_of_next(address).await, "2");
+    }
+    // With all of them frozen, each keeps its turn.
+    gateway.set_frozen(1, true);
+    assert_ne!(name_of_next(address).await, name_of_next(address).await);
+    gateway.set_frozen(0, false);
+    gateway.set_frozen(1, false);
+    assert_ne!(name_of_next(address).await, name_of_next(address).await);
+}
+
+#[tokio::test]
+async fn a_frozen_replica_still_gets_what_nobody_else_accepts() {
+    let (dead, two) = (dead_replica(), Echo::start("2").await);
+    let (address, gateway) = start_gateway(&[Some(dead.local_addr().unwrap()), Some(two.address)]);
+
+    gateway.set_frozen(1, true);
+
+    assert_eq!(name_of_next(address).await, "2");
+}

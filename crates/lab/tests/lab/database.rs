@@ -1,0 +1,69 @@
+//! The lab's own PostgreSQL, stopped for a while.
+
+use std::time::{Duration, Instant};
+
+use flash_sale_lab::control::DatabaseStop;
+use flash_sale_lab::http::answers_ok;
+use flash_sale_lab::testing::TestDatabase;
+
+use super::*;
+
+#[tokio::test]
+async fn postgres_can_be_stopped_for_a_while_and_comes_back_on_its_port() {
+    let project = Project::new();
+    project.up().await;
+
+    for how in [DatabaseStop::Immediate, DatabaseStop::Fast] {
+        let before = project.status().await["database"]["private"].clone();
+        let begun = Instant::now();
+
+        let outage = Request::StopDatabase { seconds: 1, how };
+        let (done, ()) = tokio::join!(project.ask(&outage), async {
+            wait_until("it is gone", async || is_gone(before["pid"].as_u64().unwrap() as u32)).await;
+            assert!(project.status().await["database"]["private"]["pid"].is_null());
+            assert!(!answers_ok(&project.url("/ready")).await);
+            assert!(project.answers().await);
+        });
+
+        assert_eq!(done, Event::Done);
+        assert!(begun.elapsed() >= Duration::from_secs(1));
+        let after = project.status().await["database"]["private"].clone();
+        assert!(after["pid"] != before["pid"] && after["port"] == before["port"]);
+        // It accepts connections already: whoever asked may count the time from here.
+        assert!(project.run(&["psql", "-Atc", "SELECT 1"]).await.success);
+        wait_until("the shop sells again", async || answers_ok(&project.url("/ready")).await).await;
+    }
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_the_labs_own_is_not_stopped() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database.url);
+    project.up().await;
+
+    let answer = project.ask(&Request::StopDatabase { seconds: 0, how: DatabaseStop::Immediate }).await;
+
+    let Event::Failed(reason) = answer else { panic!("{answer:?}") };
+    assert!(reason.starts_with("this database is not the lab's own"), "{reason}");
+    assert!(answers_ok(&project.url("/ready")).await);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_lab_that_is_stopped_does_not_wait_for_the_end_of_an_outage() {
+    let project = Project::new();
+    project.up().await;
+    let status = project.status().await;
+    let outage = Request::StopDatabase { seconds: 3600, how: DatabaseStop::Fast };
+
+    let (answer, down) = tokio::join!(project.ask(&outage), async {
+        let pid = status["database"]["private"]["pid"].as_u64().unwrap() as u32;
+        wait_until("it is gone", async || is_gone(pid)).await;
+        project.run(&["down"]).await
+    });
+
+    assert_eq!(answer, Event::Failed("the lab was stopped. Start it: make run".to_owned()));
+    assert!(down.success, "{}", down.errors);
+    assert_all_gone(&status).await;
+}
