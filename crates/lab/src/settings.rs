@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use flash_sale_core::allowed_hosts::AllowedHosts;
 use flash_sale_core::environment::{self, SettingError};
 use flash_sale_core::limits::{LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
 
 /// What makes one shop differ from another. A copy of a shop must not take it over from where it was started.
-pub const OF_ONE_SHOP: [&str; 12] = [
+pub const OF_ONE_SHOP: [&str; 13] = [
+    "ALLOWED_HOSTS",
     "DATABASE_POOL_SIZE",
     "DATABASE_URL",
     "HOST",
@@ -89,10 +91,12 @@ pub fn shop_variables() -> Result<ShopVariables, SettingError> {
     environment::milliseconds("RACE_WINDOW_MS", Duration::ZERO, LONGEST_RACE_WINDOW)?;
     environment::milliseconds("RETRY_AFTER_MS", Duration::ZERO, LONGEST_RETRY_AFTER)?;
     environment::flag("RETRY_WITH_IDEMPOTENCY_KEY", false)?;
+    AllowedHosts::from_environment()?;
     pool_size()?;
 
     let mut variables = ShopVariables::new();
     for name in [
+        "ALLOWED_HOSTS",
         "RACE_WINDOW_MS",
         "RETRY_AFTER_MS",
         "RETRY_WITH_IDEMPOTENCY_KEY",

@@ -79,6 +79,7 @@ fn a_request_finds_its_way_from_the_published_port_to_a_replica() {
         let environment = &services[replica]["environment"];
         assert_eq!(environment["REPLICA_NAME"], replica);
         assert_eq!(environment["ORDER_API_URL"], format!("http://gateway:{port}/api/orders"));
+        assert!(text(&environment["ALLOWED_HOSTS"]).starts_with("gateway,"), "the checkout client is let in");
         assert_eq!(services[replica]["image"], services["migrate"]["image"]);
     }
     assert_eq!(
@@ -90,7 +91,8 @@ fn a_request_finds_its_way_from_the_published_port_to_a_replica() {
 
 #[test]
 fn every_variable_of_a_replica_is_one_that_it_reads() {
-    let (compose, settings) = (compose(), read("crates/web/src/settings.rs"));
+    let compose = compose();
+    let settings = read("crates/web/src/settings.rs") + &read("crates/core/src/allowed_hosts.rs");
     let environment = compose["services"]["replica-1"]["environment"].as_object().unwrap();
 
     for name in environment.keys() {

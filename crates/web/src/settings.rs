@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use flash_sale_core::allowed_hosts::AllowedHosts;
 use flash_sale_core::database::DatabaseSettings;
 use flash_sale_core::environment::{SettingError, flag, milliseconds, required_text, text, whole_number};
 use flash_sale_core::limits::{LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
@@ -18,6 +19,8 @@ pub struct Settings {
     pub host: String,
     /// PORT: the port to listen on. Default 8080.
     pub port: u16,
+    /// ALLOWED_HOSTS: names that it answers to, besides localhost and IP addresses. Default none.
+    pub allowed_hosts: AllowedHosts,
     /// REPLICA_NAME: the name in `X-Served-By`, in the log and on each order. Default replica-1.
     pub replica_name: String,
     /// DATABASE_URL and DATABASE_POOL_SIZE (default 10): where and how to connect.
@@ -46,6 +49,7 @@ impl Settings {
         Ok(Self {
             host: text("HOST", "127.0.0.1")?,
             port: whole_number("PORT", "a port", 8080, 1..=u16::MAX)?,
+            allowed_hosts: AllowedHosts::from_environment()?,
             database: DatabaseSettings {
                 url: database_url()?,
                 application_name: replica_name.clone(),

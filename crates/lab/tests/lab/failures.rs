@@ -35,6 +35,12 @@ async fn a_bad_setting_is_named_with_what_it_should_be() {
         ),
         ("DATABASE_POOL_SIZE", "0", "error: DATABASE_POOL_SIZE=0: expected a whole number from 1 to 1000\n"),
         (
+            "ALLOWED_HOSTS",
+            "http://shop.example",
+            "error: ALLOWED_HOSTS=http://shop.example: expected names of hosts without ports, as \
+             shop.example,www.shop.example\n",
+        ),
+        (
             "DATABASE_URL",
             "mysql://me:secret@host/db",
             "error: DATABASE_URL=…: expected postgres://user:password@host:port/database\n",

@@ -2,12 +2,14 @@
 
 mod body_limit;
 mod error_answers;
+mod known_host;
 mod request_log;
 mod same_origin;
 mod security_headers;
 
 pub use body_limit::{LONGEST_BODY, refuse_oversized_body};
 pub use error_answers::{KeptAnswer, PROBLEM_JSON, explain_errors};
+pub use known_host::refuse_unknown_host;
 pub use request_log::{RequestId, identify_and_log};
 pub use same_origin::refuse_foreign_origin;
 pub use security_headers::set_security_headers;

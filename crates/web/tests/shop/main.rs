@@ -9,6 +9,7 @@ mod checkout;
 mod conservation;
 mod healthcheck;
 mod idempotency;
+mod known_host;
 mod nginx;
 mod openapi;
 mod page;

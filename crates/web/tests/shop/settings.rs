@@ -25,6 +25,11 @@ fn a_bad_setting_is_named_with_what_it_should_hold() {
             "RETRY_AFTER_MS=-1: expected a whole number of milliseconds from 0 to 10000",
         ),
         ("RETRY_WITH_IDEMPOTENCY_KEY", "maybe", "RETRY_WITH_IDEMPOTENCY_KEY=maybe: expected true or false"),
+        (
+            "ALLOWED_HOSTS",
+            "shop.example:3000",
+            "ALLOWED_HOSTS=shop.example:3000: expected names of hosts without ports, as",
+        ),
         ("PORT", "0", "PORT=0: expected a port from 1 to 65535"),
         ("PORT", "http", "PORT=http: expected a port from 1 to 65535"),
         ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE=0: expected a whole number from 1 to 1000"),
