@@ -4,6 +4,7 @@
 pub mod allowed_hosts;
 pub mod database;
 pub mod database_error;
+pub mod database_url;
 pub mod environment;
 pub mod limits;
 pub mod order;

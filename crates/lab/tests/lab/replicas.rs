@@ -17,7 +17,7 @@ fn client() -> reqwest::Client {
 #[tokio::test]
 async fn of_two_requests_each_replica_answers_one() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
 
     for _ in 0..10 {
@@ -35,7 +35,7 @@ async fn of_two_requests_each_replica_answers_one() {
 #[tokio::test]
 async fn a_rolling_restart_refuses_no_connection() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
     let before = replica_pids(&project.status().await);
     let done = Arc::new(AtomicBool::new(false));
@@ -72,7 +72,7 @@ async fn a_rolling_restart_refuses_no_connection() {
 #[tokio::test]
 async fn a_purchase_in_flight_is_answered_by_a_lab_that_stops() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     let book = product::Entity::find().one(&database.connection).await.unwrap().unwrap();
     let side = SideConnection::open(&database.url).await;
     project.up().await;
@@ -97,7 +97,7 @@ async fn a_purchase_in_flight_is_answered_by_a_lab_that_stops() {
 #[tokio::test]
 async fn a_replica_that_dies_is_started_again() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
     let before = replica_pids(&project.status().await);
 
@@ -117,7 +117,7 @@ async fn a_replica_that_dies_is_started_again() {
 #[tokio::test]
 async fn when_new_processes_do_not_start_the_old_ones_stay() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
     let before = replica_pids(&project.status().await);
 

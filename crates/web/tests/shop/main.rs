@@ -57,7 +57,7 @@ impl Shop {
         let database = TestDatabase::create().await;
         let mut replicas = Vec::new();
         for number in 1..=count {
-            let mut settings = ReplicaSettings::new(&database.url);
+            let mut settings = ReplicaSettings::new(&database.shop_url);
             settings.name = format!("replica-{number}");
             adapt(&mut settings);
             replicas.push(Replica::start(Path::new(SHOP), settings).await);

@@ -89,7 +89,7 @@ fn a_file_with_settings_is_read_and_the_shell_wins() {
 #[tokio::test]
 async fn the_password_may_stand_outside_of_the_url() {
     let database = TestDatabase::create().await;
-    let (user, rest) = database.url.strip_prefix("postgres://").unwrap().split_once(':').unwrap();
+    let (user, rest) = database.shop_url.strip_prefix("postgres://").unwrap().split_once(':').unwrap();
     let (password, host) = rest.split_once('@').unwrap();
     let mut settings = ReplicaSettings::new(&format!("postgres://{user}@{host}"));
     settings.variables = vec![("PGPASSWORD".to_owned(), password.to_owned())];
