@@ -5,6 +5,11 @@ mod m20261122_000002_put_one_copy_on_sale;
 mod m20261122_000003_add_what_strategies_need;
 mod m20261122_000004_create_idempotency_keys;
 
+mod scram;
+mod shop_role;
+
+pub use shop_role::{RIGHTS, ShopRoleError, admit_shop};
+
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection};
 

@@ -1,9 +1,11 @@
-//! `migrate`: brings the schema of `DATABASE_URL` up to date, for deployments that don't use the lab.
+//! `migrate`: brings the schema up to date, for deployments that don't use the lab. As the role of
+//! `MIGRATION_DATABASE_URL`, which then owns it and lets the one of `DATABASE_URL` in; without the former, as the
+//! latter.
 
 use std::path::Path;
 
 use anyhow::Context;
-use flash_sale_core::environment;
+use flash_sale_core::{database_url, environment};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
@@ -12,9 +14,12 @@ async fn main() -> anyhow::Result<()> {
         .parse_filters(&environment::text("RUST_LOG", "info,sqlx::postgres::notice=warn")?)
         .init();
 
-    let database_url =
-        environment::required_text("DATABASE_URL", "postgres://user:password@host:port/database")?;
-    flash_sale_migration::migrate(&database_url).await.context("the migration failed")?;
+    let shop_url = database_url::required_database_url()?;
+    let owner_url = database_url::migration_database_url()?.unwrap_or_else(|| shop_url.clone());
+    flash_sale_migration::migrate(&owner_url).await.context("the migration failed")?;
     log::info!("the schema is up to date");
+    for left in flash_sale_migration::admit_shop(&owner_url, &shop_url).await? {
+        log::warn!("{left}");
+    }
     Ok(())
 }

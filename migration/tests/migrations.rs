@@ -45,7 +45,7 @@ async fn four_processes_at_once_make_one_schema() {
     let start = || {
         tokio::process::Command::new(env!("CARGO_BIN_EXE_migrate"))
             .env_clear()
-            .env("DATABASE_URL", &database.url)
+            .envs([("DATABASE_URL", &database.shop_url), ("MIGRATION_DATABASE_URL", &database.url)])
             .stderr(Stdio::piped())
             .spawn()
             .unwrap()

@@ -14,9 +14,6 @@ const TEMPORARY_CLASSES: [&str; 7] = ["08", "28", "40", "53", "55", "57", "58"];
 /// 3D000 there is no such database, 42P01 there is no such table: it is not migrated yet.
 const TEMPORARY_CODES: [&str; 4] = ["25006", "25P03", "3D000", "42P01"];
 
-/// What the server says of its own end. Said in answer to COMMIT, it leaves open whether that was done before.
-const SHUTDOWN_CODES: [&str; 3] = ["57P01", "57P02", "57P03"];
-
 /// The errors that a strategy does something about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DatabaseErrorKind {
@@ -70,19 +67,22 @@ pub fn is_temporary(error: &DbErr) -> bool {
 
 /// Whether there is no database, or it has just gone.
 pub fn is_away(error: &DbErr) -> bool {
-    is_without_connection(error) || is_answer_lost(error)
+    let says_so = sqlstate(error).is_some_and(|code| code.starts_with("57P"));
+    says_so || is_without_connection(error) || is_answer_lost(error)
 }
 
 /// Whether the statement was sent, and nothing is known of what became of it: the connection broke before the
 /// server's answer. Where the statement was COMMIT, it may have been carried out.
+///
+/// An error that PostgreSQL itself reports is an answer, its session's end included (57P01): it looks for a
+/// request to end only where nothing is committed yet, and a crash is silence. Class 08 is what poolers say of
+/// a server that they have lost.
 pub fn is_answer_lost(error: &DbErr) -> bool {
     if is_without_connection(error) {
         return false;
     }
     match sqlx_error(error) {
-        Some(SqlxError::Database(error)) => {
-            error.code().is_none_or(|code| SHUTDOWN_CODES.contains(&&*code) || code.starts_with("08"))
-        }
+        Some(SqlxError::Database(error)) => error.code().is_none_or(|code| code.starts_with("08")),
         Some(error) => is_broken_connection(error),
         None => false,
     }

@@ -20,7 +20,7 @@ use crate::postgres::settings::MAX_CONNECTIONS;
 use crate::postgres::{Cluster, ClusterSettings, Durability};
 use crate::progress::Progress;
 use crate::project;
-use crate::settings::LabSettings;
+use crate::settings::{DatabaseUrls, LabSettings};
 use keeper::{Keeper, Outage};
 
 /// The shop's database in the private PostgreSQL.
@@ -50,7 +50,7 @@ pub enum DatabaseStatus {
 
 /// A database that answers.
 pub struct Database {
-    url: String,
+    urls: DatabaseUrls,
     status: Arc<Mutex<DatabaseStatus>>,
     stopping: CancellationToken,
     /// `None` for a database that isn't ours.
@@ -65,10 +65,10 @@ impl Database {
     /// When it doesn't start or answer: why.
     pub async fn open(settings: &LabSettings, progress: &Arc<Progress>) -> anyhow::Result<Self> {
         let stopping = CancellationToken::new();
-        if let Some(url) = &settings.database_url {
-            wait_for_answer(url, progress).await?;
+        if let Some(urls) = settings.database.clone() {
+            wait_for_answer(&urls, progress).await?;
             let status = Arc::new(Mutex::new(DatabaseStatus::External));
-            return Ok(Self { url: url.clone(), status, stopping, outages: None, keeper: Mutex::new(None) });
+            return Ok(Self { urls, status, stopping, outages: None, keeper: Mutex::new(None) });
         }
 
         progress.say("PostgreSQL: starting…");
@@ -88,7 +88,8 @@ impl Database {
         progress.say("PostgreSQL ready");
         cluster_settings.port = Some(cluster.port());
         let status = Arc::new(Mutex::new(status_of(&cluster)));
-        let url = cluster.url(DATABASE_NAME);
+        let (owner, shop) = (cluster.url(DATABASE_NAME), cluster.shop_url(DATABASE_NAME));
+        let urls = DatabaseUrls { owner, shop };
         let (outages, receiver) = mpsc::unbounded_channel();
         let keeper = Keeper {
             settings: cluster_settings,
@@ -97,12 +98,27 @@ impl Database {
             stopping: stopping.clone(),
         };
         let keeper = Mutex::new(Some(tokio::spawn(keeper.run(cluster))));
-        Ok(Self { url, status, stopping, outages: Some(outages), keeper })
+        Ok(Self { urls, status, stopping, outages: Some(outages), keeper })
     }
 
-    /// How to reach it. It holds the password: don't show it.
-    pub fn url(&self) -> &str {
-        &self.url
+    /// How to reach it.
+    pub fn urls(&self) -> &DatabaseUrls {
+        &self.urls
+    }
+
+    /// Brings the schema up to date, and lets the shop's role do what it must and no more. Says what else that
+    /// role can do.
+    ///
+    /// # Errors
+    /// When the migration fails, or the shop's role can't be made or can't log in.
+    pub async fn migrate(&self, progress: &Progress) -> anyhow::Result<()> {
+        let DatabaseUrls { owner, shop } = &self.urls;
+        flash_sale_migration::migrate(owner).await.context("the migration failed")?;
+        for left in flash_sale_migration::admit_shop(owner, shop).await? {
+            progress.say(&format!("note: {left}"));
+        }
+        progress.say("schema up to date");
+        Ok(())
     }
 
     /// What to show of it.
@@ -146,26 +162,26 @@ fn status_of(cluster: &Cluster) -> DatabaseStatus {
 }
 
 /// An answer that says no (a wrong password, no such database) ends the wait at once.
-async fn wait_for_answer(url: &str, progress: &Progress) -> anyhow::Result<()> {
+async fn wait_for_answer(urls: &DatabaseUrls, progress: &Progress) -> anyhow::Result<()> {
+    let DatabaseUrls { owner: url, shop } = urls;
+    let name = if url == shop { "DATABASE_URL" } else { "MIGRATION_DATABASE_URL" };
     let deadline = Instant::now() + ANSWER_LIMIT;
     let mut said = false;
     loop {
         let error = match timeout(Duration::from_secs(5), PgConnection::connect(url)).await {
             Ok(Ok(connection)) => {
-                return connection.close().await.context("DATABASE_URL: the database failed");
+                return connection.close().await.with_context(|| format!("{name}: the database failed"));
             }
-            Ok(Err(error)) if is_final(&error) => return Err(error).context("DATABASE_URL"),
+            Ok(Err(error)) if is_final(&error) => return Err(error).context(name),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer".to_owned(),
         };
         if Instant::now() > deadline {
             let limit = ANSWER_LIMIT.as_secs();
-            bail!(
-                "DATABASE_URL: no database answered in {limit} s: {error}. Start it, or unset DATABASE_URL"
-            );
+            bail!("{name}: no database answered in {limit} s: {error}. Start it, or unset {name}");
         }
         if !std::mem::replace(&mut said, true) {
-            progress.say("waiting for the database of DATABASE_URL…");
+            progress.say(&format!("waiting for the database of {name}…"));
         }
         sleep(POLL).await;
     }

@@ -143,13 +143,12 @@ impl Lab {
     async fn open(&self) -> anyhow::Result<()> {
         let database = Database::open(&self.settings, &self.progress).await?;
         let database = self.database.get_or_init(|| database);
-        flash_sale_migration::migrate(database.url()).await.context("the migration failed")?;
-        self.progress.say("schema up to date");
+        database.migrate(&self.progress).await?;
 
         let program = ShopProgram {
             binary: self.program.binary.clone(),
             static_folder: self.program.static_folder.clone(),
-            database_url: database.url().to_owned(),
+            database_url: database.urls().shop.clone(),
             order_api_url: self.settings.order_api_url(),
         };
         let variables = self.settings.shop.clone();
@@ -173,7 +172,7 @@ impl Lab {
         match self.database.get() {
             Some(database) => {
                 database.stop().await;
-                if self.settings.database_url.is_none() {
+                if self.settings.database.is_none() {
                     self.progress.say("PostgreSQL stopped");
                 }
             }

@@ -5,15 +5,21 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use flash_sale_core::allowed_hosts::AllowedHosts;
+use flash_sale_core::database_url::{database_url, migration_database_url};
 use flash_sale_core::environment::{self, SettingError};
 use flash_sale_core::limits::{LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
 
 /// What makes one shop differ from another. A copy of a shop must not take it over from where it was started.
-pub const OF_ONE_SHOP: [&str; 12] = [
+pub const OF_ONE_SHOP: [&str; 16] = [
+    "ALLOWED_HOSTS",
     "DATABASE_POOL_SIZE",
     "DATABASE_URL",
     "HOST",
+    "MIGRATION_DATABASE_URL",
+    "MIGRATION_PGPASSWORD",
     "ORDER_API_URL",
+    "PGPASSWORD",
     "PORT",
     "RACE_WINDOW_MS",
     "REPLICA_NAME",
@@ -33,12 +39,21 @@ pub struct LabSettings {
     pub port: u16,
     /// `REPLICAS`: how many.
     pub replicas: u32,
-    /// `DATABASE_URL`: `None` for a private PostgreSQL.
-    pub database_url: Option<String>,
+    /// `DATABASE_URL` and `MIGRATION_DATABASE_URL`: `None` for a private PostgreSQL.
+    pub database: Option<DatabaseUrls>,
     /// `DATABASE_POOL_SIZE`: each replica's connections.
     pub pool_size: u32,
     /// What is passed on to the replicas.
     pub shop: ShopVariables,
+}
+
+/// How to reach one database. They hold passwords: don't show them.
+#[derive(Clone, Debug)]
+pub struct DatabaseUrls {
+    /// As the role that the shop works as.
+    pub shop: String,
+    /// As the role that owns the tables: the lab migrates and looks as that one. The same, unless it has been named.
+    pub owner: String,
 }
 
 /// Variables of the shop that somebody has set, by name. The shop knows the defaults of the others.
@@ -54,7 +69,7 @@ impl LabSettings {
             host: host()?,
             port: environment::whole_number("PORT", "a port", 3000, 1..=u16::MAX)?,
             replicas: environment::whole_number("REPLICAS", "a whole number", 2, 1..=8)?,
-            database_url: database_url()?,
+            database: database()?,
             pool_size: pool_size()?,
             shop: shop_variables()?,
         })
@@ -89,10 +104,12 @@ pub fn shop_variables() -> Result<ShopVariables, SettingError> {
     environment::milliseconds("RACE_WINDOW_MS", Duration::ZERO, LONGEST_RACE_WINDOW)?;
     environment::milliseconds("RETRY_AFTER_MS", Duration::ZERO, LONGEST_RETRY_AFTER)?;
     environment::flag("RETRY_WITH_IDEMPOTENCY_KEY", false)?;
+    AllowedHosts::from_environment()?;
     pool_size()?;
 
     let mut variables = ShopVariables::new();
     for name in [
+        "ALLOWED_HOSTS",
         "RACE_WINDOW_MS",
         "RETRY_AFTER_MS",
         "RETRY_WITH_IDEMPOTENCY_KEY",
@@ -124,16 +141,13 @@ fn host() -> Result<IpAddr, SettingError> {
     value.parse().map_err(|_| invalid(value))
 }
 
-fn database_url() -> Result<Option<String>, SettingError> {
-    let url = environment::optional_text("DATABASE_URL")?;
-    let is_postgres = |url: &String| url.starts_with("postgres://") || url.starts_with("postgresql://");
-    if url.as_ref().is_some_and(|url| !is_postgres(url)) {
-        return Err(SettingError::Invalid {
+fn database() -> Result<Option<DatabaseUrls>, SettingError> {
+    match (database_url()?, migration_database_url()?) {
+        (Some(shop), owner) => Ok(Some(DatabaseUrls { owner: owner.unwrap_or_else(|| shop.clone()), shop })),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(SettingError::Missing {
             name: "DATABASE_URL",
-            // It may hold a password.
-            value: "…".to_owned(),
-            expected: "postgres://user:password@host:port/database".to_owned(),
-        });
+            expected: "the same database as in MIGRATION_DATABASE_URL, and the role of the shop".to_owned(),
+        }),
     }
-    Ok(url)
 }

@@ -31,7 +31,7 @@ pub struct ShopProgram {
     pub binary: PathBuf,
     /// The project's static/.
     pub static_folder: PathBuf,
-    /// `DATABASE_URL`, with its password.
+    /// `DATABASE_URL`, with the role of the shop and its password.
     pub database_url: String,
     /// Where a checkout client posts its orders.
     pub order_api_url: String,

@@ -79,6 +79,7 @@ fn a_request_finds_its_way_from_the_published_port_to_a_replica() {
         let environment = &services[replica]["environment"];
         assert_eq!(environment["REPLICA_NAME"], replica);
         assert_eq!(environment["ORDER_API_URL"], format!("http://gateway:{port}/api/orders"));
+        assert!(text(&environment["ALLOWED_HOSTS"]).starts_with("gateway,"), "the checkout client is let in");
         assert_eq!(services[replica]["image"], services["migrate"]["image"]);
     }
     assert_eq!(
@@ -90,7 +91,9 @@ fn a_request_finds_its_way_from_the_published_port_to_a_replica() {
 
 #[test]
 fn every_variable_of_a_replica_is_one_that_it_reads() {
-    let (compose, settings) = (compose(), read("crates/web/src/settings.rs"));
+    let compose = compose();
+    let readers = ["web/src/settings.rs", "core/src/allowed_hosts.rs", "core/src/database_url.rs"];
+    let settings: String = readers.map(|file| read(format!("crates/{file}"))).concat();
     let environment = compose["services"]["replica-1"]["environment"].as_object().unwrap();
 
     for name in environment.keys() {
@@ -99,8 +102,15 @@ fn every_variable_of_a_replica_is_one_that_it_reads() {
     }
     let database = &compose["services"]["postgres"]["environment"];
     let (user, name) = (text(&database["POSTGRES_USER"]), text(&database["POSTGRES_DB"]));
-    assert_eq!(environment["DATABASE_URL"], format!("postgres://{user}@postgres:5432/{name}"));
-    assert_eq!(environment["PGPASSWORD"], database["POSTGRES_PASSWORD"]);
+    assert_eq!(environment["DATABASE_URL"], format!("postgres://flash_sale_shop@postgres:5432/{name}"));
+    assert!(environment.keys().all(|variable| !variable.starts_with("MIGRATION_")), "a replica is no owner");
+    for service in ["migrate", "check"] {
+        let environment = &compose["services"][service]["environment"];
+        let owner = format!("postgres://{user}@postgres:5432/{name}");
+        assert_eq!(environment["MIGRATION_DATABASE_URL"], owner, "{service}");
+        assert_eq!(environment["MIGRATION_PGPASSWORD"], database["POSTGRES_PASSWORD"], "{service}");
+        assert_ne!(environment["PGPASSWORD"], environment["MIGRATION_PGPASSWORD"], "{service}");
+    }
     for (service, variable) in ["migrate", "check"]
         .into_iter()
         .flat_map(|service| ["DATABASE_URL", "PGPASSWORD"].map(|name| (service, name)))

@@ -56,11 +56,13 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             .app_data(shop.clone())
             .app_data(checkout.clone())
             .app_data(replica_name.clone())
+            .app_data(settings.allowed_hosts.clone())
             .configure(|config| routes::configure(config, &settings.static_dir))
             // The last one wrapped is the first to see a request.
             .wrap(from_fn(middleware::refuse_oversized_body))
             .wrap(from_fn(middleware::refuse_foreign_origin))
             .wrap(from_fn(middleware::refuse_overload))
+            .wrap(from_fn(middleware::refuse_unknown_host))
             .wrap(from_fn(middleware::explain_errors))
             .wrap(from_fn(middleware::set_security_headers))
             .wrap(from_fn(middleware::identify_and_log))

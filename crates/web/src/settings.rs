@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use flash_sale_core::allowed_hosts::AllowedHosts;
 use flash_sale_core::database::DatabaseSettings;
-use flash_sale_core::environment::{SettingError, flag, milliseconds, required_text, text, whole_number};
+use flash_sale_core::database_url::required_database_url;
+use flash_sale_core::environment::{SettingError, flag, milliseconds, text, whole_number};
 use flash_sale_core::limits::{LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
 use reqwest::Url;
 
@@ -18,6 +20,8 @@ pub struct Settings {
     pub host: String,
     /// PORT: the port to listen on. Default 8080.
     pub port: u16,
+    /// ALLOWED_HOSTS: names that it answers to, besides localhost and IP addresses. Default none.
+    pub allowed_hosts: AllowedHosts,
     /// REPLICA_NAME: the name in `X-Served-By`, in the log and on each order. Default replica-1.
     pub replica_name: String,
     /// DATABASE_URL and DATABASE_POOL_SIZE (default 10): where and how to connect.
@@ -46,8 +50,9 @@ impl Settings {
         Ok(Self {
             host: text("HOST", "127.0.0.1")?,
             port: whole_number("PORT", "a port", 8080, 1..=u16::MAX)?,
+            allowed_hosts: AllowedHosts::from_environment()?,
             database: DatabaseSettings {
-                url: database_url()?,
+                url: required_database_url()?,
                 application_name: replica_name.clone(),
                 pool_size: whole_number("DATABASE_POOL_SIZE", "a whole number", 10, 1..=1000)?,
             },
@@ -70,20 +75,6 @@ fn replica_name() -> Result<String, SettingError> {
     }
     let expected = "at most 63 visible ASCII characters".to_owned();
     Err(SettingError::Invalid { name: "REPLICA_NAME", value, expected })
-}
-
-/// The value is never part of the message: it holds a password.
-fn database_url() -> Result<String, SettingError> {
-    let expected = "postgres://user:password@host:port/database";
-    let value = required_text("DATABASE_URL", expected)?;
-    match Url::parse(&value) {
-        Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") && url.has_host() => Ok(value),
-        _ => Err(SettingError::Invalid {
-            name: "DATABASE_URL",
-            value: "(hidden)".to_owned(),
-            expected: expected.to_owned(),
-        }),
-    }
 }
 
 fn order_api_url() -> Result<Url, SettingError> {

@@ -14,7 +14,7 @@ use crate::settings::LabSettings;
 pub struct Target {
     /// `http://host:port`, where its visitors reach it.
     pub url: String,
-    /// `postgres://user:password@host:port/database`. It holds the password: don't show it.
+    /// As the owner of the tables. It holds the password: don't show it.
     pub database_url: String,
 }
 
@@ -27,16 +27,16 @@ impl Target {
         Self::of(&running().await?)
     }
 
-    /// The shop at this URL, on the database that `DATABASE_URL` names: an argument could be read by everybody
+    /// The shop at this URL, on the database that `MIGRATION_DATABASE_URL` or `DATABASE_URL` names: an argument could be read by everybody
     /// on the machine.
     ///
     /// # Errors
-    /// When `DATABASE_URL` is missing, or no URL of PostgreSQL.
+    /// When they are missing, or no URL of PostgreSQL.
     pub fn elsewhere(url: String) -> anyhow::Result<Self> {
-        let database_url = LabSettings::read()?.database_url.context(
+        let database = LabSettings::read()?.database.context(
             "--url judges a shop that the lab doesn't run, and needs its database too: DATABASE_URL",
         )?;
-        Ok(Self { url, database_url })
+        Ok(Self { url, database_url: database.owner })
     }
 
     /// What a lab with this status runs.
@@ -53,9 +53,12 @@ impl Target {
                     password.trim()
                 )
             }
-            Some(DatabaseStatus::External) => LabSettings::read()?.database_url.context(
-                "the lab runs on a database of yours. Name it here too: DATABASE_URL=… make check",
-            )?,
+            Some(DatabaseStatus::External) => {
+                let database = LabSettings::read()?.database.context(
+                    "the lab runs on a database of yours. Name it here too: DATABASE_URL=… make check",
+                )?;
+                database.owner
+            }
             None => bail!("the lab is still starting. Ask again in a moment"),
         };
         Ok(Self { url: status.url.clone(), database_url })

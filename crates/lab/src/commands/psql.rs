@@ -23,8 +23,8 @@ use crate::settings::LabSettings;
 /// # Errors
 /// When nothing runs, or there is no psql.
 pub async fn psql(arguments: &[OsString]) -> anyhow::Result<()> {
-    let variables = match LabSettings::read()?.database_url {
-        Some(url) => of_url(&url)?,
+    let variables = match LabSettings::read()?.database {
+        Some(database) => of_url(&database.owner)?,
         None => of_private_postgres().await?,
     };
     let psql = find_psql(&fetched_into(Path::new(PROGRAMS)))?;

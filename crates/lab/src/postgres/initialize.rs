@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::place::Place;
 use super::settings::{ClusterSettings, Durability};
-use crate::guard::{GuardedCommand, Signal};
+use crate::guard::{GuardedCommand, Signal, User};
 
 /// The files of a cluster.
 #[derive(Clone, Debug)]
@@ -29,6 +29,11 @@ impl ClusterFiles {
     /// The superuser's password; only its owner can read it.
     pub fn password(&self) -> PathBuf {
         self.place.folder.join("password")
+    }
+
+    /// The password of the role that the shop works as.
+    pub fn shop_password(&self) -> PathBuf {
+        self.place.folder.join("shop-password")
     }
 
     /// The server's log. Whoever holds the lock on this file owns the cluster.
@@ -63,7 +68,7 @@ pub async fn initialize(files: &ClusterFiles, settings: &ClusterSettings, log: &
             fs::remove_dir_all(leftover).with_context(|| format!("can't remove {}", leftover.display()))?;
         }
     }
-    write_password(files)?;
+    write_password(&files.password(), files.place.user)?;
 
     let mut initdb = GuardedCommand::new(settings.programs.initdb())
         .args(["-U", "postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale"])
@@ -83,14 +88,27 @@ pub async fn initialize(files: &ClusterFiles, settings: &ClusterSettings, log: &
     Ok(())
 }
 
-fn write_password(files: &ClusterFiles) -> anyhow::Result<()> {
-    let path = files.password();
-    if path.exists() {
-        fs::remove_file(&path)?;
+/// Reads the password of the shop's role. An earlier version's cluster has none: it is made then, and the role by
+/// the migration.
+///
+/// # Errors
+/// When the file can't be read or made.
+pub(super) fn read_shop_password(files: &ClusterFiles) -> anyhow::Result<String> {
+    let path = files.shop_password();
+    if !path.exists() {
+        write_password(&path, files.place.user)?;
     }
-    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&path)?;
-    if let Some(user) = files.place.user {
-        chown(&path, Some(user.uid), Some(user.gid))?;
+    fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))
+}
+
+/// Only its owner can read it.
+fn write_password(path: &Path, owner: Option<User>) -> anyhow::Result<()> {
+    if path.exists() {
+        fs::remove_file(path)?;
+    }
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
+    if let Some(user) = owner {
+        chown(path, Some(user.uid), Some(user.gid))?;
     }
     write!(file, "{}", Uuid::new_v4().simple())?;
     Ok(())

@@ -10,7 +10,7 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sea_orm::sqlx::{Connection, Executor};
 use tokio::time::sleep;
 
-use super::initialize::{ClusterFiles, initialize};
+use super::initialize::{ClusterFiles, initialize, read_shop_password};
 use super::settings::{ClusterSettings, Durability};
 use super::stale::remove_stale_pid_file;
 use crate::guard::{Guarded, GuardedCommand, Signal};
@@ -26,12 +26,16 @@ const LOG_LIMIT_BYTES: u64 = 1024 * 1024;
 const PORT_ATTEMPTS: usize = 5;
 const POLL: Duration = Duration::from_millis(10);
 
+/// The role that the shop works as. The migration makes it.
+const SHOP_ROLE: &str = "flash_sale_shop";
+
 /// A running PostgreSQL. Dropping it stops it; so does our death.
 pub struct Cluster {
     server: Guarded,
     files: ClusterFiles,
     port: u16,
     password: String,
+    shop_password: String,
     log_start: u64,
 }
 
@@ -52,13 +56,14 @@ impl Cluster {
         remove_stale_pid_file(&files.data())?;
         let password = fs::read_to_string(files.password())
             .with_context(|| format!("can't read {}", files.password().display()))?;
+        let shop_password = read_shop_password(&files)?;
 
         for _ in 0..PORT_ATTEMPTS {
             let port = settings.port.map_or_else(free_port, Ok)?;
             let log_start = log.metadata()?.len();
             let server = server_command(settings, &files, port).start(log.try_clone()?).await?;
-            let mut cluster =
-                Self { server, files: files.clone(), port, password: password.clone(), log_start };
+            let (files, password, shop_password) = (files.clone(), password.clone(), shop_password.clone());
+            let mut cluster = Self { server, files, port, password, shop_password, log_start };
             match cluster.wait_until_ready().await {
                 Ok(()) => return Ok(cluster),
                 Err(error) if !error.to_string().contains("could not bind") => return Err(error),
@@ -68,9 +73,18 @@ impl Cluster {
         bail!("PostgreSQL could not get a port in {PORT_ATTEMPTS} attempts")
     }
 
-    /// The URL of one of its databases. It holds the password: don't show it.
+    /// The URL of one of its databases, for its owner. It holds the password: don't show it.
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://postgres:{}@127.0.0.1:{}/{database}?sslmode=disable", self.password, self.port)
+        self.url_of("postgres", &self.password, database)
+    }
+
+    /// The URL of one of its databases, for the shop. It holds the password: don't show it.
+    pub fn shop_url(&self, database: &str) -> String {
+        self.url_of(SHOP_ROLE, &self.shop_password, database)
+    }
+
+    fn url_of(&self, role: &str, password: &str, database: &str) -> String {
+        format!("postgres://{role}:{password}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
     }
 
     /// Makes a database unless it is there.
@@ -85,6 +99,8 @@ impl Cluster {
             let create = format!(r#"CREATE DATABASE "{database}""#);
             connection.execute(sea_orm::sqlx::AssertSqlSafe(create)).await?;
         }
+        // The other ones are nobody's business but their owner's.
+        connection.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC").await?;
         connection.close().await?;
         Ok(())
     }

@@ -6,11 +6,12 @@ use std::sync::LazyLock;
 use std::thread;
 
 use anyhow::Context;
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection};
+use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
 use crate::postgres::{Cluster, ClusterSettings, Durability};
+use crate::settings::DatabaseUrls;
 
 const TEMPLATE: &str = "flash_sale_template";
 
@@ -22,7 +23,7 @@ pub(super) enum Content {
 }
 
 enum Request {
-    Create(Content, oneshot::Sender<anyhow::Result<String>>),
+    Create(Content, oneshot::Sender<anyhow::Result<DatabaseUrls>>),
     Drop(String),
 }
 
@@ -33,8 +34,8 @@ static REQUESTS: LazyLock<mpsc::UnboundedSender<Request>> = LazyLock::new(|| {
     sender
 });
 
-/// Makes a database and returns its URL.
-pub(super) async fn create(content: Content) -> anyhow::Result<String> {
+/// Makes a database and returns its URLs.
+pub(super) async fn create(content: Content) -> anyhow::Result<DatabaseUrls> {
     let (reply, answer) = oneshot::channel();
     REQUESTS.send(Request::Create(content, reply)).ok().context("the tests' PostgreSQL has ended")?;
     answer.await.context("the tests' PostgreSQL did not start: see the panic above")?
@@ -68,6 +69,7 @@ async fn start() -> anyhow::Result<(Cluster, DatabaseConnection)> {
     let cluster = Cluster::start(&settings).await?;
     cluster.ensure_database(TEMPLATE).await?;
     flash_sale_migration::migrate(&cluster.url(TEMPLATE)).await?;
+    flash_sale_migration::admit_shop(&cluster.url(TEMPLATE), &cluster.shop_url(TEMPLATE)).await?;
     let mut options = ConnectOptions::new(cluster.url("postgres"));
     options.max_connections(1).sqlx_logging(false);
     let connection = Database::connect(options).await?;
@@ -84,9 +86,9 @@ async fn answer_requests(
             Request::Create(content, reply) => {
                 let name = format!("test_{}", Uuid::new_v4().simple());
                 let template = if let Content::Migrated = content { TEMPLATE } else { "template1" };
-                let sql = format!("CREATE DATABASE {name} TEMPLATE {template}");
-                let created = connection.execute_unprepared(&sql).await;
-                let _ = reply.send(created.map(|_| cluster.url(&name)).map_err(Into::into));
+                let created = create_database(connection, &name, template).await;
+                let urls = || DatabaseUrls { owner: cluster.url(&name), shop: cluster.shop_url(&name) };
+                let _ = reply.send(created.map(|()| urls()).map_err(Into::into));
             }
             Request::Drop(url) => {
                 let name = url.rsplit('/').next().and_then(|end| end.split('?').next()).unwrap_or_default();
@@ -96,4 +98,11 @@ async fn answer_requests(
             }
         }
     }
+}
+
+/// A copy of a database has the rights on its tables, but not those on itself.
+async fn create_database(connection: &DatabaseConnection, name: &str, template: &str) -> Result<(), DbErr> {
+    connection.execute_unprepared(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
+    connection.execute_unprepared(&format!("REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")).await?;
+    Ok(())
 }

@@ -4,12 +4,15 @@ use flash_sale_core::database::{DatabaseSettings, connect};
 use sea_orm::DatabaseConnection;
 
 use super::cluster::{Content, create, drop_soon};
+use crate::settings::DatabaseUrls;
 
 /// A database that no other test sees. It is dropped with this value.
 pub struct TestDatabase {
-    /// How to reach it.
+    /// How to reach it, as its owner.
     pub url: String,
-    /// Five connections, with the shop's own limits, to prepare rows and to look at them.
+    /// How the shop reaches it: as a role that owns nothing.
+    pub shop_url: String,
+    /// Five connections of the owner's, with the shop's own limits, to prepare rows and to look at them.
     pub connection: DatabaseConnection,
 }
 
@@ -31,11 +34,12 @@ impl TestDatabase {
     }
 
     async fn with(content: Content) -> Self {
-        let url = create(content).await.unwrap_or_else(|error| panic!("no test database: {error:?}"));
+        let DatabaseUrls { owner: url, shop: shop_url } =
+            create(content).await.unwrap_or_else(|error| panic!("no test database: {error:?}"));
         let settings =
             DatabaseSettings { url: url.clone(), application_name: "test".to_owned(), pool_size: 5 };
         let connection = connect(&settings).await.expect("the URL is ours");
-        Self { url, connection }
+        Self { url, shop_url, connection }
     }
 }
 

@@ -38,7 +38,7 @@ async fn a_shop_elsewhere_is_judged_from_any_folder_when_its_database_is_named()
 #[tokio::test]
 async fn the_verdict_fits_what_the_rounds_have_shown_and_nothing_is_left_behind() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
 
     let check = project.run(&["check", "--json", "--rounds", "3"]).await;
@@ -65,7 +65,7 @@ async fn the_verdict_fits_what_the_rounds_have_shown_and_nothing_is_left_behind(
 #[tokio::test]
 async fn an_interrupted_check_leaves_nothing_and_keeps_others_away_until_then() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
     let mut first = project.command(&["check", "--rounds", "1"]).spawn().unwrap();
     wait_until("the check has a product", async || product_count(&database).await > 1).await;
@@ -82,7 +82,7 @@ async fn an_interrupted_check_leaves_nothing_and_keeps_others_away_until_then() 
 #[tokio::test]
 async fn what_a_killed_check_has_left_is_removed_by_the_next_one() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
     let mut killed = project.command(&["check", "--rounds", "1"]).spawn().unwrap();
     wait_until("the check has a product", async || product_count(&database).await > 1).await;
@@ -103,7 +103,7 @@ async fn what_a_killed_check_has_left_is_removed_by_the_next_one() {
 #[tokio::test]
 async fn a_shop_that_is_slower_than_shipped_is_not_judged() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     let up = project.command(&["up"]).env("RACE_WINDOW_MS", "400").output().await.unwrap();
     assert!(up.status.success());
 

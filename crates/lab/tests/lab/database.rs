@@ -39,7 +39,7 @@ async fn postgres_can_be_stopped_for_a_while_and_comes_back_on_its_port() {
 #[tokio::test]
 async fn a_database_that_is_not_the_labs_own_is_not_stopped() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
 
     let answer = project.ask(&Request::StopDatabase { seconds: 0, how: DatabaseStop::Immediate }).await;

@@ -35,9 +35,15 @@ async fn a_bad_setting_is_named_with_what_it_should_be() {
         ),
         ("DATABASE_POOL_SIZE", "0", "error: DATABASE_POOL_SIZE=0: expected a whole number from 1 to 1000\n"),
         (
+            "ALLOWED_HOSTS",
+            "http://shop.example",
+            "error: ALLOWED_HOSTS=http://shop.example: expected names of hosts without ports, as \
+             shop.example,www.shop.example\n",
+        ),
+        (
             "DATABASE_URL",
             "mysql://me:secret@host/db",
-            "error: DATABASE_URL=…: expected postgres://user:password@host:port/database\n",
+            "error: DATABASE_URL=(hidden): expected postgres://user:password@host:port/database\n",
         ),
         (
             "PG_BIN_DIR",
@@ -108,7 +114,7 @@ async fn outside_the_project_it_says_where_to_go() {
 #[tokio::test]
 async fn a_shop_that_does_not_start_is_said_with_its_own_words() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
 
     let errors = failing_up(&project, &[("ORDER_API_URL", "nonsense")]).await;
 
@@ -121,7 +127,9 @@ async fn a_database_that_says_no_is_not_waited_for_and_its_password_is_not_shown
     let database = TestDatabase::create().await;
     let (user, host) = database.url.split_once('@').unwrap();
     let password = user.rsplit(':').next().unwrap();
-    let project = Project::on(&format!("{}@{host}", user.replace(password, "wrong-secret")));
+    let mut project = Project::new();
+    let url = format!("{}@{host}", user.replace(password, "wrong-secret"));
+    project.variables = vec![("DATABASE_URL", url)];
 
     let errors = failing_up(&project, &[]).await;
 
@@ -151,7 +159,7 @@ async fn without_a_running_lab_each_command_says_how_to_start_it() {
 #[tokio::test]
 async fn a_restart_whose_lab_is_killed_does_not_claim_success() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
     let lab = project.status().await["pid"].as_u64().unwrap() as u32;
 

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use flash_sale_lab::control::{Event, Request, last_event};
 use flash_sale_lab::project::CONTROL_SOCKET;
 use flash_sale_lab::settings::OF_ONE_SHOP;
-use flash_sale_lab::testing::wait_until;
+use flash_sale_lab::testing::{TestDatabase, wait_until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -51,7 +51,8 @@ fn port_of_ones_own() -> u16 {
 struct Project {
     folder: TempDir,
     port: u16,
-    database_url: Option<String>,
+    /// Of a database that is there already.
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Project {
@@ -63,13 +64,16 @@ impl Project {
         fs::write(folder.path().join("Cargo.toml"), "").unwrap();
         fs::create_dir(folder.path().join("crates")).unwrap();
         fs::create_dir(folder.path().join("static")).unwrap();
-        Self { folder, port: port_of_ones_own(), database_url: None }
+        Self { folder, port: port_of_ones_own(), variables: Vec::new() }
     }
 
     /// On a database that is there already: starts faster.
-    fn on(database_url: &str) -> Self {
+    fn on(database: &TestDatabase) -> Self {
         let mut project = Self::new();
-        project.database_url = Some(database_url.to_owned());
+        project.variables = vec![
+            ("DATABASE_URL", database.shop_url.clone()),
+            ("MIGRATION_DATABASE_URL", database.url.clone()),
+        ];
         project
     }
 
@@ -83,7 +87,7 @@ impl Project {
             command.env_remove(name);
         }
         command.args(arguments).current_dir(self.path()).env("PORT", self.port.to_string());
-        command.envs(self.database_url.iter().map(|url| ("DATABASE_URL", url)));
+        command.envs(self.variables.clone());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

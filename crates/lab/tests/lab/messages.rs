@@ -10,7 +10,7 @@ use super::*;
 #[tokio::test]
 async fn up_on_a_running_lab_says_where_it_is() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
 
     let again = project.up().await;
@@ -42,7 +42,7 @@ async fn status_shows_each_process_with_its_port() {
 #[tokio::test]
 async fn logs_name_the_replica_before_each_line_and_follow_a_new_start() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
 
     let so_far = project.run(&["logs", "--no-follow"]).await.output;
@@ -96,7 +96,7 @@ async fn the_password_is_in_no_process_list_and_no_log() {
 #[tokio::test]
 async fn psql_reaches_the_database_of_the_url() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
 
     let outcome = project.run(&["psql", "-Atc", "SELECT current_database()"]).await;
 

@@ -22,7 +22,7 @@ async fn without_a_running_lab_race_says_how_to_start_it() {
 #[tokio::test]
 async fn the_sums_of_each_strategy_are_right_and_the_shop_is_as_before() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
 
     let race =
@@ -54,7 +54,7 @@ async fn the_sums_of_each_strategy_are_right_and_the_shop_is_as_before() {
 #[tokio::test]
 async fn without_retries_a_conflict_is_the_end() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
 
     let race = project.run(&with(&["--strategy", "nowait", "--no-retry", "--window", "50"])).await;
@@ -70,7 +70,7 @@ async fn without_retries_a_conflict_is_the_end() {
 #[tokio::test]
 async fn people_get_two_tables_and_what_is_needed_to_repeat_the_race() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
 
     let arguments = ["race", "--stock=3", "--buyers=9", "--rounds=1", "--seed=7", "--concurrency=2"];
@@ -90,7 +90,7 @@ async fn people_get_two_tables_and_what_is_needed_to_repeat_the_race() {
 #[tokio::test]
 async fn csv_has_a_line_for_each_strategy() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
 
     let arguments = ["race", "--csv", "--stock", "2", "--buyers", "4", "--rounds", "1", "--strategy"];
@@ -107,7 +107,7 @@ async fn csv_has_a_line_for_each_strategy() {
 #[tokio::test]
 async fn an_unknown_strategy_is_named_with_those_that_are_known() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
 
     let race = project.run(&["race", "--strategy", "hope"]).await;
@@ -121,7 +121,7 @@ async fn an_unknown_strategy_is_named_with_those_that_are_known() {
 #[tokio::test]
 async fn an_interrupted_race_leaves_no_product_and_the_window_as_it_was() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
     let race = start_long_race(&project, &database).await;
     assert!(all_replicas_race(&project).await);
@@ -138,7 +138,7 @@ async fn an_interrupted_race_leaves_no_product_and_the_window_as_it_was() {
 #[tokio::test]
 async fn after_a_killed_race_the_window_is_as_it_was_and_the_next_race_removes_its_products() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
     let mut race = start_long_race(&project, &database).await;
 
@@ -157,7 +157,7 @@ async fn after_a_killed_race_the_window_is_as_it_was_and_the_next_race_removes_i
 #[tokio::test]
 async fn a_restart_during_a_race_keeps_its_window_until_the_end() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
     let race = start_long_race(&project, &database).await;
     let before = replica_pids(&project.status().await);

@@ -18,7 +18,7 @@ fn client() -> reqwest::Client {
 #[tokio::test]
 async fn of_two_requests_each_replica_answers_one() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
 
     for _ in 0..10 {
@@ -36,7 +36,7 @@ async fn of_two_requests_each_replica_answers_one() {
 #[tokio::test]
 async fn a_rolling_restart_refuses_no_connection() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
     let before = replica_pids(&project.status().await);
     let done = Arc::new(AtomicBool::new(false));
@@ -73,7 +73,7 @@ async fn a_rolling_restart_refuses_no_connection() {
 #[tokio::test]
 async fn a_purchase_in_flight_is_answered_by_a_lab_that_stops() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     let book = product::Entity::find().one(&database.connection).await.unwrap().unwrap();
     let side = SideConnection::open(&database.url).await;
     project.up().await;
@@ -98,7 +98,7 @@ async fn a_purchase_in_flight_is_answered_by_a_lab_that_stops() {
 #[tokio::test]
 async fn a_replica_that_dies_is_started_again() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
     let before = replica_pids(&project.status().await);
 
@@ -118,7 +118,7 @@ async fn a_replica_that_dies_is_started_again() {
 #[tokio::test]
 async fn a_replica_that_is_killed_again_and_again_is_back_each_time() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
 
     for kills in 1..=5 {
@@ -136,7 +136,7 @@ async fn a_replica_that_is_killed_again_and_again_is_back_each_time() {
 #[tokio::test]
 async fn a_purchase_whose_replica_dies_has_an_unknown_outcome_that_its_key_settles() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     let book = product::Entity::find().one(&database.connection).await.unwrap().unwrap();
     let side = SideConnection::open(&database.url).await;
     project.up().await;
@@ -165,7 +165,7 @@ async fn a_purchase_whose_replica_dies_has_an_unknown_outcome_that_its_key_settl
 #[tokio::test]
 async fn a_purchase_whose_client_goes_away_is_not_made_later() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     let book = product::Entity::find().one(&database.connection).await.unwrap().unwrap();
     let side = SideConnection::open(&database.url).await;
     project.up().await;
@@ -193,7 +193,7 @@ async fn a_purchase_whose_client_goes_away_is_not_made_later() {
 #[tokio::test]
 async fn a_frozen_replica_is_passed_over_until_it_answers_again() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
     let frozen = pid_of(replica_pids(&project.status().await)[0]);
     let answers = async || project.status().await["replicas"][0]["process"]["answers"].clone();
@@ -226,7 +226,7 @@ async fn a_frozen_replica_is_passed_over_until_it_answers_again() {
 #[tokio::test]
 async fn a_lab_that_stops_says_which_replica_it_waits_for() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
     let status = project.status().await;
     let frozen = pid_of(replica_pids(&status)[1]);
@@ -246,7 +246,7 @@ async fn a_lab_that_stops_says_which_replica_it_waits_for() {
 #[tokio::test]
 async fn when_new_processes_do_not_start_the_old_ones_stay() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     project.up().await;
     let before = replica_pids(&project.status().await);
 

@@ -87,7 +87,7 @@ fn builds(project: &Project) -> usize {
 #[tokio::test]
 async fn a_save_is_built_and_judged_on_new_replicas() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     let mut watch = Watch::begin(&project).await;
     let before = replica_pids(&project.status().await);
     assert_eq!(fs::read_to_string(project.path().join("builds")).unwrap(), "build --workspace --locked\n");
@@ -111,7 +111,7 @@ async fn a_save_is_built_and_judged_on_new_replicas() {
 #[tokio::test]
 async fn a_mistake_is_shown_and_the_shop_stays_as_it_was() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     let errors = fs::File::create(project.path().join("errors")).unwrap();
     let mut process = command(&project).stderr(errors).spawn().unwrap();
     let lines = BufReader::new(process.stdout.take().unwrap()).lines();
@@ -136,7 +136,7 @@ async fn a_mistake_is_shown_and_the_shop_stays_as_it_was() {
 #[tokio::test]
 async fn saves_during_a_build_lead_to_one_more() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     let mut watch = Watch::begin(&project).await;
     let hold = project.path().join("hold");
 
@@ -166,7 +166,7 @@ async fn saves_during_a_build_lead_to_one_more() {
 #[tokio::test]
 async fn keys_work_without_enter_and_the_terminal_is_given_back() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database.url);
+    let project = Project::on(&database);
     for end in [b"q", b"\x04"].map(Some).into_iter().chain([None]) {
         let (mut keyboard, terminal) = open_terminal();
         let before = tcgetattr(&terminal).unwrap();

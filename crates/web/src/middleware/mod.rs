@@ -3,6 +3,7 @@
 mod body_limit;
 mod deadline;
 mod error_answers;
+mod known_host;
 mod overload;
 mod request_log;
 mod same_origin;
@@ -11,6 +12,7 @@ mod security_headers;
 pub use body_limit::{LONGEST_BODY, refuse_oversized_body};
 pub use deadline::answer_in_time;
 pub use error_answers::{KeptAnswer, PROBLEM_JSON, explain_errors};
+pub use known_host::refuse_unknown_host;
 pub use overload::refuse_overload;
 pub use request_log::{RequestId, identify_and_log};
 pub use same_origin::refuse_foreign_origin;

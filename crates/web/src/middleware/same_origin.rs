@@ -24,18 +24,19 @@ pub async fn refuse_foreign_origin<B: MessageBody + 'static>(
 }
 
 fn is_foreign(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).map(HeaderValue::to_str);
-    if let Some(site) = headers.get("Sec-Fetch-Site")
-        && !matches!(site.as_bytes(), b"same-origin" | b"none")
-    {
+    let mut sites = headers.get_all("Sec-Fetch-Site");
+    if sites.any(|site| !matches!(site.as_bytes(), b"same-origin" | b"none")) {
         return true;
     }
-    match (text(ORIGIN), text(HOST)) {
-        (None, _) => false,
-        (Some(Ok(origin)), Some(Ok(host))) => {
-            let authority = origin.split_once("://").map(|(_, authority)| authority);
-            !authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
-        }
-        _ => true,
+    // A browser sends one. Of several, all must be ours: who knows which of them somebody else believes.
+    let mut origins = headers.get_all(ORIGIN);
+    origins.any(|origin| !is_of(origin, headers.get(HOST)))
+}
+
+fn is_of(origin: &HeaderValue, host: Option<&HeaderValue>) -> bool {
+    let (Ok(origin), Some(Ok(host))) = (origin.to_str(), host.map(HeaderValue::to_str)) else { return false };
+    match origin.split_once("://") {
+        Some(("http" | "https", authority)) => authority.eq_ignore_ascii_case(host),
+        _ => false,
     }
 }

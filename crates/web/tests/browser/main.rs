@@ -44,7 +44,7 @@ impl Shop {
         let gateway = Gateway::start(listener, 2).unwrap();
         let mut replicas = Vec::new();
         for place in 0..2 {
-            let mut settings = ReplicaSettings::new(&database.url);
+            let mut settings = ReplicaSettings::new(&database.shop_url);
             settings.name = format!("replica-{}", place + 1);
             settings.order_api_url = Some(format!("{url}/api/orders"));
             adapt(&mut settings);

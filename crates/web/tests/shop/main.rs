@@ -11,6 +11,7 @@ mod client_left;
 mod conservation;
 mod healthcheck;
 mod idempotency;
+mod known_host;
 mod nginx;
 mod openapi;
 mod outcome;
@@ -64,7 +65,7 @@ impl Shop {
     async fn on(database: TestDatabase, count: usize, adapt: impl Fn(&mut ReplicaSettings)) -> Self {
         let mut replicas = Vec::new();
         for number in 1..=count {
-            let mut settings = ReplicaSettings::new(&database.url);
+            let mut settings = ReplicaSettings::new(&database.shop_url);
             settings.name = format!("replica-{number}");
             adapt(&mut settings);
             replicas.push(Replica::start(Path::new(SHOP), settings).await);

@@ -1,7 +1,7 @@
 //! nginx/nginx.conf, the load balancer of the containers, run by this machine's nginx.
 
 mod fake_replica;
-mod process;
+pub mod process;
 
 use fake_replica::FakeReplica;
 use flash_sale_lab::testing::wait_until;

@@ -37,21 +37,50 @@ async fn a_page_is_not_kept_and_a_file_is_asked_for_again() {
 #[tokio::test]
 async fn what_changes_something_refuses_another_sites_page() {
     let shop = Shop::open().await;
-    let foreign = [
-        ("Origin", "http://elsewhere.example"),
-        ("Origin", "null"),
-        ("Origin", "http://127.0.0.1:1"),
-        ("Sec-Fetch-Site", "cross-site"),
-        ("Sec-Fetch-Site", "same-site"),
+    let own = shop.replicas[0].url.replace("http://", "");
+    let foreign: &[&[(&str, &str)]] = &[
+        &[("Origin", "http://elsewhere.example")],
+        &[("Origin", "null")],
+        &[("Origin", "")],
+        &[("Origin", "http://127.0.0.1:1")],
+        &[("Origin", "http://127.0.0.1")],
+        &[("Origin", &format!("ftp://{own}"))],
+        &[("Origin", &format!("http://{own}/"))],
+        &[("Origin", &format!("http://{own}.elsewhere.example"))],
+        &[("Origin", &format!("http://elsewhere.example http://{own}"))],
+        &[("Origin", &format!("http://{own}")), ("Origin", "http://elsewhere.example")],
+        &[("Sec-Fetch-Site", "cross-site")],
+        &[("Sec-Fetch-Site", "same-site")],
+        &[("Sec-Fetch-Site", "Same-Origin")],
+        &[("Sec-Fetch-Site", "")],
+        &[("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "cross-site")],
+        &[("Sec-Fetch-Site", "same-origin"), ("Origin", "http://elsewhere.example")],
+        &[("Sec-Fetch-Site", "cross-site"), ("Origin", &format!("http://{own}"))],
     ];
 
-    for path in ["/buy", "/reset", "/api/orders", "/api/reset"] {
-        for (header, value) in foreign {
-            let request = shop.request(Method::POST, path).header(header, value);
-            read(request).await.assert_problem(403, "This request comes from another site");
+    for path in paths_that_change_something() {
+        for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            for headers in foreign {
+                let request = shop.request(method.clone(), &path);
+                let request =
+                    headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+                let answer = read(request).await;
+
+                assert_eq!(answer.status, 403, "{method} {path} {headers:?}");
+                answer.assert_problem(403, "This request comes from another site");
+            }
         }
     }
     assert_eq!((shop.order_count().await, shop.stock().await), (0, 1));
+}
+
+/// All that `routes.rs` names.
+fn paths_that_change_something() -> Vec<String> {
+    let routes = include_str!("../../src/routes.rs").lines().filter(|line| line.contains(".post("));
+    let paths = routes.map(|line| line.split("at(\"").nth(1).unwrap().split('"').next().unwrap().to_owned());
+    let paths: Vec<String> = paths.collect();
+    assert_eq!(paths, ["/buy", "/reset", "/api/orders", "/api/reset"]);
+    paths
 }
 
 #[tokio::test]

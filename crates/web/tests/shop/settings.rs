@@ -25,6 +25,11 @@ fn a_bad_setting_is_named_with_what_it_should_hold() {
             "RETRY_AFTER_MS=-1: expected a whole number of milliseconds from 0 to 10000",
         ),
         ("RETRY_WITH_IDEMPOTENCY_KEY", "maybe", "RETRY_WITH_IDEMPOTENCY_KEY=maybe: expected true or false"),
+        (
+            "ALLOWED_HOSTS",
+            "shop.example:3000",
+            "ALLOWED_HOSTS=shop.example:3000: expected names of hosts without ports, as",
+        ),
         ("PORT", "0", "PORT=0: expected a port from 1 to 65535"),
         ("PORT", "http", "PORT=http: expected a port from 1 to 65535"),
         ("DATABASE_POOL_SIZE", "0", "DATABASE_POOL_SIZE=0: expected a whole number from 1 to 1000"),
@@ -84,7 +89,7 @@ fn a_file_with_settings_is_read_and_the_shell_wins() {
 #[tokio::test]
 async fn the_password_may_stand_outside_of_the_url() {
     let database = TestDatabase::create().await;
-    let (user, rest) = database.url.strip_prefix("postgres://").unwrap().split_once(':').unwrap();
+    let (user, rest) = database.shop_url.strip_prefix("postgres://").unwrap().split_once(':').unwrap();
     let (password, host) = rest.split_once('@').unwrap();
     let mut settings = ReplicaSettings::new(&format!("postgres://{user}@{host}"));
     settings.variables = vec![("PGPASSWORD".to_owned(), password.to_owned())];

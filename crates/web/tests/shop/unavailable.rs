@@ -152,6 +152,24 @@ async fn a_server_that_only_reads_sells_nothing_and_is_no_fault_of_the_shop() {
 }
 
 #[tokio::test]
+async fn a_server_without_a_connection_left_is_an_outage_that_ends_by_itself() {
+    let shop = Shop::open().await;
+    let door = Door::of(&shop.database).await;
+    let limit = |count: i32| format!("ALTER DATABASE {} CONNECTION LIMIT {count}", door.name);
+    // Superusers, as our own sessions are, get in all the same.
+    door.side.execute(&limit(0)).await;
+    door.end_sessions().await;
+
+    for answer in join_all((0..20).map(|_| shop.get("/api/orders"))).await {
+        assert_unavailable(&answer);
+    }
+    door.side.execute(&limit(-1)).await;
+    let back = Instant::now();
+    wait_until("it answers again", async || shop.get("/api/orders").await.status == 200).await;
+    assert!(back.elapsed() < Duration::from_secs(1), "{:?}", back.elapsed());
+}
+
+#[tokio::test]
 async fn a_database_without_the_schema_is_an_outage() {
     let shop = Shop::on(TestDatabase::create_empty().await, 1, |_| {}).await;
 

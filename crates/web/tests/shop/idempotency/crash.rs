@@ -70,7 +70,7 @@ async fn kill_and_retry(kills: impl Iterator<Item = (Option<&str>, Moment)>) {
 async fn kill_once(shop: &Shop, side: &SideConnection, strategy: Option<&str>, moment: Moment) {
     let product = shop.product_for(strategy.unwrap_or("exercise"), 5).await;
     let key = Uuid::new_v4().to_string();
-    let mut settings = ReplicaSettings::new(&shop.database.url);
+    let mut settings = ReplicaSettings::new(&shop.database.shop_url);
     settings.name = "mortal".to_owned();
     settings.race_window_ms = 3;
     let mortal = Replica::start(Path::new(SHOP), settings).await;

@@ -237,7 +237,7 @@ async fn keys_are_forgotten_after_24_hours() {
 
     // Each replica deletes them when it starts, and from time to time.
     shop.execute(&age("24.1")).await;
-    let settings = flash_sale_lab::testing::ReplicaSettings::new(&shop.database.url);
+    let settings = flash_sale_lab::testing::ReplicaSettings::new(&shop.database.shop_url);
     let _second = flash_sale_lab::testing::Replica::start(crate::SHOP.as_ref(), settings).await;
     wait_until("it is deleted", async || shop.one::<i64>("SELECT count(*) FROM idempotency_keys").await == 0)
         .await;

@@ -71,7 +71,7 @@ async fn held_product(stock: i32) -> (Shop, SideConnection, Uuid) {
 async fn queue_up(shop: &Shop, product: Uuid, count: usize) -> Vec<TcpStream> {
     let body = format!(r#"{{"product_id":"{product}","strategy":"batched"}}"#);
     let request = format!(
-        "POST /api/orders HTTP/1.1\r\nHost: shop\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /api/orders HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     let mut buyers = Vec::new();

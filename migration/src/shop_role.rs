@@ -1,0 +1,215 @@
+//! The role that the shop works as: it owns nothing, and may do with the tables what the shop's statements do and
+//! no more. Not a step of the migration: every run makes it so, for the tables that are there then.
+
+use std::str::FromStr;
+
+use sea_orm_migration::sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
+use sea_orm_migration::sea_orm::sqlx::{self, Connection};
+use sea_orm_migration::sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TryGetable, Value,
+};
+use url::Url;
+use uuid::Uuid;
+
+use crate::connect_and_lock;
+use crate::scram::verifier;
+
+/// Each table, and what the shop does with its rows. A lock on a row takes the right to update it, so a purchase
+/// may be made safe in any way without a change here. The foreign keys act as the tables' owner.
+pub const RIGHTS: [(&str, &str); 4] = [
+    ("products", "SELECT, UPDATE"),
+    ("orders", "SELECT, INSERT, UPDATE, DELETE"),
+    ("units", "SELECT, UPDATE"),
+    ("idempotency_keys", "SELECT, INSERT, UPDATE, DELETE"),
+];
+
+/// Marks a role that was made here. Its password follows DATABASE_URL; one that somebody else made keeps its own.
+const COMMENT: &str = "made by the migration of Flash Sale";
+
+/// Why the shop can't work as the role of DATABASE_URL.
+#[derive(Debug, thiserror::Error)]
+pub enum ShopRoleError {
+    /// It isn't there, and we may not make it.
+    #[error(
+        "there is no role {0} as DATABASE_URL says, and the one of MIGRATION_DATABASE_URL may not make it. As one \
+         that may: CREATE ROLE {0} LOGIN PASSWORD '…'"
+    )]
+    Missing(String),
+    /// It is there, and gets no further.
+    #[error(
+        "the role {role} of DATABASE_URL can't work with the shop's tables: {source}. If its password is another \
+         one: ALTER ROLE {role} LOGIN PASSWORD '…'"
+    )]
+    Refused {
+        /// Its name.
+        role: String,
+        /// What PostgreSQL says.
+        source: sqlx::Error,
+    },
+    /// A statement of the owner's failed.
+    #[error("the rights of the shop's role can't be set: {0}")]
+    Database(#[from] DbErr),
+}
+
+/// Makes sure that the role of `shop_url` is there, and may do what the shop does and nothing else. `owner_url` is
+/// the role that migrates. Does nothing when both are the same.
+///
+/// Returns what the shop's role can do nevertheless, because the owner can't take it away: a sentence each, with
+/// what would.
+///
+/// # Errors
+/// When the role is missing and can't be made, or can't log in.
+pub async fn admit_shop(owner_url: &str, shop_url: &str) -> Result<Vec<String>, ShopRoleError> {
+    let shop = PgConnectOptions::from_str(shop_url).map_err(|error| DbErr::Custom(error.to_string()))?;
+    let role = shop.get_username().to_owned();
+    let owner = Owner { connection: connect_and_lock(owner_url).await? };
+    let result = owner.admit(&role, &shop, password_of(shop_url)).await;
+    owner.connection.close().await?;
+    result
+}
+
+fn password_of(url: &str) -> Option<String> {
+    let url = Url::parse(url).ok()?;
+    let password = url.password()?;
+    Some(percent_encoding::percent_decode_str(password).decode_utf8_lossy().into_owned())
+}
+
+/// The session that migrates.
+struct Owner {
+    connection: DatabaseConnection,
+}
+
+impl Owner {
+    async fn admit(
+        &self,
+        role: &str,
+        shop: &PgConnectOptions,
+        password: Option<String>,
+    ) -> Result<Vec<String>, ShopRoleError> {
+        if self.ask("SELECT current_user = $1", [role.into()]).await? {
+            return Ok(Vec::new());
+        }
+        let exists = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)";
+        if !self.ask::<bool>(exists, [role.into()]).await? {
+            self.make(role, password.as_deref()).await?;
+        }
+        self.grant(role).await?;
+        if let Err(source) = try_to_work(shop).await {
+            let is_ours = "SELECT coalesce(shobj_description(oid, 'pg_authid') = $2, false) FROM pg_roles
+                           WHERE rolname = $1";
+            if !is_refused_login(&source) || !self.ask::<bool>(is_ours, [role.into(), COMMENT.into()]).await?
+            {
+                return Err(ShopRoleError::Refused { role: role.to_owned(), source });
+            }
+            self.set_password(role, password.as_deref()).await?;
+            let refused = |source| ShopRoleError::Refused { role: role.to_owned(), source };
+            try_to_work(shop).await.map_err(refused)?;
+        }
+        self.what_is_left(role).await
+    }
+
+    async fn make(&self, role: &str, password: Option<&str>) -> Result<(), ShopRoleError> {
+        let may = "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user";
+        if !self.ask::<bool>(may, []).await? {
+            return Err(ShopRoleError::Missing(role.to_owned()));
+        }
+        let name = quoted(role);
+        self.run(&format!("CREATE ROLE {name}; COMMENT ON ROLE {name} IS '{COMMENT}'")).await?;
+        self.set_password(role, password).await
+    }
+
+    /// Without one it may log in where PostgreSQL asks for none.
+    async fn set_password(&self, role: &str, password: Option<&str>) -> Result<(), ShopRoleError> {
+        // Base64 and digits: nothing in it needs quoting.
+        let password =
+            password.map(|password| format!("'{}'", verifier(password, Uuid::new_v4().as_bytes())));
+        let password = password.as_deref().unwrap_or("NULL");
+        self.run(&format!("ALTER ROLE {} LOGIN PASSWORD {password}", quoted(role))).await
+    }
+
+    /// In one transaction: a shop that runs meanwhile misses nothing.
+    async fn grant(&self, role: &str) -> Result<(), ShopRoleError> {
+        let database: String = self.ask("SELECT format('%I', current_database())", []).await?;
+        let schema: String = self.ask("SELECT format('%I', current_schema())", []).await?;
+        let role = quoted(role);
+        let mut statements = vec![
+            format!("REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC, {role}"),
+            format!("GRANT USAGE ON SCHEMA {schema} TO {role}"),
+        ];
+        let owns_database =
+            "SELECT pg_has_role(datdba, 'USAGE') FROM pg_database WHERE datname = current_database()";
+        if self.ask(owns_database, []).await? {
+            statements.push(format!("REVOKE TEMPORARY, CREATE ON DATABASE {database} FROM PUBLIC, {role}"));
+            statements.push(format!("GRANT CONNECT ON DATABASE {database} TO {role}"));
+        }
+        for (table, rights) in RIGHTS {
+            statements.push(format!("REVOKE ALL ON {table} FROM {role}"));
+            statements.push(format!("GRANT {rights} ON {table} TO {role}"));
+        }
+        self.run(&statements.join("; ")).await
+    }
+
+    async fn what_is_left(&self, role: &str) -> Result<Vec<String>, ShopRoleError> {
+        let sql = "SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls,
+                          has_schema_privilege(oid, current_schema(), 'CREATE'),
+                          has_database_privilege(oid, current_database(), 'TEMPORARY')
+                   FROM pg_roles WHERE rolname = $1";
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [role.into()]);
+        let Some(row) = self.connection.query_one_raw(statement).await? else { return Ok(Vec::new()) };
+        let is = |index| bool::try_get_by_index(&row, index).map_err(DbErr::from);
+        let name = quoted(role);
+        if is(0)? {
+            let fix =
+                format!("ALTER ROLE {name} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS");
+            return Ok(vec![format!(
+                "the role {role} has rights over the whole server. To take them away: {fix}"
+            )]);
+        }
+        let mut left = Vec::new();
+        if is(1)? {
+            let fix = "REVOKE CREATE ON SCHEMA public FROM PUBLIC";
+            left.push(format!(
+                "the role {role} can make tables. Its schema's owner can take that away: {fix}"
+            ));
+        }
+        if is(2)? {
+            let fix = "REVOKE TEMPORARY ON DATABASE … FROM PUBLIC";
+            left.push(format!(
+                "the role {role} can make temporary tables. The database's owner can take that away: {fix}"
+            ));
+        }
+        Ok(left)
+    }
+
+    async fn ask<T: TryGetable>(
+        &self,
+        sql: &str,
+        values: impl IntoIterator<Item = Value>,
+    ) -> Result<T, ShopRoleError> {
+        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, values);
+        let row = self.connection.query_one_raw(statement).await?;
+        let row = row.ok_or_else(|| DbErr::RecordNotFound(sql.to_owned()))?;
+        Ok(T::try_get_by_index(&row, 0).map_err(DbErr::from)?)
+    }
+
+    async fn run(&self, statements: &str) -> Result<(), ShopRoleError> {
+        self.connection.execute_unprepared(statements).await?;
+        Ok(())
+    }
+}
+
+/// Logs in as the shop, and looks whether its tables are there.
+async fn try_to_work(shop: &PgConnectOptions) -> Result<(), sqlx::Error> {
+    let mut connection = PgConnection::connect_with(shop).await?;
+    sqlx::query("SELECT FROM products LIMIT 0").execute(&mut connection).await?;
+    connection.close().await
+}
+
+/// Class 28: invalid authorization.
+fn is_refused_login(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code.starts_with("28"))
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
