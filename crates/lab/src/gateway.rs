@@ -128,14 +128,14 @@ impl Gateway {
         Ok(Self { shared, closed, task: Mutex::new(Some(task)) })
     }
 
-    /// From now on, the turn of `replica` (from 0) goes to `address`; with `None` it is left out. Open
-    /// connections stay where they are.
+    /// From now on, the turn of `replica` (from 0) goes to `address`; with `None` it is left out. Clients of the
+    /// one that was there before get the answers that it owes them, and go to another one with their next request.
     pub fn set_replica(&self, replica: usize, address: Option<SocketAddr>) {
         self.shared.turns.set_address(replica, address);
     }
 
     /// A frozen replica is left out of the turn, unless all are frozen, until it answers again or its address
-    /// changes.
+    /// changes. Its clients go to another one with their next request.
     pub fn set_frozen(&self, replica: usize, is_frozen: bool) {
         self.shared.turns.set_frozen(replica, is_frozen);
     }
@@ -206,11 +206,11 @@ async fn accept(
                 Ok((client, slot)) => {
                     // The turn is decided here, in the order of arrival. Decided in the connection's own
                     // task, two at once could get the same replica.
-                    let shared = Arc::clone(&shared);
+                    let (shared, closed) = (Arc::clone(&shared), closed.clone());
                     connections.spawn(async move {
                         shared.accepted.fetch_add(1, Ordering::Relaxed);
                         let _open = Open::new(&shared.open);
-                        connection::serve(client, turn, &shared.turns, &shared.limits).await;
+                        connection::serve(client, turn, &shared.turns, &shared.limits, &closed).await;
                         drop(slot);
                     });
                     turn = turn.wrapping_add(1);

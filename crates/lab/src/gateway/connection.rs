@@ -1,110 +1,155 @@
 //! One connection: finds a replica that accepts it, hands bytes on both ways, and ends so that the client knows
 //! where it stands.
 //!
-//! The cases at the end of a conversation, and what the client gets:
+//! The ends of a conversation with a replica, and what the client gets:
 //!
-//! - The replica dies, or says nothing within its limit, with a request in flight: 503, outcome unknown. Also
-//!   when it had closed an idle connection at the moment at which the client sent on it: whether it still read
-//!   the request can't be seen from here.
+//! - It dies, or says nothing within its limit, with a request in flight: 503, outcome unknown.
 //! - It dies in the middle of an answer: the connection is closed, and the answer is short of its Content-Length.
+//! - It closes, or is replaced or found frozen, while nothing is under way: nothing. The client's next request
+//!   goes to another replica. It can't have been sent before: its bytes are still ours.
+//! - It had closed at the very moment at which a request was handed on: 503, outcome unknown. Whether it read the
+//!   request can't be seen from here.
 //! - It answers early (413) and closes while the client still sends: the answer, then the end. It says
 //!   `Connection: close`, and nothing is added to it.
-//! - A client that pipelines requests gets the answers that came, then the end; 503 only for what it sent after
-//!   the last complete answer.
+//! - A client that pipelines requests: the answers that came, then 503 for the first of the others.
 //! - A client that has finished sending (half-close) may still get its answer: the replica is told, and decides.
 //!   One that has gone is not told apart from it, nor need it be. A reset ends both sides.
 //!
-//! What is written here can reach nobody else: one client, one connection, and it is closed afterwards.
+//! What is written here can reach nobody else: a client has its connections to itself, on both sides.
 
 use std::future::pending;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::conversation::Conversation;
 use super::own_answer::{OwnAnswer, take_leave, tell};
 use super::turn::Turns;
 use super::{BUFFER_BYTES, Limits};
 
-pub(super) async fn serve(mut client: TcpStream, turn: usize, turns: &Turns, limits: &Limits) {
-    let Some(mut replica) = turns.connect(turn, limits.connect).await else {
-        let _ = timeout(limits.linger, client.readable()).await;
-        return tell(client, OwnAnswer::NoReplica, limits).await;
-    };
+/// Replicas in a row that accept a request's connection and close it, before the client is sent away.
+const MOST_IN_VAIN: usize = 3;
+
+/// Serves a client to its end, or until the gateway is closed and nothing is under way.
+pub(super) async fn serve(
+    mut client: TcpStream,
+    turn: usize,
+    turns: &Turns,
+    limits: &Limits,
+    closed: &CancellationToken,
+) {
     // Small answers leave at once, rather than wait for more bytes to fill a packet.
     let _ = client.set_nodelay(true);
-    let _ = replica.set_nodelay(true);
-
-    let relay = Relay::new(*limits);
-    let end = relay.run(&mut client, &mut replica).await;
-    // The replica hears of the end before the client takes its time: it drops what it still works on.
-    drop(replica);
-    match end {
-        End::ClientGone => {}
-        End::Silence => take_leave(client, limits).await,
-        End::Answer(answer) => tell(client, answer, limits).await,
+    let mut in_vain = 0;
+    while in_vain < MOST_IN_VAIN {
+        let Some((mut replica, retired)) = turns.connect(turn, limits.connect).await else { break };
+        let _ = replica.set_nodelay(true);
+        let relay = Relay {
+            conversation: Mutex::new(Conversation::new()),
+            deadline_is_earlier: Notify::new(),
+            limits,
+        };
+        let end = relay.run(&mut client, &mut replica, &retired).await;
+        // The replica hears of the end before the client takes its time: it drops what it still works on.
+        drop(replica);
+        match end {
+            End::ClientGone => return,
+            End::Silence => return take_leave(client, limits).await,
+            End::Unanswered => return tell(client, OwnAnswer::OutcomeUnknown, limits).await,
+            End::BetweenRequests => {}
+        }
+        in_vain = if relay.conversation().has_begun() { 0 } else { in_vain + 1 };
+        let mut first = [0];
+        let wants_more = tokio::select! {
+            peeked = timeout(limits.idle, client.peek(&mut first)) => matches!(peeked, Ok(Ok(1))),
+            () = closed.cancelled() => false,
+        };
+        if !wants_more {
+            return take_leave(client, limits).await;
+        }
     }
+    // Whoever is answered before it asked may not understand.
+    let _ = timeout(limits.linger, client.readable()).await;
+    tell(client, OwnAnswer::NoReplica, limits).await;
 }
 
-/// How a conversation ended.
+/// How a conversation with a replica ended.
 enum End {
     ClientGone,
-    /// With nothing to say.
+    /// With a request in flight, before its answer.
+    Unanswered,
+    /// With nothing under way.
+    BetweenRequests,
+    /// In the middle of something, or after the last word.
     Silence,
-    Answer(OwnAnswer),
 }
 
-struct Relay {
+struct Relay<'a> {
     conversation: Mutex<Conversation>,
-    /// From here on, an earlier deadline may hold.
-    asked: Notify,
-    limits: Limits,
+    deadline_is_earlier: Notify,
+    limits: &'a Limits,
 }
 
-impl Relay {
-    fn new(limits: Limits) -> Self {
-        Self { conversation: Mutex::new(Conversation::new()), asked: Notify::new(), limits }
-    }
-
-    async fn run(&self, client: &mut TcpStream, replica: &mut TcpStream) -> End {
-        let client_gone = {
-            let (from_client, to_client) = client.split();
-            let (from_replica, to_replica) = replica.split();
-            tokio::select! {
-                // Answers first: a request that comes after the replica's end is then known not to be handed on.
-                biased;
-                gone = self.hand_on_answers(from_replica, to_client) => gone.is_err(),
-                _ = self.hand_on_requests(from_client, to_replica) => true,
-                () = self.wait_too_long() => false,
-            }
-        };
-        let conversation = self.conversation.lock().unwrap_or_else(PoisonError::into_inner);
-        if client_gone {
-            End::ClientGone
-        } else if conversation.is_unanswered() {
-            End::Answer(OwnAnswer::OutcomeUnknown)
-        } else if conversation.is_between_requests() && matches!(client.try_read(&mut [0]), Ok(1)) {
-            End::Answer(OwnAnswer::NotHandedOn)
+impl Relay<'_> {
+    async fn run(&self, client: &mut TcpStream, replica: &mut TcpStream, retired: &CancellationToken) -> End {
+        let (from_client, to_client) = client.split();
+        let (from_replica, to_replica) = replica.split();
+        tokio::select! {
+            // In this order, a request that comes after the replica's end is not handed on any more.
+            biased;
+            ended = self.hand_on_answers(from_replica, to_client, retired) => if ended.is_err() {
+                return End::ClientGone;
+            },
+            () = self.retire(retired) => {}
+            _ = self.hand_on_requests(from_client, to_replica) => return End::ClientGone,
+            () = self.wait_too_long() => return if self.conversation().is_unanswered() {
+                End::Unanswered
+            } else {
+                End::Silence
+            },
+        }
+        let conversation = self.conversation();
+        if conversation.is_unanswered() {
+            End::Unanswered
+        } else if conversation.is_between_requests() {
+            End::BetweenRequests
         } else {
             End::Silence
         }
     }
 
-    /// Returns when the replica's side has ended; an error is the client's.
-    async fn hand_on_answers(&self, mut replica: ReadHalf<'_>, mut client: WriteHalf<'_>) -> io::Result<()> {
+    /// Returns when the replica's side has ended, or has given its last answer; an error is the client's.
+    async fn hand_on_answers(
+        &self,
+        mut replica: ReadHalf<'_>,
+        mut client: WriteHalf<'_>,
+        retired: &CancellationToken,
+    ) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
             let bytes = match replica.read(&mut buffer).await {
                 Ok(0) | Err(_) => return Ok(()),
                 Ok(count) => &buffer[..count],
             };
-            self.conversation.lock().unwrap_or_else(PoisonError::into_inner).hear_replica(bytes);
+            self.conversation().hear_replica(bytes);
             timeout(self.limits.write, client.write_all(bytes)).await??;
+            if retired.is_cancelled() && self.conversation().is_between_requests() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Returns when the replica has no turn any more, unless it owes an answer: it may still give that one.
+    async fn retire(&self, retired: &CancellationToken) {
+        retired.cancelled().await;
+        if !self.conversation().is_between_requests() {
+            pending().await
         }
     }
 
@@ -117,8 +162,9 @@ impl Relay {
                 Ok(count) => &buffer[..count],
                 Err(error) => return error,
             };
-            self.conversation.lock().unwrap_or_else(PoisonError::into_inner).hear_client(bytes);
-            self.asked.notify_one();
+            if self.hear_client(bytes) {
+                self.deadline_is_earlier.notify_one();
+            }
             if replica.write_all(bytes).await.is_err() {
                 // It has closed: the other direction sees that too, after its last bytes.
                 return pending().await;
@@ -131,15 +177,21 @@ impl Relay {
     /// Returns when nothing has moved for as long as it may.
     async fn wait_too_long(&self) {
         loop {
-            let conversation = || self.conversation.lock().unwrap_or_else(PoisonError::into_inner);
-            let deadline = conversation().deadline(self.limits.answer, self.limits.idle);
-            if deadline <= Instant::now() {
-                return;
-            }
+            let Some(deadline) = self.conversation().look(self.limits) else { return };
             tokio::select! {
                 () = sleep_until(deadline) => {}
-                () = self.asked.notified() => {}
+                () = self.deadline_is_earlier.notified() => {}
             }
         }
+    }
+
+    fn hear_client(&self, bytes: &[u8]) -> bool {
+        let mut conversation = self.conversation();
+        conversation.hear_client(bytes);
+        conversation.is_look_too_late(self.limits)
+    }
+
+    fn conversation(&self) -> MutexGuard<'_, Conversation> {
+        self.conversation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

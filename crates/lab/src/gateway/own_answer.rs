@@ -13,8 +13,6 @@ use super::{BUFFER_BYTES, Limits};
 pub(super) enum OwnAnswer {
     /// No replica accepts.
     NoReplica,
-    /// The replica had closed the connection before the request could be handed on.
-    NotHandedOn,
     /// The replica got the request and gave no answer.
     OutcomeUnknown,
 }
@@ -24,11 +22,6 @@ impl OwnAnswer {
     fn text(self) -> String {
         let (retry, detail, more) = match self {
             Self::NoReplica => ("Retry-After: 1\r\n", "No replica is running", ""),
-            Self::NotHandedOn => (
-                "Retry-After: 1\r\n",
-                "The replica took no further request on this connection. Try again",
-                "",
-            ),
             Self::OutcomeUnknown => (
                 "",
                 "Whether this was carried out is not known: the answer was lost. The same Idempotency-Key settles it",

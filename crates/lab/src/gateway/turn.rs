@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 /// The replicas by their place in the turn.
 pub(super) struct Turns(Vec<Mutex<Place>>);
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Place {
     address: Option<SocketAddr>,
     is_frozen: bool,
+    /// Cancelled when another process has this place, or none: who is connected leaves between two requests.
+    retired: CancellationToken,
 }
 
 impl Turns {
@@ -22,23 +25,33 @@ impl Turns {
     }
 
     pub(super) fn set_address(&self, replica: usize, address: Option<SocketAddr>) {
-        *self.place(replica) = Place { address, is_frozen: false };
+        let new = Place { address, is_frozen: false, retired: CancellationToken::new() };
+        std::mem::replace(&mut *self.place(replica), new).retired.cancel();
     }
 
     pub(super) fn set_frozen(&self, replica: usize, is_frozen: bool) {
-        self.place(replica).is_frozen = is_frozen;
+        let mut place = self.place(replica);
+        place.is_frozen = is_frozen;
+        if is_frozen {
+            std::mem::take(&mut place.retired).cancel();
+        }
     }
 
     /// A connection to the replica whose turn it is or, when it doesn't accept, to the next one. Frozen ones come
-    /// last: the kernel accepts for them, and who else is there may still be worse. Nothing has been sent by then,
-    /// so that no request can reach two replicas.
-    pub(super) async fn connect(&self, turn: usize, limit: Duration) -> Option<TcpStream> {
+    /// last: better than nobody, for the kernel accepts for them. Nothing has been sent by then, so that no request
+    /// can reach two replicas. Beside it, the token that is cancelled when its place in the turn is taken away.
+    pub(super) async fn connect(
+        &self,
+        turn: usize,
+        limit: Duration,
+    ) -> Option<(TcpStream, CancellationToken)> {
         let count = self.0.len();
-        let in_turn = (0..count).map(|offset| *self.place(turn.wrapping_add(offset) % count));
+        let in_turn = (0..count).map(|offset| self.place(turn.wrapping_add(offset) % count).clone());
         let (frozen, answering): (Vec<Place>, Vec<Place>) = in_turn.partition(|place| place.is_frozen);
-        for address in answering.into_iter().chain(frozen).filter_map(|place| place.address) {
+        for place in answering.into_iter().chain(frozen) {
+            let Some(address) = place.address else { continue };
             match timeout(limit, TcpStream::connect(address)).await {
-                Ok(Ok(replica)) => return Some(replica),
+                Ok(Ok(replica)) => return Some((replica, place.retired)),
                 Ok(Err(error)) => log::debug!("gateway: {address}: {error}"),
                 Err(_) => log::debug!("gateway: {address}: no answer"),
             }

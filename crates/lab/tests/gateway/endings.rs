@@ -12,7 +12,7 @@ const REFUSAL: &str = "HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\nCo
 struct Puppet {
     gateway: SocketAddr,
     listener: TcpListener,
-    _running: Gateway,
+    running: Gateway,
 }
 
 impl Puppet {
@@ -23,7 +23,7 @@ impl Puppet {
     async fn with(limits: Limits) -> Self {
         let listener = TcpListener::bind(ANY_PORT).await.unwrap();
         let (gateway, running) = start_gateway_with(limits, &[Some(listener.local_addr().unwrap())]);
-        Self { gateway, listener, _running: running }
+        Self { gateway, listener, running }
     }
 
     /// A client's side and the replica's side of a new connection.
@@ -134,6 +134,18 @@ async fn in_the_middle_of_an_answer_nothing_is_added() {
 }
 
 #[tokio::test]
+async fn of_two_requests_at_once_the_one_without_an_answer_has_an_unknown_outcome() {
+    let puppet = Puppet::new().await;
+    let (mut client, mut replica) = puppet.connect().await;
+    send(&mut client, &[REQUEST, REQUEST].concat(), &mut replica).await;
+    send(&mut replica, ANSWER.as_bytes(), &mut client).await;
+
+    kill(replica);
+
+    assert_outcome_unknown(&rest(&mut client).await);
+}
+
+#[tokio::test]
 async fn an_early_refusal_arrives_whole_although_the_client_still_sends() {
     let puppet = Puppet::new().await;
     let (mut client, mut replica) = puppet.connect().await;
@@ -147,13 +159,89 @@ async fn an_early_refusal_arrives_whole_although_the_client_still_sends() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_that_the_replica_closes_just_ends() {
+async fn a_client_does_not_notice_that_its_replica_went_between_two_requests() {
     let puppet = Puppet::new().await;
     let (mut client, mut replica) = puppet.connect().await;
-    send(&mut client, REQUEST, &mut replica).await;
-    send(&mut replica, ANSWER.as_bytes(), &mut client).await;
+    for is_killed in [false, true, false] {
+        send(&mut client, REQUEST, &mut replica).await;
+        send(&mut replica, ANSWER.as_bytes(), &mut client).await;
 
+        if is_killed {
+            kill(replica)
+        } else {
+            drop(replica)
+        }
+
+        client.write_all(REQUEST).await.unwrap();
+        (replica, _) = puppet.listener.accept().await.unwrap();
+        let mut received = vec![0; REQUEST.len()];
+        replica.read_exact(&mut received).await.unwrap();
+        assert_eq!(received, REQUEST);
+        send(&mut replica, ANSWER.as_bytes(), &mut client).await;
+    }
+}
+
+#[tokio::test]
+async fn clients_of_a_replaced_replica_move_on_with_their_next_request_and_not_before_their_answer() {
+    for is_frozen in [false, true] {
+        let (old, new) =
+            (TcpListener::bind(ANY_PORT).await.unwrap(), TcpListener::bind(ANY_PORT).await.unwrap());
+        let (old_address, new_address) = (old.local_addr().unwrap(), new.local_addr().unwrap());
+        let (address, gateway) = start_gateway(&[Some(old_address), None]);
+        let (mut idle, mut waiting) =
+            (TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap());
+        let (mut idle_at_old, _) = old.accept().await.unwrap();
+        let (mut waiting_at_old, _) = old.accept().await.unwrap();
+        send(&mut idle, REQUEST, &mut idle_at_old).await;
+        send(&mut idle_at_old, ANSWER.as_bytes(), &mut idle).await;
+        send(&mut waiting, REQUEST, &mut waiting_at_old).await;
+
+        gateway.set_replica(1, Some(new_address));
+        if is_frozen {
+            gateway.set_frozen(0, true)
+        } else {
+            gateway.set_replica(0, None)
+        }
+
+        // The idle one has left already; the other one is still owed its answer.
+        assert_eq!(idle_at_old.read(&mut [0]).await.unwrap(), 0);
+        send(&mut waiting_at_old, ANSWER.as_bytes(), &mut waiting).await;
+        assert_eq!(waiting_at_old.read(&mut [0]).await.unwrap(), 0);
+        for client in [&mut idle, &mut waiting] {
+            client.write_all(REQUEST).await.unwrap();
+            let (mut replica, _) = new.accept().await.unwrap();
+            replica.read_exact(&mut [0; REQUEST.len()]).await.unwrap();
+            send(&mut replica, ANSWER.as_bytes(), client).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_every_replica_closes_at_once_is_sent_away_and_may_come_again() {
+    let listener = TcpListener::bind(ANY_PORT).await.unwrap();
+    let (address, _gateway) = start_gateway(&[Some(listener.local_addr().unwrap())]);
+    let closing = tokio::spawn(async move {
+        loop {
+            drop(listener.accept().await);
+        }
+    });
+    let mut client = TcpStream::connect(address).await.unwrap();
+
+    // Some bytes may have reached the replica before its end was known.
+    client.write_all(REQUEST).await.unwrap();
+    let answer = rest(&mut client).await;
+
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    closing.abort();
+}
+
+#[tokio::test]
+async fn a_client_of_nobody_is_let_go_when_the_gateway_closes() {
+    let puppet = Puppet::new().await;
+    let (mut client, replica) = puppet.connect().await;
     drop(replica);
+
+    puppet.running.close().await;
 
     assert_eq!(rest(&mut client).await, "");
 }

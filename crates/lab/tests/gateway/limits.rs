@@ -23,17 +23,40 @@ async fn a_connection_that_nobody_uses_is_closed() {
 
 #[tokio::test]
 async fn a_connection_that_is_used_again_and_again_stays() {
-    let one = Echo::start("1").await;
+    const ANSWER: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
+    let listener = TcpListener::bind(ANY_PORT).await.unwrap();
     // Longer than a busy machine keeps an answer waiting.
     let limit = Duration::from_secs(1);
     let limits = Limits { idle: limit, answer: limit, ..Limits::default() };
-    let (address, _gateway) = start_gateway_with(limits, &[Some(one.address)]);
+    let (address, _gateway) = start_gateway_with(limits, &[Some(listener.local_addr().unwrap())]);
     let mut client = TcpStream::connect(address).await.unwrap();
+    let (mut replica, _) = listener.accept().await.unwrap();
 
     let begun = Instant::now();
     while begun.elapsed() < limit + SHORT {
-        assert_eq!(ask_name(&mut client).await, "1");
+        client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        replica.read_exact(&mut [0; 18]).await.unwrap();
+        replica.write_all(ANSWER).await.unwrap();
+        client.read_exact(&mut [0; ANSWER.len()]).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn the_limit_of_an_answer_counts_from_its_request_however_long_nobody_used_the_connection() {
+    let listener = TcpListener::bind(ANY_PORT).await.unwrap();
+    let limits = Limits { answer: SHORT, ..Limits::default() };
+    let (address, _gateway) = start_gateway_with(limits, &[Some(listener.local_addr().unwrap())]);
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let (_replica, _) = listener.accept().await.unwrap();
+    tokio::time::sleep(2 * SHORT).await;
+    let begun = Instant::now();
+
+    client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).await.unwrap();
+
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(begun.elapsed() >= SHORT && begun.elapsed() < limits.idle, "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

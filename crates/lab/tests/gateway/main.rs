@@ -144,7 +144,7 @@ async fn a_dead_replica_is_skipped_and_used_again_once_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_replica_that_was_replaced_keeps_its_open_connections() {
+async fn a_replica_that_was_replaced_keeps_what_is_under_way() {
     let (old, new) = (Echo::start("1").await, Echo::start("2").await);
     let (address, gateway) = start_gateway(&[Some(old.address)]);
     let mut client = TcpStream::connect(address).await.unwrap();
