@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 
+use crate::database_url::Password;
+
 /// Longest wait for a connection, from the pool or a new one.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Longest wait for a lock that another transaction holds (`lock_timeout`).
@@ -44,7 +46,8 @@ pub async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConnection, 
         ("idle_in_transaction_session_timeout", milliseconds(IDLE_IN_TRANSACTION_TIMEOUT)),
     ];
 
-    let mut options = ConnectOptions::new(&settings.url);
+    let (url, password) = Password::split_off(&settings.url);
+    let mut options = ConnectOptions::new(url);
     options
         .connect_lazy(true)
         .min_connections(KEPT_CONNECTIONS.min(settings.pool_size))
@@ -58,6 +61,6 @@ pub async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConnection, 
         .set_application_name(&settings.application_name)
         .sqlx_logging(log::log_enabled!(target: "sqlx::query", log::Level::Debug))
         .sqlx_logging_level(log::LevelFilter::Debug)
-        .map_sqlx_postgres_opts(move |postgres| postgres.options(limits.clone()));
+        .map_sqlx_postgres_opts(move |postgres| password.add_to(postgres).options(limits.clone()));
     Database::connect(options).await
 }
