@@ -10,6 +10,7 @@ mod shop_role;
 
 pub use shop_role::{RIGHTS, ShopRoleError, admit_shop};
 
+use flash_sale_core::database_url::Password;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection};
 
@@ -57,8 +58,10 @@ pub async fn migrate_down(database_url: &str) -> Result<(), DbErr> {
 /// A pool of exactly one connection, so that the session which holds the lock is the one that migrates.
 /// Closing it releases the lock.
 async fn connect_and_lock(database_url: &str) -> Result<DatabaseConnection, DbErr> {
-    let mut options = ConnectOptions::new(database_url);
+    let (url, password) = Password::split_off(database_url);
+    let mut options = ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false).set_application_name("migration");
+    options.map_sqlx_postgres_opts(move |postgres| password.add_to(postgres));
     let connection = Database::connect(options).await?;
     connection.execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).await?;
     Ok(connection)

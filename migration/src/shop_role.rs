@@ -3,12 +3,12 @@
 
 use std::str::FromStr;
 
+use flash_sale_core::database_url::Password;
 use sea_orm_migration::sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm_migration::sea_orm::sqlx::{self, Connection};
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TryGetable, Value,
 };
-use url::Url;
 use uuid::Uuid;
 
 use crate::connect_and_lock;
@@ -63,15 +63,10 @@ pub async fn admit_shop(owner_url: &str, shop_url: &str) -> Result<Vec<String>, 
     let shop = PgConnectOptions::from_str(shop_url).map_err(|error| DbErr::Custom(error.to_string()))?;
     let role = shop.get_username().to_owned();
     let owner = Owner { connection: connect_and_lock(owner_url).await? };
-    let result = owner.admit(&role, &shop, password_of(shop_url)).await;
+    let (_, password) = Password::split_off(shop_url);
+    let result = owner.admit(&role, &shop, password.text()).await;
     owner.connection.close().await?;
     result
-}
-
-fn password_of(url: &str) -> Option<String> {
-    let url = Url::parse(url).ok()?;
-    let password = url.password()?;
-    Some(percent_encoding::percent_decode_str(password).decode_utf8_lossy().into_owned())
 }
 
 /// The session that migrates.
@@ -84,14 +79,14 @@ impl Owner {
         &self,
         role: &str,
         shop: &PgConnectOptions,
-        password: Option<String>,
+        password: Option<&str>,
     ) -> Result<Vec<String>, ShopRoleError> {
         if self.ask("SELECT current_user = $1", [role.into()]).await? {
             return Ok(Vec::new());
         }
         let exists = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)";
         if !self.ask::<bool>(exists, [role.into()]).await? {
-            self.make(role, password.as_deref()).await?;
+            self.make(role, password).await?;
         }
         self.grant(role).await?;
         if let Err(source) = try_to_work(shop).await {
@@ -101,7 +96,7 @@ impl Owner {
             {
                 return Err(ShopRoleError::Refused { role: role.to_owned(), source });
             }
-            self.set_password(role, password.as_deref()).await?;
+            self.set_password(role, password).await?;
             let refused = |source| ShopRoleError::Refused { role: role.to_owned(), source };
             try_to_work(shop).await.map_err(refused)?;
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 
+use crate::database_url::Password;
 use crate::limits::{
     ACQUIRE_TIMEOUT, CLIENT_CHECK_INTERVAL, IDLE_IN_TRANSACTION_TIMEOUT, LOCK_TIMEOUT, STATEMENT_TIMEOUT,
 };
@@ -40,7 +41,8 @@ pub async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConnection, 
         ("client_connection_check_interval", milliseconds(CLIENT_CHECK_INTERVAL)),
     ];
 
-    let mut options = ConnectOptions::new(&settings.url);
+    let (url, password) = Password::split_off(&settings.url);
+    let mut options = ConnectOptions::new(url);
     options
         .connect_lazy(true)
         .min_connections(KEPT_CONNECTIONS.min(settings.pool_size))
@@ -54,6 +56,6 @@ pub async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConnection, 
         .set_application_name(&settings.application_name)
         .sqlx_logging(log::log_enabled!(target: "sqlx::query", log::Level::Debug))
         .sqlx_logging_level(log::LevelFilter::Debug)
-        .map_sqlx_postgres_opts(move |postgres| postgres.options(limits.clone()));
+        .map_sqlx_postgres_opts(move |postgres| password.add_to(postgres).options(limits.clone()));
     Database::connect(options).await
 }

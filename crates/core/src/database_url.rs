@@ -1,5 +1,7 @@
 //! The settings that name a database. Their values hold passwords, and are never part of a message.
 
+use percent_encoding::percent_decode_str;
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use url::Url;
 
 use crate::environment::{SettingError, optional_text};
@@ -32,6 +34,35 @@ pub fn migration_database_url() -> Result<Option<String>, SettingError> {
         optional_text("MIGRATION_DATABASE_URL")?,
         optional_text("MIGRATION_PGPASSWORD")?,
     )
+}
+
+/// A password apart from its URL.
+pub struct Password(Option<String>);
+
+impl Password {
+    /// The URL without its password, and that. SeaORM logs the URL that it is given, at level trace.
+    pub fn split_off(url: &str) -> (String, Self) {
+        let Ok(mut parsed) = Url::parse(url) else { return (url.to_owned(), Self(None)) };
+        let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let password = parsed.password().map(decode);
+        match parsed.set_password(None) {
+            Ok(()) => (parsed.into(), Self(password)),
+            Err(()) => (url.to_owned(), Self(None)),
+        }
+    }
+
+    /// For the driver, which logs nothing of it.
+    pub fn add_to(&self, options: PgConnectOptions) -> PgConnectOptions {
+        match &self.0 {
+            Some(password) => options.password(password),
+            None => options,
+        }
+    }
+
+    /// The text, if there is one.
+    pub fn text(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
 }
 
 /// What is said of a URL that is missing or wrong.
@@ -73,6 +104,15 @@ mod tests {
             completed("postgres://shop@db/shop", "p@s:s/w?r#d%é"),
             "postgres://shop:p%40s%3As%2Fw%3Fr%23d%%C3%A9@db/shop"
         );
+    }
+
+    #[test]
+    fn it_is_taken_out_of_the_url_again() {
+        let (url, password) =
+            Password::split_off("postgres://shop:p%40s%3As%2Fw%3Fr%23d%%C3%A9@db:1/shop?sslmode=disable");
+
+        assert_eq!(url, "postgres://shop@db:1/shop?sslmode=disable");
+        assert_eq!(password.text(), Some("p@s:s/w?r#d%é"));
     }
 
     #[test]

@@ -115,7 +115,7 @@ impl Database {
         let DatabaseUrls { owner, shop } = &self.urls;
         flash_sale_migration::migrate(owner).await.context("the migration failed")?;
         for left in flash_sale_migration::admit_shop(owner, shop).await? {
-            progress.say(&format!("note: {left}"));
+            progress.say(format!("note: {left}"));
         }
         progress.say("schema up to date");
         Ok(())
@@ -181,7 +181,7 @@ async fn wait_for_answer(urls: &DatabaseUrls, progress: &Progress) -> anyhow::Re
             bail!("{name}: no database answered in {limit} s: {error}. Start it, or unset {name}");
         }
         if !std::mem::replace(&mut said, true) {
-            progress.say(&format!("waiting for the database of {name}…"));
+            progress.say(format!("waiting for the database of {name}…"));
         }
         sleep(POLL).await;
     }

@@ -11,6 +11,7 @@ mod messages;
 mod neighbours;
 mod race;
 mod replicas;
+mod security;
 mod watching;
 
 use std::fs;

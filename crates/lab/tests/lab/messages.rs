@@ -67,33 +67,6 @@ async fn logs_name_the_replica_before_each_line_and_follow_a_new_start() {
 }
 
 #[tokio::test]
-async fn the_password_is_in_no_process_list_and_no_log() {
-    let project = Project::new();
-    let up = project.up().await;
-    let password = fs::read_to_string(project.path().join(".flash-sale/postgres/password")).unwrap();
-    assert!(password.len() >= 32);
-    let mut psql = project.command(&["psql", "-Atc", "SELECT pg_sleep(60)"]).spawn().unwrap();
-    wait_until("psql runs", async || {
-        let running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'";
-        project.run(&["psql", "-Atc", running]).await.output.trim() == "1"
-    })
-    .await;
-
-    let processes = Command::new("ps").args(["-eo", "args"]).output().await.unwrap();
-    let mut texts = vec![String::from_utf8_lossy(&processes.stdout).into_owned(), up.output, up.errors];
-    texts.push(project.run(&["status", "--json"]).await.output);
-    for log in fs::read_dir(project.path().join(".flash-sale/logs")).unwrap() {
-        texts.push(fs::read_to_string(log.unwrap().path()).unwrap());
-    }
-    texts.push(fs::read_to_string(project.path().join(".flash-sale/postgres/postgres.log")).unwrap());
-
-    assert!(texts[0].contains("pg_sleep"), "ps shows psql: {}", texts[0]);
-    assert!(texts.iter().all(|text| !text.contains(&password)));
-    psql.kill().await.unwrap();
-    project.run(&["down"]).await;
-}
-
-#[tokio::test]
 async fn psql_reaches_the_database_of_the_url() {
     let database = TestDatabase::create().await;
     let project = Project::on(&database);

@@ -40,9 +40,7 @@ impl Nginx {
             ONCE.call_once(|| writeln!(stderr(), "{SKIPPED}").expect("the terminal takes a line"));
             return None;
         };
-        let place = TcpSocket::new_v4().unwrap();
-        place.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let port = place.local_addr().unwrap().port();
+        let (place, port) = take_place();
         let url = format!("http://127.0.0.1:{port}");
         Some(Self { url, port, program, place: Some(place), process: None })
     }
@@ -80,6 +78,17 @@ impl Nginx {
     pub async fn get(&self, path: &str) -> Answer {
         read(new_client().get(format!("{}{path}", self.url))).await
     }
+}
+
+/// Below the ports that the system hands out by itself: between our letting go and nginx's taking, a replica of
+/// another test could get it.
+fn take_place() -> (TcpSocket, u16) {
+    let first = 10_000 + (std::process::id() % 1000 * 20) as u16;
+    let take = |port: u16| {
+        let place = TcpSocket::new_v4().unwrap();
+        place.bind(([127, 0, 0, 1], port).into()).ok().map(|()| (place, port))
+    };
+    (first..32_000).find_map(take).expect("one of them is free")
 }
 
 fn find_program() -> Option<PathBuf> {
