@@ -8,3 +8,9 @@ pub const LONGEST_RACE_WINDOW: Duration = Duration::from_secs(3);
 
 /// Of RETRY_AFTER_MS. The checkout client gives up on an answer after 15 s, so a later retry would be no retry.
 pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// Longest time from a connection's first byte to the whole head of its request: 408.
+pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest time from a request's head to the whole of its body: 408.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);

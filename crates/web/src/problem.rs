@@ -26,6 +26,9 @@ pub struct Problem {
     /// Only with 422: each part of the request that could not be used.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// Only with 503, and only when it can't be told whether the request was carried out: "unknown".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<&'static str>,
     #[serde(skip)]
     retry_after_seconds: Option<u32>,
     #[serde(skip)]
@@ -49,6 +52,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.to_owned(),
             errors: Vec::new(),
+            outcome: None,
             retry_after_seconds: None,
             allow: None,
         }
@@ -62,6 +66,11 @@ impl Problem {
     /// 413.
     pub fn body_too_large() -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is longer than 64 KiB")
+    }
+
+    /// 408, after which the connection is closed: the rest of the body may still be on its way.
+    pub fn body_too_slow() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time")
     }
 
     /// 500: the shop's own mistake, which the log explains.

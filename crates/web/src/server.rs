@@ -7,6 +7,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use flash_sale_core::database;
+use flash_sale_core::limits::REQUEST_HEAD_TIMEOUT;
 use flash_sale_services::{OrderService, PaymentProvider, ShopService, StrategyService};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -71,6 +72,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let server = HttpServer::new(application)
         .workers(WORKERS)
         .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(REQUEST_HEAD_TIMEOUT)
         .shutdown_timeout(SHUTDOWN_TIMEOUT_SECONDS)
         .shutdown_signal(stop_signal()?)
         .backlog(BACKLOG)
