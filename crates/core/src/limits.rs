@@ -23,6 +23,10 @@ pub const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
 // --- A replica and its clients -------------------------------------------------------------------------------
 
+/// Longest time from a connection's first byte to the whole head of its request: 408.
+pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time from a request's head to the whole of its body: 408.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time from a request to its answer, whatever it waits for meanwhile. Then it is given up, and its
 /// transaction taken back.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(8);
@@ -44,30 +48,24 @@ pub const MOST_REQUESTS: usize = 2048;
 /// Connections that a replica has at once. Others wait in the kernel's queue until one is closed.
 pub const MOST_CONNECTIONS: usize = 8192;
 
-// --- The gateway: it knows bytes and connections, nothing of what the shop does with them -------------------
+// --- The gateway: it knows bytes and connections, nothing of what the shop does with them ---------------------
 
 /// For each replica that is tried: on one machine, one that lives accepts within a millisecond.
 pub const GATEWAY_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// From the last byte that moved until a replica that owes an answer, or the rest of one, is given up. Above the
 /// sum of what the shop itself waits for: a replica that lives always says something before.
 pub const GATEWAY_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// From the last byte that moved until a connection that nobody uses is closed. Above the 60 s for which a replica
 /// keeps a connection open, so that the replica closes first: it knows whether a request is under way.
 pub const GATEWAY_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
-
 /// For a client to take the next 8 KiB of its answer. One that doesn't read is let go.
 pub const GATEWAY_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// How long a client is listened to after its last answer. Closing with bytes unread would reset the connection,
 /// and the answer might be lost on the way.
 pub const GATEWAY_LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// Between two questions to a replica whether it answers. With the next one: a frozen replica is left out of the
 /// gateway's turn after 1.25 s at the latest.
 pub const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
-
 /// For the answer. /health waits for nothing, and comes within 50 ms.
 pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -83,6 +81,7 @@ pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
 const _: () = {
     // One wait for a connection and one for a lock fit into a request, with time left for its work.
     assert!(ACQUIRE_TIMEOUT.as_secs() + LOCK_TIMEOUT.as_secs() < REQUEST_DEADLINE.as_secs());
+    assert!(BODY_TIMEOUT.as_secs() < REQUEST_DEADLINE.as_secs());
     assert!(REQUEST_DEADLINE.as_secs() < CHECKOUT_ANSWER_TIMEOUT.as_secs());
     assert!(
         REQUEST_DEADLINE.as_secs() + LONGEST_RETRY_AFTER.as_secs() + CHECKOUT_ANSWER_TIMEOUT.as_secs()

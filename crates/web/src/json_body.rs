@@ -5,13 +5,15 @@ use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpRequest, web};
+use flash_sale_core::limits::BODY_TIMEOUT;
 use futures::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use crate::problem::Problem;
 
 /// A request body, parsed. Fields that `T` doesn't have are ignored, and a body without Content-Type counts as
-/// JSON. Otherwise: 413 over [`crate::middleware::LONGEST_BODY`], 415 for another type, 422 with the place of
+/// JSON. Otherwise: 408 when it takes longer than [`BODY_TIMEOUT`], 413 over [`crate::middleware::LONGEST_BODY`], 415 for another type, 422 with the place of
 /// the mistake.
 pub struct JsonBody<T>(pub T);
 
@@ -27,7 +29,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for JsonBody<T> {
                 let detail = "Expected a JSON body: Content-Type: application/json";
                 return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
             }
-            let body = body.await.map_err(|error| body_problem(&error))?;
+            let body = timeout(BODY_TIMEOUT, body).await.map_err(|_| Problem::body_too_slow())?;
+            let body = body.map_err(|error| body_problem(&error))?;
             parse(&body).map(JsonBody)
         })
     }

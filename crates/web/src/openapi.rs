@@ -1,10 +1,21 @@
-//! The OpenAPI document, put together from the handlers' own descriptions.
+//! The OpenAPI document, put together from the handlers' own descriptions and from what holds for all of them
+//! (`openapi/shared.rs`).
+
+mod shared;
 
 use utoipa::OpenApi;
 
+use shared::SharedAnswers;
+
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Flash Sale", description = "A shop that sells the last copy of a book."),
+    info(
+        title = "Flash Sale",
+        description = "A shop that sells the last copy of a book.\n\n\
+            Each path answers 405 to other methods than its own, with all of these in `Allow`, and each other path \
+            404. What can't be read as an HTTP request is answered 400, 408 or 431 without a body, and the \
+            connection closed."
+    ),
     paths(
         crate::api::products::get_featured,
         crate::api::products::get_by_id,
@@ -12,9 +23,15 @@ use utoipa::OpenApi;
         crate::api::orders::create,
         crate::api::strategies::list,
         crate::api::reset::create,
+        crate::api::openapi::get,
         crate::api::health::get_health,
         crate::api::health::get_ready,
-    )
+        crate::pages::shop::show,
+        crate::pages::buy::submit,
+        crate::pages::reset::submit,
+    ),
+    components(schemas(crate::problem::Problem)),
+    modifiers(&SharedAnswers)
 )]
 struct ShopApi;
 

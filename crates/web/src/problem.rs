@@ -70,6 +70,11 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is longer than 64 KiB")
     }
 
+    /// 408, after which the connection is closed: the rest of the body may still be on its way.
+    pub fn body_too_slow() -> Self {
+        Self::new(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time")
+    }
+
     /// 500: the shop's own mistake, which the log explains.
     pub fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "The shop has failed. The log says why")

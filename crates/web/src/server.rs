@@ -7,7 +7,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use flash_sale_core::database;
-use flash_sale_core::limits::{KEEP_ALIVE, MOST_CONNECTIONS, SHUTDOWN_TIMEOUT};
+use flash_sale_core::limits::{KEEP_ALIVE, MOST_CONNECTIONS, REQUEST_HEAD_TIMEOUT, SHUTDOWN_TIMEOUT};
 use flash_sale_services::{OrderService, PaymentProvider, ShopService, StrategyService, TillDatabase};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -72,6 +72,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let server = HttpServer::new(application)
         .workers(WORKERS)
         .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(REQUEST_HEAD_TIMEOUT)
         // A client that has closed its side has left: what it asked for is dropped, and its purchase taken back.
         .h1_allow_half_closed(false)
         .shutdown_timeout(SHUTDOWN_TIMEOUT.as_secs())

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::api::strategies::strategy_or_null;
 use crate::idempotency_key::KeyHeader;
 use crate::json_body::JsonBody;
 use crate::middleware::{KeptAnswer, PROBLEM_JSON};
@@ -26,7 +27,7 @@ const LONGEST_PAGE: u64 = 1000;
 pub struct OrderRequest {
     product_id: Uuid,
     /// How to sell it: a name from `GET /api/strategies`. Without one, the shop's own way.
-    #[schema(value_type = Option<String>, example = "pessimistic")]
+    #[schema(schema_with = strategy_or_null, required = false)]
     strategy: Option<Strategy>,
 }
 
@@ -43,17 +44,15 @@ pub struct OrderPage {
 
 /// Buys one copy. With a key, once for each key.
 #[utoipa::path(post, path = "/api/orders", tag = "orders", operation_id = "create_order",
-    params(("Idempotency-Key" = Option<String>, Header,
-        description = "A string of 1 to 255 characters. The same key gets the same answer again for 24 hours, with `Idempotency-Replayed: true`")),
+    params(("Idempotency-Key" = Option<String>, Header, pattern = r#"^("([ !#-\[\]-~]|\\["\\]){1,255}"|[A-Za-z0-9!#$%&'*+.^_`|~:/-]{1,255})$"#,
+        description = "A string of 1 to 255 characters, in quotes or bare. The same key gets the same answer again for 24 hours, with `Idempotency-Replayed: true`")),
     request_body = OrderRequest, responses(
     (status = 200, description = "Sold", body = OrderView),
-    (status = 400, description = "Out of stock, or a key that can't be read", body = Problem, content_type = "application/problem+json"),
-    (status = 404, description = "No such product", body = Problem, content_type = "application/problem+json"),
-    (status = 409, description = "Other buyers were faster, or the key's first request is being worked on", body = Problem, content_type = "application/problem+json"),
-    (status = 413, description = "Over 64 KiB", body = Problem, content_type = "application/problem+json"),
-    (status = 415, description = "Not JSON", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "Not an order, or the key was used for another one", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "The database is away or too busy", body = Problem, content_type = "application/problem+json"),
+    (status = 400, description = "Out of stock, or a key that can't be read"),
+    (status = 404, description = "No such product"),
+    (status = 409, description = "Other buyers were faster, or the key's first request is being worked on"),
+    (status = 415, description = "Not JSON"),
+    (status = 422, description = "Not an order, a strategy that can't sell this product, or a key that was used for another order"),
 ))]
 pub async fn create(
     orders: Data<OrderService<TillDatabase>>,
@@ -102,9 +101,8 @@ fn send(settled: Settled) -> HttpResponse {
 
 /// The orders, newest first.
 #[utoipa::path(get, path = "/api/orders", tag = "orders", operation_id = "list_orders", params(OrderPage), responses(
-    (status = 200, body = [OrderView]),
-    (status = 422, description = "A parameter that can't be used", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
+    (status = 200, description = "At most 1000 of them", body = [OrderView]),
+    (status = 422, description = "A limit out of range, or the id of no order"),
 ))]
 pub async fn list(
     orders: Data<OrderService<TillDatabase>>,

@@ -9,9 +9,8 @@ use crate::view::ProductView;
 
 /// The book on sale.
 #[utoipa::path(get, path = "/api/products", tag = "products", operation_id = "get_featured_product", responses(
-    (status = 200, body = ProductView),
-    (status = 404, description = "The shop is empty", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
+    (status = 200, description = "The book", body = ProductView),
+    (status = 404, description = "The shop is empty"),
 ))]
 pub async fn get_featured(shop: Data<ShopService>) -> Result<Json<ProductView>, Problem> {
     Ok(Json(shop.get_featured_product().await?.into()))
@@ -20,10 +19,9 @@ pub async fn get_featured(shop: Data<ShopService>) -> Result<Json<ProductView>, 
 /// One product.
 #[utoipa::path(get, path = "/api/products/{id}", tag = "products", operation_id = "get_product",
     params(("id" = Uuid, Path, description = "Upper-case or without dashes is fine too")), responses(
-    (status = 200, body = ProductView),
-    (status = 404, description = "No such product", body = Problem, content_type = "application/problem+json"),
-    (status = 422, description = "Not a UUID", body = Problem, content_type = "application/problem+json"),
-    (status = 503, description = "The database is away", body = Problem, content_type = "application/problem+json"),
+    (status = 200, description = "The product", body = ProductView),
+    (status = 404, description = "No such product"),
+    (status = 422, description = "Not a UUID"),
 ))]
 pub async fn get_by_id(shop: Data<ShopService>, id: Path<Uuid>) -> Result<Json<ProductView>, Problem> {
     Ok(Json(shop.get_product(*id).await?.into()))

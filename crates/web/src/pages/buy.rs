@@ -10,6 +10,13 @@ use crate::notice::Notice;
 use crate::problem::Problem;
 
 /// Has the checkout client buy a copy, then shows the page with what it was told.
+#[utoipa::path(post, path = "/buy", tag = "pages", operation_id = "submit_buy_form", responses(
+    (status = 303, description = "To the page, with what each request of the checkout client was told as a cookie", headers(
+        ("Location" = String, description = "The page"),
+        ("Set-Cookie" = String, description = "`notice`, which the page shows once"),
+    )),
+    (status = 404, description = "The shop is empty"),
+))]
 pub async fn submit(
     shop: Data<ShopService>,
     checkout: Data<CheckoutClient>,

@@ -54,6 +54,10 @@ struct OrderRow {
 }
 
 /// The book, its stock, its orders, and once what the last form did.
+#[utoipa::path(get, path = "/", tag = "pages", operation_id = "show_shop", responses(
+    (status = 200, description = "The page", body = String, content_type = "text/html"),
+    (status = 404, description = "The shop is empty"),
+))]
 pub async fn show(
     request: HttpRequest,
     shop: Data<ShopService>,
