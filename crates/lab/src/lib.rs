@@ -3,10 +3,12 @@
 //! ([`race`]), and [`commands`] for a person. Nothing in the
 //! shop depends on this crate; the tests do, for [`testing`].
 
+pub mod back_off;
 pub mod check;
 pub mod commands;
 pub mod control;
 pub mod database;
+pub mod definitions;
 pub mod gateway;
 pub mod guard;
 pub mod guide;
@@ -23,7 +25,9 @@ pub mod server;
 pub mod settings;
 pub mod shop_process;
 pub mod signals;
+pub mod statistics;
 pub mod supervisor;
+pub mod table;
 pub mod testing;
 pub mod watch;
 pub mod wrap;
