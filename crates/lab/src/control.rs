@@ -28,8 +28,25 @@ pub enum Request {
     /// As Restart, for as long as the connection stays open: then the replicas are replaced again, without
     /// them.
     Lend(ShopVariables),
+    /// Stop the lab's own PostgreSQL, and start it again after so many seconds. Done when it accepts connections.
+    StopDatabase {
+        /// How long it stays stopped; 0: it is started again at once.
+        seconds: u32,
+        /// How it ends.
+        how: DatabaseStop,
+    },
     /// Stop everything.
     Stop,
+}
+
+/// The ways PostgreSQL can be told to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseStop {
+    /// As a crash would (SIGQUIT): the next start replays the log.
+    Immediate,
+    /// In order (SIGINT): all sessions are ended, all is written.
+    Fast,
 }
 
 /// What it answers: any number of lines, then one of the others.

@@ -8,10 +8,13 @@ use anyhow::{Context, bail};
 use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::{self, Connection};
 use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::control::DatabaseStop;
+use crate::guard::Signal;
 use crate::postgres::settings::MAX_CONNECTIONS;
 use crate::postgres::{Cluster, ClusterSettings, Durability};
 use crate::progress::Progress;
@@ -50,7 +53,11 @@ pub struct Database {
     status: Arc<Mutex<DatabaseStatus>>,
     stopping: CancellationToken,
     keeper: Mutex<Option<JoinHandle<()>>>,
+    stops: mpsc::UnboundedSender<Stop>,
 }
+
+/// For how many seconds, how, and whom to tell when it runs again.
+type Stop = (u32, DatabaseStop, oneshot::Sender<()>);
 
 impl Database {
     /// Starts the private PostgreSQL, or waits for the other one.
@@ -59,10 +66,11 @@ impl Database {
     /// When it doesn't start or answer: why.
     pub async fn open(settings: &LabSettings, progress: &Arc<Progress>) -> anyhow::Result<Self> {
         let stopping = CancellationToken::new();
+        let (stops, told) = mpsc::unbounded_channel();
         if let Some(url) = &settings.database_url {
             wait_for_answer(url, progress).await?;
             let status = Arc::new(Mutex::new(DatabaseStatus::External));
-            return Ok(Self { url: url.clone(), status, stopping, keeper: Mutex::new(None) });
+            return Ok(Self { url: url.clone(), status, stopping, keeper: Mutex::new(None), stops });
         }
 
         progress.say("PostgreSQL: starting…");
@@ -83,8 +91,8 @@ impl Database {
         cluster_settings.port = Some(cluster.port());
         let status = Arc::new(Mutex::new(status_of(&cluster)));
         let url = cluster.url(DATABASE_NAME);
-        let keeper = keep_running(cluster, cluster_settings, Arc::clone(&status), stopping.clone());
-        Ok(Self { url, status, stopping, keeper: Mutex::new(Some(tokio::spawn(keeper))) })
+        let keeper = keep_running(cluster, cluster_settings, Arc::clone(&status), stopping.clone(), told);
+        Ok(Self { url, status, stopping, keeper: Mutex::new(Some(tokio::spawn(keeper))), stops })
     }
 
     /// How to reach it. It holds the password: don't show it.
@@ -95,6 +103,16 @@ impl Database {
     /// What to show of it.
     pub fn status(&self) -> DatabaseStatus {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Stops the private PostgreSQL for so long; returns when it runs again.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn stop_for(&self, seconds: u32, how: DatabaseStop) -> anyhow::Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.stops.send((seconds, how, reply)).ok().context("the lab doesn't run this PostgreSQL")?;
+        answer.await.context("the lab is stopping")
     }
 
     /// Stops the private PostgreSQL, and waits for its end. The other one stays.
@@ -122,8 +140,10 @@ async fn keep_running(
     settings: ClusterSettings,
     status: Arc<Mutex<DatabaseStatus>>,
     stopping: CancellationToken,
+    mut stops: mpsc::UnboundedReceiver<Stop>,
 ) {
     let mut running = Some(first);
+    let mut waiting: Option<oneshot::Sender<()>> = None;
     loop {
         let Some(cluster) = &mut running else {
             tokio::select! {
@@ -132,6 +152,9 @@ async fn keep_running(
                         log::info!("PostgreSQL runs again as process {}", cluster.pid());
                         *status.lock().unwrap_or_else(PoisonError::into_inner) = status_of(&cluster);
                         running = Some(cluster);
+                        if let Some(reply) = waiting.take() {
+                            let _ = reply.send(());
+                        }
                     }
                     Err(error) => {
                         log::error!("{error:#}");
@@ -152,6 +175,21 @@ async fn keep_running(
                     *pid = None;
                 }
                 running = None;
+            }
+            Some((seconds, how, reply)) = stops.recv() => {
+                let signal = match how {
+                    DatabaseStop::Immediate => Signal::QUIT,
+                    DatabaseStop::Fast => Signal::INT,
+                };
+                let _ = cluster.signal(signal);
+                let _ = cluster.wait().await;
+                log::info!("PostgreSQL stopped for {seconds} s, as told");
+                running = None;
+                waiting = Some(reply);
+                tokio::select! {
+                    () = sleep(Duration::from_secs(seconds.into())) => {}
+                    () = stopping.cancelled() => break,
+                }
             }
             () = stopping.cancelled() => break,
         }

@@ -109,6 +109,14 @@ impl Cluster {
         self.files.log()
     }
 
+    /// Sends its first process a signal.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn signal(&mut self, signal: Signal) -> std::io::Result<()> {
+        self.server.signal(signal)
+    }
+
     /// Waits until it ends by itself.
     ///
     /// # Errors

@@ -51,6 +51,13 @@ async fn answer(mut stream: UnixStream, lab: Arc<Lab>) {
             Request::WaitUntilOpen => wait_until_open(&lab, &events).await,
             Request::Restart(changed) => restart(&lab, changed, &events).await,
             Request::Lend(variables) => lend(&lab, variables, reader, &events).await,
+            Request::StopDatabase { seconds, how } => match lab.database.get() {
+                Some(database) => match database.stop_for(seconds, how).await {
+                    Ok(()) => Event::Done,
+                    Err(error) => Event::Failed(format!("{error:#}")),
+                },
+                None => Event::Failed("the lab is still starting. Ask again in a moment".to_owned()),
+            },
             Request::Stop => stop(&lab, &events).await,
         };
         let _ = events.send(last);
