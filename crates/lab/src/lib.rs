@@ -1,6 +1,6 @@
 //! The instruments around the shop: PostgreSQL behind it ([`postgres`]), its processes ([`supervisor`]), the
 //! door before it ([`gateway`]), the judge of a fix ([`check`]), the race of the strategies
-//! ([`race`]), and [`commands`] for a person. Nothing in the
+//! ([`race`]), the drill of faults ([`drill`]), and [`commands`] for a person. Nothing in the
 //! shop depends on this crate; the tests do, for [`testing`].
 
 pub mod back_off;
@@ -9,6 +9,7 @@ pub mod commands;
 pub mod control;
 pub mod database;
 pub mod definitions;
+pub mod drill;
 pub mod gateway;
 pub mod guard;
 pub mod guide;
