@@ -85,7 +85,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     environment::load_dotenv(Path::new("."))?;
     let filter = environment::text(
         "RUST_LOG",
-        if is_server(&command) { "info,sqlx::postgres::notice=warn" } else { "warn" },
+        if is_server(&command) {
+            "info,sqlx::postgres::notice=warn"
+        } else {
+            "warn,sqlx::postgres::notice=off"
+        },
     )?;
     env_logger::Builder::new().parse_filters(&filter).init();
 

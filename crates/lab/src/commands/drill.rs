@@ -29,7 +29,7 @@ pub struct DrillArguments {
     #[arg(long, default_value = "pessimistic")]
     strategy: String,
     /// Steady buyers: each buys one copy after the other, with short pauses
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(4..=1000))]
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(8..=1000))]
     buyers: u16,
     /// For how many seconds they buy at least around each fault; rolling-restart goes on as long
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]

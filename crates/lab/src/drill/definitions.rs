@@ -49,8 +49,8 @@ pub const DEFINITIONS: [Definition; 24] = [
     ),
     (
         "health_late",
-        "late, invariant 5: answers of /health that the prober saw to be missing after 50 ms; one that was there \
-         when it looked, but looked late, is not late",
+        "late, invariant 5: answers of /health that the prober saw to be missing after 50 ms, the time taken off \
+         in which the machine had no processor for the replica",
     ),
     ("soak", "resident memory, open files and database sessions at its start and end, and what has grown"),
 ];

@@ -61,16 +61,16 @@ impl Market {
         })
     }
 
-    /// The steady load. Of four buyers, two send keys; and two keep their connection from purchase to
-    /// purchase, the others open one for each.
+    /// The steady load. Half of them send keys, and half keep their connection from purchase to purchase; the
+    /// others open one for each. Of eight, two of each kind: one would have all its connections at one replica.
     ///
     /// # Errors
     /// When there can't be so many clients.
     pub fn send_steady_buyers(self: &Arc<Self>, count: usize, random: &mut Rng) -> anyhow::Result<Buyers> {
         let mut buyers = Buyers::new();
         for index in 0..count {
-            let shop = if index % 4 < 2 { self.shop.clone() } else { self.shop.with_one_connection()? };
-            let (market, has_keys, mut random) = (Arc::clone(self), index % 2 == 0, random.fork());
+            let shop = if index % 8 < 4 { self.shop.clone() } else { self.shop.with_one_connection()? };
+            let (market, has_keys, mut random) = (Arc::clone(self), index % 4 < 2, random.fork());
             buyers.spawn(async move {
                 while !market.closing.is_cancelled() {
                     let product = market.choose(&mut random);

@@ -1,11 +1,13 @@
 //! Asks each replica for its `/health` all the time, on a thread of its own for each, which shares nothing with
 //! the buyers but the machine. Start with [`Pulse::feel`].
 //!
-//! On a busy machine it is often the prober that is late: the answer lies there, and the thread that waits for
-//! it gets no processor. So it looks for the answer every few milliseconds. What it reports as late was seen to
-//! be missing past the limit; an answer found only then counts as found.
+//! On a busy machine two others may be to blame for a late answer. One is the prober: the answer lies there, and
+//! the thread that waits for it gets no processor. So it looks for the answer every few milliseconds, and only
+//! what it saw to be missing is missing. The other is the machine: the replica is ready to run, and gets no
+//! processor. The kernel counts that time (/proc/PID/task/TID/schedstat), and it is taken off.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,12 +29,28 @@ const FIND_EVERY: Duration = Duration::from_millis(100);
 const REQUEST: &[u8] = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
 /// One question, and how long it took.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Beat {
     /// Until the answer was found.
     pub took: Duration,
     /// How long it was surely not there: at the last look that found nothing.
     pub missing_for: Duration,
+    /// How long the replica waited for a processor meanwhile, as far as the system says.
+    pub withheld: Duration,
+}
+
+impl Beat {
+    /// Whether the replica itself was late.
+    pub fn is_late(&self) -> bool {
+        self.missing_for.saturating_sub(self.withheld) > HEALTH_LIMIT
+    }
+}
+
+/// Where a replica is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    pid: u32,
+    port: u16,
 }
 
 /// Threads that ask as long as this lives.
@@ -45,7 +63,7 @@ pub struct Pulse {
 #[derive(Default)]
 struct Shared {
     is_over: AtomicBool,
-    ports: Mutex<BTreeMap<String, u16>>,
+    places: Mutex<BTreeMap<String, Place>>,
     /// Replicas that aren't expected to answer.
     excused: Mutex<BTreeSet<String>>,
     beats: Mutex<Vec<Beat>>,
@@ -106,18 +124,21 @@ impl Drop for Pulse {
 
 impl Shared {
     fn find(&self, replicas: &[ReplicaStatus]) {
-        let port_of = |replica: &ReplicaStatus| Some((replica.name.clone(), replica.process.as_ref()?.port));
-        *lock(&self.ports) = replicas.iter().filter_map(port_of).collect();
+        let place_of = |replica: &ReplicaStatus| {
+            let process = replica.process.as_ref()?;
+            Some((replica.name.clone(), Place { pid: process.pid, port: process.port }))
+        };
+        *lock(&self.places) = replicas.iter().filter_map(place_of).collect();
     }
 
     fn ask_again_and_again(&self, name: &str) {
-        let mut connection: Option<(u16, TcpStream)> = None;
+        let mut connection: Option<(Place, TcpStream)> = None;
         while !self.is_over.load(Ordering::Relaxed) {
             let begun = Instant::now();
-            let port = lock(&self.ports).get(name).copied();
-            if let (Some(port), false) = (port, self.is_excused(name)) {
-                let kept = connection.take().filter(|(of_port, _)| *of_port == port);
-                connection = self.ask(name, port, kept.map(|(_, stream)| stream)).map(|kept| (port, kept));
+            let place = lock(&self.places).get(name).copied();
+            if let (Some(place), false) = (place, self.is_excused(name)) {
+                let kept = connection.take().filter(|(of, _)| *of == place);
+                connection = self.ask(name, place, kept.map(|(_, stream)| stream)).map(|kept| (place, kept));
             }
             thread::sleep(INTERVAL.saturating_sub(begun.elapsed()));
         }
@@ -125,14 +146,17 @@ impl Shared {
 
     /// Asks once, on `kept` or on a new connection, and returns the connection when it can be used again. A
     /// connection that breaks says that the process is gone, which is no delay.
-    fn ask(&self, name: &str, port: u16, kept: Option<TcpStream>) -> Option<TcpStream> {
+    fn ask(&self, name: &str, place: Place, kept: Option<TcpStream>) -> Option<TcpStream> {
+        let withheld_before = withheld_from(place.pid);
         let begun = Instant::now();
         let connected = match kept {
             Some(stream) => Ok(stream),
-            None => TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, port).into(), GIVE_UP_AFTER),
+            None => TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, place.port).into(), GIVE_UP_AFTER),
         };
         let mut stream = connected.ok()?;
         let beat = wait_for_answer(&mut stream, begun).ok()?;
+        let withheld = withheld_from(place.pid).saturating_sub(withheld_before);
+        let beat = Beat { withheld, ..beat };
         // Who was excused meanwhile was frozen or killed meanwhile.
         if !self.is_excused(name) && !self.is_over.load(Ordering::Relaxed) {
             lock(&self.beats).push(beat);
@@ -158,19 +182,29 @@ fn wait_for_answer(stream: &mut TcpStream, begun: Instant) -> io::Result<Beat> {
             Ok(count) => {
                 answer.extend_from_slice(&buffer[..count]);
                 if is_whole(&answer) {
-                    return Ok(Beat { took: begun.elapsed(), missing_for });
+                    return Ok(Beat { took: begun.elapsed(), missing_for, ..Beat::default() });
                 }
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 missing_for = begun.elapsed();
                 if missing_for > GIVE_UP_AFTER {
-                    return Ok(Beat { took: missing_for, missing_for });
+                    return Ok(Beat { took: missing_for, missing_for, ..Beat::default() });
                 }
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// How long the threads of this process have been ready to run and not run. Nothing where the system doesn't say.
+fn withheld_from(pid: u32) -> Duration {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Duration::ZERO };
+    let of_thread = |thread: io::Result<fs::DirEntry>| {
+        let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        text.split(' ').nth(1)?.parse().ok().map(Duration::from_nanos)
+    };
+    threads.filter_map(of_thread).sum()
 }
 
 /// The body is a JSON object without objects in it.
@@ -226,6 +260,14 @@ mod tests {
         let beat = wait_for_answer(&mut stream, begun).unwrap();
 
         assert!(beat.missing_for.is_zero() && beat.took > HEALTH_LIMIT, "{beat:?}");
+    }
+
+    #[test]
+    fn what_the_machine_withheld_is_not_the_replicas_delay() {
+        let missing_for = HEALTH_LIMIT * 2;
+
+        assert!(Beat { missing_for, withheld: HEALTH_LIMIT / 2, ..Beat::default() }.is_late());
+        assert!(!Beat { missing_for, withheld: HEALTH_LIMIT, ..Beat::default() }.is_late());
     }
 
     #[test]

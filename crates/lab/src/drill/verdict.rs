@@ -30,7 +30,7 @@ pub struct Findings {
 impl Findings {
     /// Answers of `/health` that were missing past their limit.
     pub fn late_beats(&self) -> usize {
-        self.beats.iter().filter(|beat| beat.missing_for > HEALTH_LIMIT).count()
+        self.beats.iter().filter(|beat| beat.is_late()).count()
     }
 
     /// The longest time from the end of the fault to the first sale; `None` if once there was none.
@@ -91,7 +91,7 @@ mod tests {
 
     fn survived() -> Findings {
         let recoveries = vec![Some(RECOVERY_LIMIT)];
-        let beats = vec![Beat { took: HEALTH_LIMIT * 3, missing_for: HEALTH_LIMIT }];
+        let beats = vec![Beat { took: HEALTH_LIMIT * 3, missing_for: HEALTH_LIMIT, ..Beat::default() }];
         let counts = Counts { longest: ANSWER_LIMIT, ..Counts::default() };
         Findings { counts, recoveries, beats, away: vec![RECOVERY_LIMIT], ..Findings::default() }
     }
