@@ -137,7 +137,7 @@ pub async fn run(
     let writes_allowed = if refused_writes { patiently(|| database.allow_writes()).await } else { Ok(()) };
     let taken_back = patiently(|| take_back(&database)).await;
     let given_back = loan.give_back().await.context("the replicas keep the drill's race window");
-    let reset = shop.reset().await;
+    let reset = patiently(|| shop.reset()).await;
     let (rows, soak) = drilled?;
     writes_allowed.and(taken_back).and(given_back).and(reset)?;
     Ok(Report::new(options.clone(), rows, skipped, soak))

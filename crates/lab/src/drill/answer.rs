@@ -1,6 +1,7 @@
 //! What an answer to a purchase means to whoever asked. The shop's promise: 503 with `Retry-After` is a purchase
 //! that was not made and never will be; one whose outcome nobody knows is told as such.
 
+use std::error::Error;
 use std::time::{Duration, Instant, SystemTime};
 
 use uuid::Uuid;
@@ -20,8 +21,8 @@ pub enum Told {
     NotCarriedOut,
     /// 503 that says that the outcome is unknown.
     OutcomeUnknown,
-    /// The connection broke after the request was sent, or time was up.
-    NoAnswer,
+    /// The connection broke after the request was sent, or time was up: which.
+    NoAnswer(String),
     /// Whatever else: what. The purchase may have been made or not.
     Wrong(String),
 }
@@ -45,7 +46,7 @@ impl Told {
         match answer {
             Ok(answer) => Self::of_answer(answer),
             Err(error) if error.is_connect() => Self::Wrong("no connection".to_owned()),
-            Err(_) => Self::NoAnswer,
+            Err(error) => Self::NoAnswer(root_cause(error)),
         }
     }
 
@@ -65,11 +66,16 @@ impl Told {
 
     /// Whether the purchase may have been made all the same.
     pub fn leaves_open(&self) -> bool {
-        matches!(self, Self::OutcomeUnknown | Self::NoAnswer | Self::Wrong(_))
+        matches!(self, Self::OutcomeUnknown | Self::NoAnswer(_) | Self::Wrong(_))
     }
 
     /// Whether there is nothing left to ask.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Sold(_) | Self::OutOfStock)
     }
+}
+
+/// What the system or the protocol said: reqwest itself says only that sending failed.
+fn root_cause(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), root_cause)
 }

@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn an_open_outcome_excuses_an_order_of_nobody() {
-        let told = [Told::NoAnswer, Told::NotCarriedOut];
+        let told = [Told::OutcomeUnknown, Told::NotCarriedOut];
 
         assert_eq!(ledger(1, &told, &rows(1, &[])).dishonest, 0);
         assert_eq!(ledger(1, &told[1..], &rows(1, &[])).dishonest, 1);

@@ -23,8 +23,8 @@ pub struct Counts {
     pub not_carried_out: usize,
     /// 503 that says so.
     pub outcome_unknown: usize,
-    /// Connections that broke.
-    pub no_answer: usize,
+    /// Connections that broke, and how many of them how.
+    pub no_answer: BTreeMap<String, usize>,
     /// Purchases whose outcome was unknown until their key settled it.
     pub settled: usize,
     /// All other answers, and how many of each.
@@ -49,7 +49,7 @@ impl Counts {
                     Told::Conflict => counts.conflicts += 1,
                     Told::NotCarriedOut => counts.not_carried_out += 1,
                     Told::OutcomeUnknown => counts.outcome_unknown += 1,
-                    Told::NoAnswer => counts.no_answer += 1,
+                    Told::NoAnswer(how) => add(&mut counts.no_answer, how, 1),
                     Told::Wrong(what) => counts.add_wrong(what, 1),
                 }
             }
@@ -59,7 +59,7 @@ impl Counts {
 
     /// Adds an answer that nobody should get.
     pub fn add_wrong(&mut self, what: &str, times: usize) {
-        *self.wrong.entry(what.to_owned()).or_default() += times;
+        add(&mut self.wrong, what, times);
     }
 
     /// The sum of several.
@@ -73,11 +73,15 @@ impl Counts {
             sum.conflicts += one.conflicts;
             sum.not_carried_out += one.not_carried_out;
             sum.outcome_unknown += one.outcome_unknown;
-            sum.no_answer += one.no_answer;
+            one.no_answer.iter().for_each(|(how, times)| add(&mut sum.no_answer, how, *times));
             sum.settled += one.settled;
             one.wrong.iter().for_each(|(what, times)| sum.add_wrong(what, *times));
             sum.longest = sum.longest.max(one.longest);
         }
         sum
     }
+}
+
+fn add(counts: &mut BTreeMap<String, usize>, name: &str, times: usize) {
+    *counts.entry(name.to_owned()).or_default() += times;
 }

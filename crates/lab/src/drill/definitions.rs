@@ -17,7 +17,7 @@ pub const DEFINITIONS: [Definition; 24] = [
         "unknown: 503 that says that the outcome is not known; only where something ends that had requests to \
          answer",
     ),
-    ("no_answer", "the connection broke after the request was sent: an unknown outcome too"),
+    ("no_answer", "the connection broke after the request was sent, and how: an unknown outcome too"),
     ("settled", "purchases whose outcome was unknown until the same key settled it"),
     ("wrong", "any other answer, and connections that were refused: none may be"),
     ("longest_ms", "longest: the longest wait for an answer; at most 10 s"),
@@ -52,7 +52,11 @@ pub const DEFINITIONS: [Definition; 24] = [
         "late, invariant 5: answers of /health that the prober saw to be missing after 50 ms, the time taken off \
          in which the machine had no processor for the replica",
     ),
-    ("soak", "resident memory, open files and database sessions at its start and end, and what has grown"),
+    (
+        "soak",
+        "resident memory, open files and database sessions at its start and end; growth: memory by more than a \
+         quarter and 16 MiB, files by more than 32, sessions beyond what the pools may hold",
+    ),
 ];
 
 /// As `--help` shows it.

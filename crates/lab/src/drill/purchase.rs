@@ -105,13 +105,14 @@ mod tests {
     #[test]
     fn the_last_word_counts_and_only_a_final_one_settles_what_was_open() {
         let order = Uuid::nil();
-        use Told::{Conflict, NoAnswer, NotCarriedOut, OutOfStock, OutcomeUnknown, Sold, Wrong};
+        let no_answer = || Told::NoAnswer("connection closed".to_owned());
+        use Told::{Conflict, NotCarriedOut, OutOfStock, OutcomeUnknown, Sold, Wrong};
 
         assert_eq!(ending(&[Sold(order)]), (Ending::Sold(order), false));
         assert_eq!(ending(&[OutcomeUnknown, Conflict, Sold(order)]), (Ending::Sold(order), true));
-        assert_eq!(ending(&[NoAnswer, OutOfStock]), (Ending::OutOfStock, true));
+        assert_eq!(ending(&[no_answer(), OutOfStock]), (Ending::OutOfStock, true));
         assert_eq!(ending(&[Conflict, NotCarriedOut]), (Ending::NotCarriedOut, false));
-        assert_eq!(ending(&[NoAnswer, NotCarriedOut]), (Ending::Unknown, false));
+        assert_eq!(ending(&[no_answer(), NotCarriedOut]), (Ending::Unknown, false));
         assert_eq!(ending(&[Wrong("502".to_owned())]), (Ending::Unknown, false));
     }
 }

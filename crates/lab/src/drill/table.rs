@@ -61,7 +61,7 @@ fn answer_rows(faults: &[Row]) -> Vec<Vec<String>> {
             row.conflict_409,
             row.not_carried_out_503,
             row.outcome_unknown_503,
-            row.no_answer,
+            row.no_answer.values().sum(),
             row.settled,
             row.wrong.values().sum(),
         ];

@@ -55,7 +55,9 @@ impl Findings {
         counts.wrong.iter().for_each(|(what, times)| count(*times, what));
         if !fault.may_lose_answers {
             count(counts.outcome_unknown, "outcome unknown, although nothing ended");
-            count(counts.no_answer, "no answer, although nothing ended");
+            counts.no_answer.iter().for_each(|(how, times)| {
+                count(*times, &format!("no answer, although nothing ended: {how}"));
+            });
         }
         if !fault.may_refuse {
             count(counts.not_carried_out, "503, although the shop was open all the time");
@@ -122,7 +124,10 @@ mod tests {
 
     #[test]
     fn only_where_something_ends_an_outcome_may_be_unknown() {
-        let lose = |it: &mut Findings| (it.counts.outcome_unknown, it.counts.no_answer) = (1, 1);
+        let lose = |it: &mut Findings| {
+            it.counts.outcome_unknown = 1;
+            it.counts.no_answer = BTreeMap::from([("connection closed".to_owned(), 1)]);
+        };
 
         assert_eq!(broken(Kind::KillReplica, lose).len(), 0);
         assert_eq!(broken(Kind::RowLockHeld, lose).len(), 2);
