@@ -7,7 +7,7 @@ COMPOSE ?= docker compose
 BUILD = $(CARGO) build --workspace --locked
 
 .DEFAULT_GOAL := help
-.PHONY: help run build check watch hint race stop clean status logs db-shell test test-guide test-variants
+.PHONY: help run build check watch hint race drill stop clean status logs db-shell test test-guide test-variants
 .PHONY: docker-run docker-build docker-check docker-stop docker-clean docker-logs
 
 help: ## List these commands
@@ -36,6 +36,9 @@ hint: $(LAB) ## Say the next of three hints, each a step closer (from the first:
 
 race: $(LAB) ## Race the ways to sell (make race ARGS="--strategy optimistic --window 5"; ARGS=--help)
 	@$(LAB) race $(ARGS)
+
+drill: $(LAB) ## Do faults to the running shop while buyers buy (make drill ARGS=--list; minutes; ARGS=--help)
+	@$(LAB) drill $(ARGS)
 
 stop: $(LAB) ## Stop all of it; the data stay
 	@$(LAB) down

@@ -3,8 +3,10 @@
 pub mod check;
 pub mod clean;
 pub mod down;
+pub mod drill;
 pub mod hint;
 pub mod logs;
+pub mod progress_line;
 pub mod psql;
 pub mod race;
 pub mod restart;

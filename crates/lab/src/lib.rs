@@ -1,12 +1,15 @@
 //! The instruments around the shop: PostgreSQL behind it ([`postgres`]), its processes ([`supervisor`]), the
 //! door before it ([`gateway`]), the judge of a fix ([`check`]), the race of the strategies
-//! ([`race`]), and [`commands`] for a person. Nothing in the
+//! ([`race`]), the drill of faults ([`drill`]), and [`commands`] for a person. Nothing in the
 //! shop depends on this crate; the tests do, for [`testing`].
 
+pub mod back_off;
 pub mod check;
 pub mod commands;
 pub mod control;
 pub mod database;
+pub mod definitions;
+pub mod drill;
 pub mod gateway;
 pub mod guard;
 pub mod guide;
@@ -23,7 +26,9 @@ pub mod server;
 pub mod settings;
 pub mod shop_process;
 pub mod signals;
+pub mod statistics;
 pub mod supervisor;
+pub mod table;
 pub mod testing;
 pub mod watch;
 pub mod wrap;

@@ -50,6 +50,8 @@ enum Command {
     Check(commands::check::CheckArguments),
     /// Race the strategies: a crowd of buyers for too few copies, and what came of it
     Race(commands::race::RaceArguments),
+    /// Do faults to the running shop while buyers buy: what they see, and what the ledger says
+    Drill(commands::drill::DrillArguments),
     /// Stop everything, and remove the database and the logs
     Clean,
     /// Say the next of three hints
@@ -83,7 +85,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     environment::load_dotenv(Path::new("."))?;
     let filter = environment::text(
         "RUST_LOG",
-        if is_server(&command) { "info,sqlx::postgres::notice=warn" } else { "warn" },
+        if is_server(&command) {
+            "info,sqlx::postgres::notice=warn"
+        } else {
+            "warn,sqlx::postgres::notice=off"
+        },
     )?;
     env_logger::Builder::new().parse_filters(&filter).init();
 
@@ -109,6 +115,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         // Its verdict is its exit code.
         Command::Check(arguments) => return commands::check::check(arguments).await,
         Command::Race(arguments) => return commands::race::race(arguments).await,
+        Command::Drill(arguments) => return commands::drill::drill(arguments).await,
         Command::Clean => commands::clean::clean().await?,
         Command::Hint { reset } => commands::hint::hint(reset)?,
         Command::Watch => commands::watch::watch().await?,

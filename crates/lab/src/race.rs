@@ -1,7 +1,6 @@
 //! Races the strategies: for each of them a crowd of buyers and too few copies, again and again, and the
 //! books afterwards. Start with [`run`]; what the figures mean is in [`definitions`].
 
-pub mod back_off;
 pub mod books;
 pub mod buyer;
 pub mod contestant;
@@ -9,7 +8,6 @@ pub mod crowd;
 pub mod definitions;
 pub mod report;
 pub mod rows;
-pub mod statistics;
 pub mod table;
 pub mod verdict;
 

@@ -140,7 +140,19 @@ impl Shop {
     /// # Errors
     /// When no answer comes.
     pub async fn order(&self, body: &Value) -> reqwest::Result<Answer> {
-        send(self.http.post(format!("{}/api/orders", self.url)).json(body)).await
+        self.order_once(body, None).await
+    }
+
+    /// `POST /api/orders` with this body and, if there is one, this `Idempotency-Key`.
+    ///
+    /// # Errors
+    /// When no answer comes.
+    pub async fn order_once(&self, body: &Value, key: Option<&str>) -> reqwest::Result<Answer> {
+        let mut request = self.http.post(format!("{}/api/orders", self.url)).json(body);
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", format!("\"{key}\""));
+        }
+        send(request).await
     }
 
     /// One click on Buy Now, and what each of its requests was told.

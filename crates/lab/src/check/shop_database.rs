@@ -42,12 +42,15 @@ impl ShopDatabase {
         // Not for ever: a purchase that holds a row may be stuck.
         let options = options.application_name("lab check").options([("lock_timeout", "5s")]);
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(CONNECT_LIMIT);
-        let pool = pool.connect_with(options.clone()).await.context("can't reach the shop's database")?;
+        // What the lab writes, it also writes while a drill has the shop refused.
+        let writing = options.clone().options([("default_transaction_read_only", "off")]);
+        let pool = pool.connect_with(writing).await.context("can't reach the shop's database")?;
         Ok(Self { pool, options })
     }
 
-    /// Keeps other checks and races away as long as the connection lives: two would count each other's
-    /// orders. `command` is what a person can type later.
+    /// Keeps other checks, races and drills away as long as the connection lives: two would count each other's
+    /// orders. `command` is what a person can type later. Lets the shop write again if a drill that was killed
+    /// had switched that off.
     ///
     /// # Errors
     /// When another one runs.
@@ -57,9 +60,36 @@ impl ShopDatabase {
         let is_ours: bool = sqlx::query_scalar(sql).bind(TURN).fetch_one(&mut connection).await?;
         ensure!(
             is_ours,
-            "another check of this shop is running, or a race. Wait for its end, then: {command}"
+            "another check of this shop is running, or a race or drill. Wait for its end, then: {command}"
         );
+        let sql = "SELECT current_setting('default_transaction_read_only')::bool";
+        if sqlx::query_scalar(sql).fetch_one(&mut connection).await? {
+            self.allow_writes().await.context("the database refuses whatever writes")?;
+        }
         Ok(connection)
+    }
+
+    /// Has every transaction of this PostgreSQL that writes refused, as a full disk would, until
+    /// [`ShopDatabase::allow_writes`]. Those that run go on.
+    ///
+    /// # Errors
+    /// When the database fails, or doesn't let us: only a superuser may.
+    pub async fn refuse_writes(&self) -> anyhow::Result<()> {
+        self.change_settings("ALTER SYSTEM SET default_transaction_read_only = on").await
+    }
+
+    /// Takes [`ShopDatabase::refuse_writes`] back, whoever has done it. Does no harm when nobody has.
+    ///
+    /// # Errors
+    /// As [`ShopDatabase::refuse_writes`].
+    pub async fn allow_writes(&self) -> anyhow::Result<()> {
+        self.change_settings("ALTER SYSTEM RESET default_transaction_read_only").await
+    }
+
+    async fn change_settings(&self, sql: &'static str) -> anyhow::Result<()> {
+        sqlx::query(sql).execute(&self.pool).await?;
+        sqlx::query("SELECT pg_reload_conf()").execute(&self.pool).await?;
+        Ok(())
     }
 
     /// A product of the lab's own. It never gets into the shop's window: that shows the oldest one.

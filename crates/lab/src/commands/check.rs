@@ -1,10 +1,10 @@
 //! `lab check`: is your fix a fix?
 
-use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Args;
 
+use super::progress_line;
 use super::status::running;
 use crate::check::target::Target;
 use crate::check::unbuilt::find_edit;
@@ -59,8 +59,8 @@ pub async fn check(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
         }
     };
     let options = Options { rounds: rounds.into(), allow_constraint };
-    let report = check::run(&target, options, &show_progress).await;
-    clear_progress();
+    let report = check::run(&target, options, &progress_line::show).await;
+    progress_line::clear();
     let report = report?;
     if json {
         println!("{}", serde_json::to_string_pretty(&report)?);
@@ -68,21 +68,6 @@ pub async fn check(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
         print!("{}", text(&report));
     }
     Ok(if report.verdict == Verdict::Fixed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// On a terminal, each line takes the place of the one before.
-fn show_progress(line: &str) {
-    let mut errors = std::io::stderr();
-    // Nobody misses a line that can't be shown.
-    let _ =
-        if errors.is_terminal() { write!(errors, "\r\x1b[K{line}…") } else { writeln!(errors, "{line}") };
-}
-
-fn clear_progress() {
-    let mut errors = std::io::stderr();
-    if errors.is_terminal() {
-        let _ = write!(errors, "\r\x1b[K");
-    }
 }
 
 fn text(report: &Report) -> String {

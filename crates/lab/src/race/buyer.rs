@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::back_off::BackOff;
+use crate::back_off::BackOff;
 use crate::check::shop::{Answer, Shop};
 
 /// How it ended for a buyer.

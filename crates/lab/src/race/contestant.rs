@@ -79,6 +79,11 @@ impl Contestant {
         }
     }
 
+    /// Whether it can sell only products that [`Contestant::make_product`] has made.
+    pub fn needs_a_product_of_its_own(&self) -> bool {
+        matches!(self.name.as_str(), "skip_locked" | "check_constraint")
+    }
+
     /// A product that can be sold by it.
     ///
     /// # Errors

@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::Options;
-use super::back_off::BackOff;
 use super::buyer::Buyer;
 use super::contestant::Contestant;
+use crate::back_off::BackOff;
 use crate::check::shop::Shop;
 
 /// Connections that are opened at once before the first round. More would only wait for one another.

@@ -1,13 +1,9 @@
 //! What each figure of a race means: the one place that says so.
 
-use crate::wrap::wrapped;
-
-/// Of `--help`, and of the column with the names.
-const WIDTH: usize = 108;
-const NAME_WIDTH: usize = 22;
+use crate::definitions::{self, Definition};
 
 /// Each figure: its name in JSON and CSV, and what it is. In the tables, some have a shorter name.
-pub const DEFINITIONS: [(&str, &str); 20] = [
+pub const DEFINITIONS: [Definition; 20] = [
     ("rounds", "sales with a product of its own and the whole crowd; the other figures are of all rounds"),
     ("copies, buyers", "how many there were"),
     ("sold", "orders in the database"),
@@ -46,11 +42,7 @@ pub const DEFINITIONS: [(&str, &str); 20] = [
 
 /// As `--help` shows it.
 pub fn text() -> String {
-    let line = |(name, meaning): &(&str, &str)| {
-        let meaning = wrapped(meaning, WIDTH - NAME_WIDTH).join(&format!("\n{:NAME_WIDTH$}", ""));
-        format!("  {name:<width$}{meaning}\n", width = NAME_WIDTH - 2)
-    };
-    format!("Figures:\n{}", DEFINITIONS.iter().map(line).collect::<String>())
+    definitions::text(&DEFINITIONS)
 }
 
 #[cfg(test)]
@@ -65,8 +57,7 @@ mod tests {
         for name in row.as_object().unwrap().keys() {
             // p95 and p99 are defined with p50.
             let name = name.replace("p95", "p50").replace("p99", "p50");
-            let is_defined = |(names, _): &(&str, &str)| names.split(", ").any(|known| known == name);
-            assert!(name == "strategy" || DEFINITIONS.iter().any(is_defined), "{name}");
+            assert!(name == "strategy" || definitions::contains(&DEFINITIONS, &name), "{name}");
         }
     }
 }

@@ -12,8 +12,8 @@ use super::buyer::{Buyer, Ending};
 use super::contestant::Contestant;
 use super::crowd::Round;
 use super::rows::Durability;
-use super::statistics::Waits;
 use super::verdict::{Findings, Verdict};
+use crate::statistics::Waits;
 
 /// A race.
 #[derive(Clone, Debug, Serialize)]

@@ -3,6 +3,7 @@
 use super::Options;
 use super::report::{Raced, Report, Row};
 use super::verdict::Verdict;
+use crate::table::{align, with_heading};
 
 const LEGEND: &str = "Times in milliseconds, from a buyer's first request to their last answer, pauses \
                       before retries included.\nWhat each figure is: lab race --help";
@@ -40,7 +41,7 @@ fn sales_rows(strategies: &[Raced]) -> Vec<Vec<String>> {
         cells.push(verdict(row));
         cells
     };
-    std::iter::once(heading.map(str::to_owned).to_vec()).chain(strategies.iter().map(row)).collect()
+    with_heading(heading, strategies.iter().map(row))
 }
 
 fn cost_rows(strategies: &[Raced]) -> Vec<Vec<String>> {
@@ -71,7 +72,7 @@ fn cost_rows(strategies: &[Raced]) -> Vec<Vec<String>> {
         cells.extend([row.conflicts, row.busy, row.retries].map(|count| count.to_string()));
         cells
     };
-    std::iter::once(heading.map(str::to_owned).to_vec()).chain(strategies.iter().map(row)).collect()
+    with_heading(heading, strategies.iter().map(row))
 }
 
 fn milliseconds(time: Option<f64>) -> String {
@@ -113,35 +114,9 @@ fn closing(report: &Report) -> String {
     }
 }
 
-/// Each column as wide as it needs; the first one and a verdict to the left, numbers to the right.
-fn align(rows: &[Vec<String>]) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let is_text = |column: usize| column == 0 || rows[0][column] == "verdict";
-    let widths: Vec<usize> = (0..columns)
-        .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default())
-        .collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().enumerate().map(|(column, cell)| {
-            let width = widths[column];
-            if is_text(column) { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-        });
-        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    rows.iter().map(line).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [["strategy", "sold", "verdict"], ["nowait", "12345", "ok"]];
-
-        let table = align(&rows.map(|row| row.map(str::to_owned).to_vec()));
-
-        assert_eq!(table, "strategy   sold  verdict\nnowait    12345  ok\n");
-    }
 
     #[test]
     fn times_below_a_tenth_of_a_second_have_a_decimal() {

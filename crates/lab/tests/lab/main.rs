@@ -4,6 +4,7 @@
 
 mod check;
 mod database;
+mod drill;
 mod failures;
 mod hints;
 mod life;

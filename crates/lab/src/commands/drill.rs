@@ -1,0 +1,110 @@
+//! `lab drill`: what does the shop do when something breaks?
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::progress_line;
+use super::status::running;
+use crate::check::unbuilt::find_edit;
+use crate::drill::{self, Options, Progress, definitions, fault, table};
+use crate::gateway::raise_file_limit;
+use crate::settings::LabSettings;
+
+/// The race window unless somebody names one: wide enough that there is always a purchase in the middle of its
+/// work, and so small that buyers don't only wait for one another.
+const WINDOW_MS: u16 = 20;
+
+/// What to do to the shop, and for how long.
+#[derive(Args)]
+#[command(after_help = definitions::text())]
+pub struct DrillArguments {
+    /// Which faults, as kill-replica,burst [default: all]
+    #[arg(long, value_delimiter = ',')]
+    fault: Vec<String>,
+    /// Print the faults, and end
+    #[arg(long)]
+    list: bool,
+    /// How the shop is told to sell; "exercise" is what it does by itself, and may oversell
+    #[arg(long, default_value = "pessimistic")]
+    strategy: String,
+    /// Steady buyers: each buys one copy after the other, with short pauses
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(8..=1000))]
+    buyers: u16,
+    /// For how many seconds they buy at least around each fault; rolling-restart goes on as long
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// How many seconds a fault lasts that can last [default: as --list says]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=60))]
+    lasts: Option<u64>,
+    /// How many buyers a burst has
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u16).range(1..=20_000))]
+    burst: u16,
+    /// RACE_WINDOW_MS of the replicas during the drill: they are replaced before it, and again after it
+    #[arg(long, default_value_t = WINDOW_MS, value_parser = clap::value_parser!(u16).range(0..=3000))]
+    window: u16,
+    /// Random faults, one after the other, for so many minutes; then what the shop uses of the machine
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
+    soak: Option<u64>,
+    /// Decides what is random [default: any]
+    #[arg(long)]
+    seed: Option<u32>,
+    /// Print one JSON object: survived, options, faults, skipped, soak, original
+    #[arg(long)]
+    json: bool,
+}
+
+/// Drills the running shop, and prints what was seen. Fails unless every fault was survived.
+///
+/// # Errors
+/// When it can't be drilled.
+pub async fn drill(arguments: DrillArguments) -> anyhow::Result<ExitCode> {
+    if arguments.list {
+        print!("{}", fault::list());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let faults = fault::choose(&arguments.fault)?;
+    raise_file_limit();
+    let status = running().await?;
+    if let Some(file) = find_edit(&status) {
+        let file = file.display();
+        eprintln!("note: {file} was changed after the shop was built. To drill that: make build");
+    }
+    let options = arguments.options()?;
+    eprintln!("seed: {}", options.seed);
+    let report = drill::run(&status, &faults, &options, &show).await;
+    progress_line::clear();
+    let report = report?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{}", table::text(&report));
+    }
+    Ok(if report.survived { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn show(progress: Progress) {
+    match progress {
+        Progress::Doing(line) => progress_line::show(&line),
+        Progress::Done(line) => {
+            progress_line::clear();
+            eprintln!("{line}");
+        }
+    }
+}
+
+impl DrillArguments {
+    fn options(&self) -> anyhow::Result<Options> {
+        Ok(Options {
+            strategy: self.strategy.clone(),
+            buyers: self.buyers.into(),
+            seconds: self.seconds,
+            lasts_seconds: self.lasts,
+            burst: self.burst.into(),
+            window_ms: self.window,
+            pool_size: LabSettings::read()?.pool_size,
+            seed: self.seed.unwrap_or_else(|| fastrand::u32(..)),
+            soak_minutes: self.soak,
+        })
+    }
+}

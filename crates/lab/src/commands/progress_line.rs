@@ -1,0 +1,19 @@
+//! A line that says how far a command is.
+
+use std::io::{IsTerminal, Write};
+
+/// On a terminal, each line takes the place of the one before.
+pub fn show(line: &str) {
+    let mut errors = std::io::stderr();
+    // Nobody misses a line that can't be shown.
+    let _ =
+        if errors.is_terminal() { write!(errors, "\r\x1b[K{line}…") } else { writeln!(errors, "{line}") };
+}
+
+/// Takes the last one away.
+pub fn clear() {
+    let mut errors = std::io::stderr();
+    if errors.is_terminal() {
+        let _ = write!(errors, "\r\x1b[K");
+    }
+}

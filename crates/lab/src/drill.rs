@@ -1,0 +1,310 @@
+//! Drills faults: each is done to the running shop while buyers buy, and then what they were told is compared
+//! with the rows. Start with [`run`]; the faults are in [`fault`], what the figures mean in [`definitions`].
+
+pub mod answer;
+pub mod book;
+pub mod counts;
+pub mod definitions;
+pub mod fault;
+pub mod faults;
+pub mod ledger;
+pub mod market;
+pub mod original;
+pub mod pulse;
+pub mod purchase;
+pub mod report;
+pub mod resources;
+pub mod round;
+pub mod rows;
+pub mod soak;
+pub mod table;
+pub mod verdict;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use fastrand::Rng;
+use flash_sale_core::limits::{LOCK_TIMEOUT, STATEMENT_TIMEOUT};
+use sea_orm::sqlx::{Connection, PgConnection};
+use serde::Serialize;
+use tokio::time::{sleep, sleep_until};
+
+use crate::check::shop::Shop;
+use crate::check::shop_database::ShopDatabase;
+use crate::check::target::Target;
+use crate::commands::status::running;
+use crate::control::Status;
+use crate::control::loan::Loan;
+use crate::database::DatabaseStatus;
+use crate::race::contestant::{self, Contestant, Oversell};
+use crate::settings::ShopVariables;
+use crate::signals::end_signal;
+use counts::Counts;
+use fault::{Fault, Kind};
+use ledger::Ledger;
+use pulse::Pulse;
+use report::{Report, Row};
+use resources::Resources;
+use round::Round;
+use soak::Soak;
+use verdict::Findings;
+
+/// Whoever waited longest for a lock, and then for its statement, is done by then; and a second more.
+const NOTHING_RUNS_AFTER: Duration =
+    LOCK_TIMEOUT.saturating_add(STATEMENT_TIMEOUT).saturating_add(Duration::from_secs(1));
+/// For what follows a fault: the database may only just be coming back.
+const COMES_BACK_WITHIN: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(250);
+
+/// How to drill.
+#[derive(Clone, Debug, Serialize)]
+pub struct Options {
+    /// How the shop is told to sell; "exercise" is what it does by itself.
+    pub strategy: String,
+    /// The steady load.
+    pub buyers: usize,
+    /// How long it runs at least around each fault.
+    pub seconds: u64,
+    /// How long a fault is done that can last; `None` is as long as each does by itself.
+    pub lasts_seconds: Option<u64>,
+    /// How many buyers are a crowd.
+    pub burst: usize,
+    /// `RACE_WINDOW_MS` of the replicas meanwhile.
+    pub window_ms: u16,
+    /// The connections that one replica opens at most.
+    pub pool_size: u32,
+    /// Decides what is random.
+    pub seed: u32,
+    /// For how many minutes random faults follow one another; `None` is each once.
+    pub soak_minutes: Option<u64>,
+}
+
+/// How far a drill is.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// What it is at.
+    Doing(String),
+    /// What it has done with.
+    Done(String),
+}
+
+/// Hears how far a drill is.
+pub type Say<'a> = &'a (dyn Fn(Progress) + Send + Sync);
+
+/// Drills these faults at the lab that has this status, on products of the lab's own. However it ends, they are
+/// removed, what the faults have changed is taken back, and the replicas run with their own race window again.
+///
+/// # Errors
+/// When the shop or its database can't be asked, a fault can't be done, a check, race or other drill runs, or the
+/// person says stop.
+pub async fn run(
+    status: &Status,
+    faults: &[&'static Fault],
+    options: &Options,
+    say: Say<'_>,
+) -> anyhow::Result<Report> {
+    let target = Target::of(status)?;
+    let shop = Shop::at(&target.url).await?;
+    let database = ShopDatabase::connect(&target.database_url).await?;
+    let turn = database.take_turn("make drill").await?;
+    take_back(&database).await?;
+    let contestant = contestant::choose(&shop, std::slice::from_ref(&options.strategy)).await?.remove(0);
+    let skipped = skip(faults, status, &database, &contestant).await?;
+    let faults: Vec<&Fault> =
+        faults.iter().copied().filter(|fault| !skipped.contains_key(fault.name)).collect();
+    let loan = Loan::take(race_window(options.window_ms)).await?;
+    let pulse = Pulse::feel(&running().await?.replicas);
+
+    let mut drill = Drill {
+        shop: &shop,
+        database: &database,
+        contestant: &contestant,
+        options,
+        pulse: &pulse,
+        say,
+        turn,
+        random: Rng::with_seed(options.seed.into()),
+    };
+    let drilled = tokio::select! {
+        drilled = drill.all(&faults) => drilled,
+        signal = end_signal() => {
+            signal?;
+            Err(anyhow::anyhow!("stopped before the end. Again: make drill"))
+        }
+    };
+    let refused_writes = faults.iter().any(|fault| fault.kind == Kind::ReadOnly);
+    let writes_allowed = if refused_writes { patiently(|| database.allow_writes()).await } else { Ok(()) };
+    let taken_back = patiently(|| take_back(&database)).await;
+    let given_back = loan.give_back().await.context("the replicas keep the drill's race window");
+    let reset = patiently(|| shop.reset()).await;
+    let (rows, soak) = drilled?;
+    writes_allowed.and(taken_back).and(given_back).and(reset)?;
+    Ok(Report::new(options.clone(), rows, skipped, soak))
+}
+
+/// What a drill leaves in the database: its own, and that of one that was killed.
+async fn take_back(database: &ShopDatabase) -> anyhow::Result<()> {
+    database.remove_products().await?;
+    database.forget_keys().await
+}
+
+fn race_window(milliseconds: u16) -> ShopVariables {
+    ShopVariables::from([("RACE_WINDOW_MS".to_owned(), milliseconds.to_string())])
+}
+
+/// Faults that can't be done here, and why.
+async fn skip(
+    faults: &[&'static Fault],
+    status: &Status,
+    database: &ShopDatabase,
+    contestant: &Contestant,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let is_private = matches!(status.database, Some(DatabaseStatus::Private { .. }));
+    let is_superuser = database.is_superuser().await?;
+    let reason = |fault: &Fault| match fault.kind {
+        Kind::PostgresImmediateRestart | Kind::PostgresStopped if !is_private => {
+            Some("the lab doesn't run the PostgreSQL of DATABASE_URL".to_owned())
+        }
+        Kind::ReadOnly if !is_superuser => {
+            Some("only a superuser may change PostgreSQL's settings".to_owned())
+        }
+        Kind::ResetDuringSale if contestant.needs_a_product_of_its_own() => {
+            Some(format!("{} can't sell the shop's book", contestant.name))
+        }
+        _ => None,
+    };
+    let skipped = faults.iter().filter_map(|fault| Some((fault.name.to_owned(), reason(fault)?)));
+    Ok(skipped.collect())
+}
+
+/// A drill under way.
+pub(crate) struct Drill<'a> {
+    shop: &'a Shop,
+    database: &'a ShopDatabase,
+    contestant: &'a Contestant,
+    options: &'a Options,
+    pulse: &'a Pulse,
+    say: Say<'a>,
+    turn: PgConnection,
+    random: Rng,
+}
+
+impl Drill<'_> {
+    async fn all(&mut self, faults: &[&'static Fault]) -> anyhow::Result<(Vec<Row>, Option<Soak>)> {
+        let (mut rounds, soak) = match self.options.soak_minutes {
+            Some(minutes) => {
+                let (rounds, soak) = self.soak(faults, minutes).await?;
+                (rounds, Some(soak))
+            }
+            None => (self.each_once(faults).await?, None),
+        };
+        self.look_again(&mut rounds).await?;
+        let rows = faults.iter().filter_map(|fault| self.sum_up(fault, &rounds)).collect();
+        Ok((rows, soak))
+    }
+
+    async fn each_once(&mut self, faults: &[&'static Fault]) -> anyhow::Result<Vec<Round>> {
+        let load = Duration::from_secs(self.options.seconds);
+        let chosen = self.options.lasts_seconds.map(Duration::from_secs);
+        let mut rounds = Vec::with_capacity(faults.len());
+        for (index, fault) in faults.iter().enumerate() {
+            let number = format!("{} of {}", index + 1, faults.len());
+            rounds.push(self.one(fault, fault.lasts(chosen, load), load, &number).await?);
+        }
+        Ok(rounds)
+    }
+
+    async fn soak(&mut self, faults: &[&'static Fault], minutes: u64) -> anyhow::Result<(Vec<Round>, Soak)> {
+        let Some(first) = soak::warm_up(faults) else { bail!("no fault can be done here") };
+        let mut rounds = vec![self.one(first, Duration::from_secs(1), soak::LOAD, "warm-up").await?];
+        let start = self.measure().await?;
+        let over = Instant::now() + Duration::from_secs(minutes * 60);
+        while Instant::now() < over {
+            let (fault, lasts) = soak::next(faults, &mut self.random);
+            let number = format!("{} min left", (over - Instant::now()).as_secs().div_ceil(60));
+            let lasts = fault.lasts(Some(lasts), soak::LOAD);
+            rounds.push(self.one(fault, lasts, soak::LOAD, &number).await?);
+        }
+        let end = self.measure().await?;
+        let growth = start.growth(&end, self.options.pool_size);
+        let soak = Soak { minutes, faults: rounds.len() - 1, start, end, growth };
+        Ok((rounds, soak))
+    }
+
+    /// Drills one fault. Whoever was told to wait for our end still does: the fault may have ended the session
+    /// that holds our turn.
+    async fn one(
+        &mut self,
+        fault: &'static Fault,
+        lasts: Duration,
+        load: Duration,
+        number: &str,
+    ) -> anyhow::Result<Round> {
+        let (name, random) = (fault.name, self.random.fork());
+        let doing = |what: &str| (self.say)(Progress::Doing(format!("{name} ({number}): {what}")));
+        let round = round::drill(self, fault, lasts, load, random, &doing).await;
+        let round = round.with_context(|| format!("{name} could not be drilled"))?;
+        if self.turn.ping().await.is_err() {
+            self.turn = patiently(|| self.database.take_turn("make drill")).await?;
+        }
+        let broken = round.findings.broken(fault, self.may_oversell());
+        let verdict = if broken.is_empty() { "survived".to_owned() } else { broken.join("; ") };
+        (self.say)(Progress::Done(format!("{name}: {verdict}")));
+        Ok(round)
+    }
+
+    /// What comes or goes after the last answer has come or gone when this returns.
+    async fn look_again(&self, rounds: &mut [Round]) -> anyhow::Result<()> {
+        let Some(last) = rounds.iter().map(|round| round.read).max() else { return Ok(()) };
+        (self.say)(Progress::Doing("looking for purchases that are committed late".to_owned()));
+        sleep_until((last + NOTHING_RUNS_AFTER).into()).await;
+        for round in rounds {
+            for seen in &round.seen {
+                let rows = self.database.rows_of_race(seen.product, seen.stock).await?;
+                let orders = rows.orders.into_iter().collect();
+                let changed = seen.orders.symmetric_difference(&orders).count();
+                round.findings.ledger.committed_later += changed.max(usize::from(rows.left != seen.left));
+            }
+        }
+        Ok(())
+    }
+
+    async fn measure(&self) -> anyhow::Result<Resources> {
+        (self.say)(Progress::Doing("measuring memory, files and sessions".to_owned()));
+        sleep(soak::REST).await;
+        Resources::measure(&running().await?, self.database).await
+    }
+
+    fn sum_up(&self, fault: &Fault, rounds: &[Round]) -> Option<Row> {
+        let of_fault: Vec<&Findings> = rounds
+            .iter()
+            .filter(|round| round.fault.kind == fault.kind)
+            .map(|round| &round.findings)
+            .collect();
+        let findings = Findings {
+            counts: Counts::sum(of_fault.iter().map(|findings| &findings.counts)),
+            ledger: Ledger::sum(of_fault.iter().map(|findings| findings.ledger)),
+            recoveries: of_fault.iter().flat_map(|findings| findings.recoveries.clone()).collect(),
+            away: of_fault.iter().flat_map(|findings| findings.away.clone()).collect(),
+            beats: of_fault.iter().flat_map(|findings| findings.beats.clone()).collect(),
+        };
+        let row = || Row::new(fault, of_fault.len(), &findings, self.may_oversell());
+        (!of_fault.is_empty()).then(row)
+    }
+
+    fn may_oversell(&self) -> bool {
+        self.contestant.oversell != Oversell::MustNot
+    }
+}
+
+/// Tries until it succeeds, or what comes back after a fault has had its time.
+pub(crate) async fn patiently<T>(attempt: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let deadline = Instant::now() + COMES_BACK_WITHIN;
+    loop {
+        match attempt().await {
+            Err(_) if Instant::now() < deadline => sleep(POLL).await,
+            result => return result,
+        }
+    }
+}

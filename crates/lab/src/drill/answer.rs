@@ -1,0 +1,81 @@
+//! What an answer to a purchase means to whoever asked. The shop's promise: 503 with `Retry-After` is a purchase
+//! that was not made and never will be; one whose outcome nobody knows is told as such.
+
+use std::error::Error;
+use std::time::{Duration, Instant, SystemTime};
+
+use uuid::Uuid;
+
+use crate::check::shop::Answer;
+
+/// What a buyer was told by one answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// 200: the order is this one.
+    Sold(Uuid),
+    /// 400, Out of stock.
+    OutOfStock,
+    /// 409: others were faster, or this key's first request is still worked on.
+    Conflict,
+    /// 503 with `Retry-After`: not carried out.
+    NotCarriedOut,
+    /// 503 that says that the outcome is unknown.
+    OutcomeUnknown,
+    /// The connection broke after the request was sent, or time was up: which.
+    NoAnswer(String),
+    /// Whatever else: what. The purchase may have been made or not.
+    Wrong(String),
+}
+
+/// One request, and what came of it.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What the buyer was told.
+    pub told: Told,
+    /// When, by a clock that never jumps.
+    pub answered: Instant,
+    /// When, by the clock that the database's is compared with.
+    pub answered_at: SystemTime,
+    /// From the request to the end of the answer.
+    pub took: Duration,
+}
+
+impl Told {
+    /// Understands what came back.
+    pub fn of(answer: &reqwest::Result<Answer>) -> Self {
+        match answer {
+            Ok(answer) => Self::of_answer(answer),
+            Err(error) if error.is_connect() => Self::Wrong("no connection".to_owned()),
+            Err(error) => Self::NoAnswer(root_cause(error)),
+        }
+    }
+
+    fn of_answer(answer: &Answer) -> Self {
+        let order = || answer.body["id"].as_str()?.parse().ok();
+        match answer.status {
+            200 => order().map_or_else(|| Self::Wrong("200 without an order".to_owned()), Self::Sold),
+            400 if answer.body["detail"] == "Out of stock" => Self::OutOfStock,
+            409 => Self::Conflict,
+            // First: with a key, it has a Retry-After too.
+            503 if answer.body["outcome"] == "unknown" => Self::OutcomeUnknown,
+            503 if answer.asks_to_retry => Self::NotCarriedOut,
+            503 => Self::Wrong("503 without Retry-After".to_owned()),
+            status => Self::Wrong(status.to_string()),
+        }
+    }
+
+    /// Whether the purchase may have been made all the same.
+    pub fn leaves_open(&self) -> bool {
+        matches!(self, Self::OutcomeUnknown | Self::NoAnswer(_) | Self::Wrong(_))
+    }
+
+    /// Whether there is nothing left to ask.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Sold(_) | Self::OutOfStock)
+    }
+}
+
+/// What the system or the protocol said: reqwest itself says only that sending failed.
+fn root_cause(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), root_cause)
+}

@@ -1,0 +1,87 @@
+//! What the buyers saw while a fault was drilled, counted.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::answer::Told;
+use super::purchase::Purchase;
+
+/// Of all purchases of a drilled fault, or of several.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// Purchases.
+    pub purchases: usize,
+    /// Requests: more, because buyers with a key ask again.
+    pub requests: usize,
+    /// 200.
+    pub sold: usize,
+    /// 400, Out of stock.
+    pub out_of_stock: usize,
+    /// 409.
+    pub conflicts: usize,
+    /// 503 with `Retry-After`.
+    pub not_carried_out: usize,
+    /// 503 that says so.
+    pub outcome_unknown: usize,
+    /// Connections that broke, and how many of them how.
+    pub no_answer: BTreeMap<String, usize>,
+    /// Purchases whose outcome was unknown until their key settled it.
+    pub settled: usize,
+    /// All other answers, and how many of each.
+    pub wrong: BTreeMap<String, usize>,
+    /// How long the answer took that took longest.
+    pub longest: Duration,
+}
+
+impl Counts {
+    /// Counts.
+    pub fn of<'a>(purchases: impl IntoIterator<Item = &'a Purchase>) -> Self {
+        let mut counts = Self::default();
+        for purchase in purchases {
+            counts.purchases += 1;
+            counts.settled += usize::from(purchase.is_settled());
+            for request in &purchase.requests {
+                counts.requests += 1;
+                counts.longest = counts.longest.max(request.took);
+                match &request.told {
+                    Told::Sold(_) => counts.sold += 1,
+                    Told::OutOfStock => counts.out_of_stock += 1,
+                    Told::Conflict => counts.conflicts += 1,
+                    Told::NotCarriedOut => counts.not_carried_out += 1,
+                    Told::OutcomeUnknown => counts.outcome_unknown += 1,
+                    Told::NoAnswer(how) => add(&mut counts.no_answer, how, 1),
+                    Told::Wrong(what) => counts.add_wrong(what, 1),
+                }
+            }
+        }
+        counts
+    }
+
+    /// Adds an answer that nobody should get.
+    pub fn add_wrong(&mut self, what: &str, times: usize) {
+        add(&mut self.wrong, what, times);
+    }
+
+    /// The sum of several.
+    pub fn sum<'a>(counts: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut sum = Self::default();
+        for one in counts {
+            sum.purchases += one.purchases;
+            sum.requests += one.requests;
+            sum.sold += one.sold;
+            sum.out_of_stock += one.out_of_stock;
+            sum.conflicts += one.conflicts;
+            sum.not_carried_out += one.not_carried_out;
+            sum.outcome_unknown += one.outcome_unknown;
+            one.no_answer.iter().for_each(|(how, times)| add(&mut sum.no_answer, how, *times));
+            sum.settled += one.settled;
+            one.wrong.iter().for_each(|(what, times)| sum.add_wrong(what, *times));
+            sum.longest = sum.longest.max(one.longest);
+        }
+        sum
+    }
+}
+
+fn add(counts: &mut BTreeMap<String, usize>, name: &str, times: usize) {
+    *counts.entry(name.to_owned()).or_default() += times;
+}

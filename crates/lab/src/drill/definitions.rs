@@ -1,0 +1,80 @@
+//! What each figure of a drill means: the one place that says so.
+
+use crate::definitions::{self, Definition};
+
+/// Each figure: its name in JSON, and what it is. In the tables, some have a shorter name.
+pub const DEFINITIONS: [Definition; 24] = [
+    ("fault, times", "what was done (--list says more), and how many times"),
+    ("survived, broken", "verdict: survived, or what was broken of what follows"),
+    ("purchases", "copies that buyers wanted"),
+    ("requests", "how many times they asked: with an Idempotency-Key, again until the outcome is known"),
+    ("ok_200", "200: sold"),
+    ("out_of_stock_400", "400: told \"Out of stock\""),
+    ("conflict_409", "409: told that others were faster, or that the key's first request is still worked on"),
+    ("not_carried_out_503", "503: with Retry-After, a purchase that was not made and never will be"),
+    (
+        "outcome_unknown_503",
+        "unknown: 503 that says that the outcome is not known; only where something ends that had requests to \
+         answer",
+    ),
+    ("no_answer", "the connection broke after the request was sent, and how: an unknown outcome too"),
+    ("settled", "purchases whose outcome was unknown until the same key settled it"),
+    ("wrong", "any other answer, and connections that were refused: none may be"),
+    ("longest_ms", "longest: the longest wait for an answer; at most 10 s"),
+    (
+        "orders",
+        "in the database, of all products of the fault; of the book, those that resets deleted included",
+    ),
+    (
+        "unconserved",
+        "invariant 1: products, or moments of the book, with initial stock - orders other than the stock",
+    ),
+    ("oversold", "invariant 2: orders beyond the copies; the exercise may until somebody has fixed it"),
+    (
+        "lost_sales",
+        "lost, invariant 3: told \"Out of stock\" before the last copy was sold; can't be known of the book while \
+         it is reset",
+    ),
+    (
+        "dishonest",
+        "invariant 4: answers without their order, and orders of nobody beyond the unknown outcomes without a key; \
+         orders recorded for a key whose buyer was told 503, not carried out",
+    ),
+    ("committed_later", "later, invariant 4: orders that came or went after the last answer"),
+    ("recovery_ms", "recovery: from the end of the fault to the first 200; at most 1 s"),
+    ("replica_away_ms", "away: until a killed replica was replaced; at most 1 s"),
+    (
+        "health_p99_ms, health_longest_ms",
+        "/health of the replicas that should answer, asked every 50 ms, as the prober saw it",
+    ),
+    (
+        "health_late",
+        "late, invariant 5: answers of /health that the prober saw to be missing after 50 ms, the time taken off \
+         in which the machine had no processor for the replica",
+    ),
+    (
+        "soak",
+        "resident memory, open files and database sessions at its start and end; growth: memory by more than a \
+         quarter and 16 MiB, files by more than 32, sessions beyond what the pools may hold",
+    ),
+];
+
+/// As `--help` shows it.
+pub fn text() -> String {
+    definitions::text(&DEFINITIONS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::Row;
+    use super::*;
+
+    #[test]
+    fn every_figure_is_defined() {
+        let row = serde_json::to_value(Row::default()).unwrap();
+
+        for name in row.as_object().unwrap().keys() {
+            assert!(definitions::contains(&DEFINITIONS, name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The faults: what each is called, what it does, and what it excuses. How it is done stands in
+//! [`super::faults`].
+
+use std::time::Duration;
+
+use anyhow::ensure;
+
+/// How a fault is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "FAULTS says what each is")]
+pub enum Kind {
+    KillReplica,
+    FreezeReplica,
+    RollingRestart,
+    PostgresImmediateRestart,
+    PostgresStopped,
+    RowLockHeld,
+    ConnectionsTerminated,
+    PoolExhausted,
+    ReadOnly,
+    Burst,
+    ResetDuringSale,
+}
+
+/// A fault.
+#[derive(Clone, Copy, Debug)]
+pub struct Fault {
+    /// How it is done.
+    pub kind: Kind,
+    /// What `--fault` calls it.
+    pub name: &'static str,
+    /// In a line.
+    pub what: &'static str,
+    /// For how many seconds it is done, if that can be chosen. 0: as long as the load runs.
+    pub lasts_seconds: Option<u64>,
+    /// Whether something ends that had requests to answer: only then an outcome may be unknown.
+    pub may_lose_answers: bool,
+    /// Whether buyers may be told 503: not carried out.
+    pub may_refuse: bool,
+}
+
+/// All of them, in the order in which they are drilled.
+pub const FAULTS: [Fault; 11] = [
+    Fault {
+        kind: Kind::KillReplica,
+        name: "kill-replica",
+        what: "kill -9 of one replica",
+        lasts_seconds: None,
+        may_lose_answers: true,
+        may_refuse: true,
+    },
+    Fault {
+        kind: Kind::FreezeReplica,
+        name: "freeze-replica",
+        what: "one replica stands still (SIGSTOP)",
+        lasts_seconds: Some(5),
+        may_lose_answers: true,
+        may_refuse: true,
+    },
+    Fault {
+        kind: Kind::RollingRestart,
+        name: "rolling-restart",
+        what: "the replicas are replaced, again and again: no request may fail",
+        lasts_seconds: Some(0),
+        may_lose_answers: false,
+        may_refuse: false,
+    },
+    Fault {
+        kind: Kind::PostgresImmediateRestart,
+        name: "postgres-immediate-restart",
+        what: "PostgreSQL ends as in a crash (SIGQUIT), and is started again at once",
+        lasts_seconds: None,
+        may_lose_answers: true,
+        may_refuse: true,
+    },
+    Fault {
+        kind: Kind::PostgresStopped,
+        name: "postgres-stopped",
+        what: "PostgreSQL is stopped in order (SIGINT), and stays so",
+        lasts_seconds: Some(5),
+        may_lose_answers: true,
+        may_refuse: true,
+    },
+    Fault {
+        kind: Kind::RowLockHeld,
+        name: "row-lock-held",
+        what: "a foreign session holds a product's row",
+        lasts_seconds: Some(20),
+        may_lose_answers: false,
+        may_refuse: true,
+    },
+    Fault {
+        kind: Kind::ConnectionsTerminated,
+        name: "connections-terminated",
+        what: "all of the shop's database sessions are ended at once (pg_terminate_backend)",
+        lasts_seconds: None,
+        may_lose_answers: true,
+        may_refuse: true,
+    },
+    Fault {
+        kind: Kind::PoolExhausted,
+        name: "pool-exhausted",
+        what: "buyers of another product, whose row is held, occupy every connection of the pools",
+        lasts_seconds: Some(5),
+        may_lose_answers: false,
+        may_refuse: true,
+    },
+    Fault {
+        kind: Kind::ReadOnly,
+        name: "read-only",
+        what: "PostgreSQL refuses whatever writes, as with a full disk (default_transaction_read_only)",
+        lasts_seconds: Some(5),
+        may_lose_answers: false,
+        may_refuse: true,
+    },
+    Fault {
+        kind: Kind::Burst,
+        name: "burst",
+        what: "a crowd at once, each on a connection of their own",
+        lasts_seconds: None,
+        may_lose_answers: false,
+        may_refuse: true,
+    },
+    Fault {
+        kind: Kind::ResetDuringSale,
+        name: "reset-during-sale",
+        what: "the shop's book is reset, again and again, while it is bought",
+        lasts_seconds: Some(5),
+        may_lose_answers: false,
+        may_refuse: true,
+    },
+];
+
+/// Those of these names, or all when there are none.
+///
+/// # Errors
+/// When there is none of a name.
+pub fn choose(names: &[String]) -> anyhow::Result<Vec<&'static Fault>> {
+    for name in names {
+        let known = FAULTS.map(|fault| fault.name).join(", ");
+        let is_known = FAULTS.iter().any(|fault| fault.name == name);
+        ensure!(is_known, "there is no fault {name}. There are: {known}");
+    }
+    let is_chosen = |fault: &&Fault| names.is_empty() || names.iter().any(|name| name == fault.name);
+    Ok(FAULTS.iter().filter(is_chosen).collect())
+}
+
+/// A line for each, as `--list` shows them.
+pub fn list() -> String {
+    let line = |fault: &Fault| {
+        let lasts = match fault.lasts_seconds {
+            Some(0) => "; as long as the load runs".to_owned(),
+            Some(seconds) => format!("; {seconds} s"),
+            None => String::new(),
+        };
+        format!("{:<28}{}{lasts}\n", fault.name, fault.what)
+    };
+    FAULTS.iter().map(line).collect()
+}
+
+impl Fault {
+    /// How long it is done: `chosen`, if somebody has chosen; `load` when it goes on as long as the load.
+    pub fn lasts(&self, chosen: Option<Duration>, load: Duration) -> Duration {
+        match self.lasts_seconds {
+            Some(0) => load,
+            Some(seconds) => chosen.unwrap_or(Duration::from_secs(seconds)),
+            None => Duration::ZERO,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_drilled_once_each_in_the_order_of_the_list() {
+        let names = ["burst", "kill-replica", "burst"].map(str::to_owned);
+
+        let chosen: Vec<&str> = choose(&names).unwrap().iter().map(|fault| fault.name).collect();
+
+        assert_eq!(chosen, ["kill-replica", "burst"]);
+        assert_eq!(choose(&[]).unwrap().len(), FAULTS.len());
+    }
+
+    #[test]
+    fn an_unknown_fault_is_named_with_those_that_are_known() {
+        let error = choose(&["flood".to_owned()]).unwrap_err().to_string();
+
+        assert!(error.starts_with("there is no fault flood. There are: kill-replica, "), "{error}");
+    }
+}

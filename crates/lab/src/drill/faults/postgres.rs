@@ -1,0 +1,26 @@
+//! Faults of PostgreSQL itself. The lab stops and starts it, so that it is started again whatever happens to us.
+
+use std::time::Duration;
+
+use anyhow::bail;
+
+use super::Struck;
+use crate::control::{DatabaseStop, Event, Request, ask};
+
+pub(super) async fn restart_at_once() -> anyhow::Result<Struck> {
+    stop(0, DatabaseStop::Immediate).await
+}
+
+pub(super) async fn stop_for(lasts: Duration) -> anyhow::Result<Struck> {
+    let seconds = u32::try_from(lasts.as_secs()).unwrap_or(u32::MAX);
+    stop(seconds, DatabaseStop::Fast).await
+}
+
+async fn stop(seconds: u32, how: DatabaseStop) -> anyhow::Result<Struck> {
+    match ask(&Request::StopDatabase { seconds, how }, |_| {}).await? {
+        Some(Event::Done) => Ok(Struck::now()),
+        Some(Event::Failed(reason)) => bail!("PostgreSQL: {reason}"),
+        None => bail!("the lab was stopped, or is older than this command. Start it anew: make stop run"),
+        other => bail!("PostgreSQL: unexpected answer {other:?}. Look at: make status"),
+    }
+}

@@ -1,0 +1,277 @@
+//! Asks each replica for its `/health` all the time, on a thread of its own for each, which shares nothing with
+//! the buyers but the machine. Start with [`Pulse::feel`].
+//!
+//! On a busy machine two others may be to blame for a late answer. One is the prober: the answer lies there, and
+//! the thread that waits for it gets no processor. So it looks for the answer every few milliseconds, and only
+//! what it saw to be missing is missing. The other is the machine: the replica is ready to run, and gets no
+//! processor. The kernel counts that time (/proc/PID/task/TID/schedstat), and it is taken off.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crate::commands::status::running;
+use crate::supervisor::replica::ReplicaStatus;
+
+/// Invariant 5: `/health` answers within it, whatever the database does.
+pub const HEALTH_LIMIT: Duration = Duration::from_millis(50);
+const INTERVAL: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(4);
+/// After which nobody waits for an answer any more.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(2);
+/// How often the lab is asked where its replicas are.
+const FIND_EVERY: Duration = Duration::from_millis(100);
+const REQUEST: &[u8] = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+
+/// One question, and how long it took.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beat {
+    /// Until the answer was found.
+    pub took: Duration,
+    /// How long it was surely not there: at the last look that found nothing.
+    pub missing_for: Duration,
+    /// How long the replica waited for a processor meanwhile, as far as the system says.
+    pub withheld: Duration,
+}
+
+impl Beat {
+    /// Whether the replica itself was late.
+    pub fn is_late(&self) -> bool {
+        self.missing_for.saturating_sub(self.withheld) > HEALTH_LIMIT
+    }
+}
+
+/// Where a replica is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    pid: u32,
+    port: u16,
+}
+
+/// Threads that ask as long as this lives.
+pub struct Pulse {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    finder: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    is_over: AtomicBool,
+    places: Mutex<BTreeMap<String, Place>>,
+    /// Replicas that aren't expected to answer.
+    excused: Mutex<BTreeSet<String>>,
+    beats: Mutex<Vec<Beat>>,
+}
+
+impl Pulse {
+    /// Begins with these replicas of the running lab, and follows them when they are replaced.
+    pub fn feel(replicas: &[ReplicaStatus]) -> Self {
+        let shared = Arc::new(Shared::default());
+        shared.find(replicas);
+        let threads = replicas.iter().map(|replica| {
+            let (shared, name) = (Arc::clone(&shared), replica.name.clone());
+            thread::spawn(move || shared.ask_again_and_again(&name))
+        });
+        let threads = threads.collect();
+        let follower = Arc::clone(&shared);
+        let finder = tokio::spawn(async move {
+            loop {
+                if let Ok(status) = running().await {
+                    follower.find(&status.replicas);
+                }
+                tokio::time::sleep(FIND_EVERY).await;
+            }
+        });
+        Self { shared, threads, finder }
+    }
+
+    /// How many replicas are asked.
+    pub fn replicas(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// Doesn't expect this replica to answer until [`Pulse::expect`].
+    pub fn excuse(&self, replica: &str) {
+        lock(&self.shared.excused).insert(replica.to_owned());
+    }
+
+    /// Expects it again.
+    pub fn expect(&self, replica: &str) {
+        lock(&self.shared.excused).remove(replica);
+    }
+
+    /// What was felt since the last time.
+    pub fn take_beats(&self) -> Vec<Beat> {
+        std::mem::take(&mut *lock(&self.shared.beats))
+    }
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        self.finder.abort();
+        self.shared.is_over.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn find(&self, replicas: &[ReplicaStatus]) {
+        let place_of = |replica: &ReplicaStatus| {
+            let process = replica.process.as_ref()?;
+            Some((replica.name.clone(), Place { pid: process.pid, port: process.port }))
+        };
+        *lock(&self.places) = replicas.iter().filter_map(place_of).collect();
+    }
+
+    fn ask_again_and_again(&self, name: &str) {
+        let mut connection: Option<(Place, TcpStream)> = None;
+        while !self.is_over.load(Ordering::Relaxed) {
+            let begun = Instant::now();
+            let place = lock(&self.places).get(name).copied();
+            if let (Some(place), false) = (place, self.is_excused(name)) {
+                let kept = connection.take().filter(|(of, _)| *of == place);
+                connection = self.ask(name, place, kept.map(|(_, stream)| stream)).map(|kept| (place, kept));
+            }
+            thread::sleep(INTERVAL.saturating_sub(begun.elapsed()));
+        }
+    }
+
+    /// Asks once, on `kept` or on a new connection, and returns the connection when it can be used again. A
+    /// connection that breaks says that the process is gone, which is no delay.
+    fn ask(&self, name: &str, place: Place, kept: Option<TcpStream>) -> Option<TcpStream> {
+        let withheld_before = withheld_from(place.pid);
+        let begun = Instant::now();
+        let connected = match kept {
+            Some(stream) => Ok(stream),
+            None => TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, place.port).into(), GIVE_UP_AFTER),
+        };
+        let mut stream = connected.ok()?;
+        let beat = wait_for_answer(&mut stream, begun).ok()?;
+        let withheld = withheld_from(place.pid).saturating_sub(withheld_before);
+        let beat = Beat { withheld, ..beat };
+        // Who was excused meanwhile was frozen or killed meanwhile.
+        if !self.is_excused(name) && !self.is_over.load(Ordering::Relaxed) {
+            lock(&self.beats).push(beat);
+        }
+        (beat.took < GIVE_UP_AFTER).then_some(stream)
+    }
+
+    fn is_excused(&self, name: &str) -> bool {
+        lock(&self.excused).contains(name)
+    }
+}
+
+fn wait_for_answer(stream: &mut TcpStream, begun: Instant) -> io::Result<Beat> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(LOOK_EVERY))?;
+    stream.write_all(REQUEST)?;
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    let mut missing_for = Duration::ZERO;
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(count) => {
+                answer.extend_from_slice(&buffer[..count]);
+                if is_whole(&answer) {
+                    return Ok(Beat { took: begun.elapsed(), missing_for, ..Beat::default() });
+                }
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                missing_for = begun.elapsed();
+                if missing_for > GIVE_UP_AFTER {
+                    return Ok(Beat { took: missing_for, missing_for, ..Beat::default() });
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// How long the threads of this process have been ready to run and not run. Nothing where the system doesn't say.
+fn withheld_from(pid: u32) -> Duration {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Duration::ZERO };
+    let of_thread = |thread: io::Result<fs::DirEntry>| {
+        let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        text.split(' ').nth(1)?.parse().ok().map(Duration::from_nanos)
+    };
+    threads.filter_map(of_thread).sum()
+}
+
+/// The body is a JSON object without objects in it.
+fn is_whole(answer: &[u8]) -> bool {
+    answer.ends_with(b"}")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+
+    fn ask_a_server_that(act: impl FnOnce(TcpStream) + Send + 'static) -> io::Result<Beat> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let server = thread::spawn(move || {
+            let (mut client, _) = listener.accept().unwrap();
+            let _ = client.read(&mut [0; 1024]).unwrap();
+            act(client);
+        });
+        let beat = wait_for_answer(&mut stream, Instant::now());
+        server.join().unwrap();
+        beat
+    }
+
+    #[test]
+    fn an_answer_past_the_limit_was_seen_to_be_missing() {
+        let beat = ask_a_server_that(|mut client| {
+            thread::sleep(HEALTH_LIMIT * 2);
+            client.write_all(ANSWER).unwrap();
+        })
+        .unwrap();
+
+        assert!(beat.missing_for > HEALTH_LIMIT && beat.took >= beat.missing_for, "{beat:?}");
+    }
+
+    #[test]
+    fn an_answer_that_is_there_is_never_missing_however_late_it_is_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut client, _) = listener.accept().unwrap();
+        client.write_all(ANSWER).unwrap();
+        // As if this thread had got no processor in between.
+        let begun = Instant::now().checked_sub(HEALTH_LIMIT * 2).unwrap();
+
+        let beat = wait_for_answer(&mut stream, begun).unwrap();
+
+        assert!(beat.missing_for.is_zero() && beat.took > HEALTH_LIMIT, "{beat:?}");
+    }
+
+    #[test]
+    fn what_the_machine_withheld_is_not_the_replicas_delay() {
+        let missing_for = HEALTH_LIMIT * 2;
+
+        assert!(Beat { missing_for, withheld: HEALTH_LIMIT / 2, ..Beat::default() }.is_late());
+        assert!(!Beat { missing_for, withheld: HEALTH_LIMIT, ..Beat::default() }.is_late());
+    }
+
+    #[test]
+    fn a_process_that_is_gone_is_no_delay() {
+        assert!(ask_a_server_that(drop).is_err());
+    }
+}

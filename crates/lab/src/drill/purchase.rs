@@ -1,0 +1,118 @@
+//! A purchase: one copy for one buyer, with all the requests that it took.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::Value;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::answer::{Request, Told};
+use crate::back_off::BackOff;
+use crate::check::shop::Shop;
+
+/// How long a buyer with a key asks again.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A purchase that its buyer has done with.
+#[derive(Clone, Debug)]
+pub struct Purchase {
+    /// What was to be bought.
+    pub product: Uuid,
+    /// Its `Idempotency-Key`, if it had one.
+    pub key: Option<String>,
+    /// Each request with its answer.
+    pub requests: Vec<Request>,
+}
+
+/// What a buyer knows in the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was made: the order is this one.
+    Sold(Uuid),
+    /// It was refused, for there was no copy left.
+    OutOfStock,
+    /// It was not made, and never will be.
+    NotCarriedOut,
+    /// Nobody has told them.
+    Unknown,
+}
+
+impl Purchase {
+    /// Asks for a copy of `product` with the body `order`. Without a key only once: to ask again might buy a
+    /// second copy. With one, again after a pause of `back_off`, as long as there is no final answer and some
+    /// patience left; `None` is for somebody who has none.
+    pub async fn make(
+        shop: &Shop,
+        order: &Value,
+        product: Uuid,
+        key: Option<String>,
+        mut back_off: Option<BackOff>,
+    ) -> Self {
+        let begun = Instant::now();
+        let mut requests = Vec::with_capacity(1);
+        loop {
+            let asked = Instant::now();
+            let answer = shop.order_once(order, key.as_deref()).await;
+            let (answered, answered_at) = (Instant::now(), SystemTime::now());
+            let told = Told::of(&answer);
+            let is_done = key.is_none() || told.is_final();
+            requests.push(Request { told, answered, answered_at, took: answered - asked });
+            match back_off.as_mut().map(BackOff::next_pause) {
+                Some(pause) if !is_done && begun.elapsed() + pause < PATIENCE => sleep(pause).await,
+                _ => return Self { product, key, requests },
+            }
+        }
+    }
+
+    /// What its buyer knows in the end.
+    pub fn ending(&self) -> Ending {
+        match self.requests.last().map(|request| &request.told) {
+            Some(Told::Sold(order)) => Ending::Sold(*order),
+            Some(Told::OutOfStock) => Ending::OutOfStock,
+            // Each answer speaks of its own request: "not carried out" says nothing of one before.
+            _ if self.requests.iter().any(|request| request.told.leaves_open()) => Ending::Unknown,
+            _ => Ending::NotCarriedOut,
+        }
+    }
+
+    /// The order's id, if the buyer knows it.
+    pub fn order(&self) -> Option<Uuid> {
+        if let Ending::Sold(order) = self.ending() { Some(order) } else { None }
+    }
+
+    /// Whether its outcome was unknown, and its key has settled it.
+    pub fn is_settled(&self) -> bool {
+        self.ending() != Ending::Unknown && self.requests.iter().any(|request| request.told.leaves_open())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ending(told: &[Told]) -> (Ending, bool) {
+        let request = |told: &Told| Request {
+            told: told.clone(),
+            answered: Instant::now(),
+            answered_at: SystemTime::now(),
+            took: Duration::ZERO,
+        };
+        let requests = told.iter().map(request).collect();
+        let purchase = Purchase { product: Uuid::nil(), key: None, requests };
+        (purchase.ending(), purchase.is_settled())
+    }
+
+    #[test]
+    fn the_last_word_counts_and_only_a_final_one_settles_what_was_open() {
+        let order = Uuid::nil();
+        let no_answer = || Told::NoAnswer("connection closed".to_owned());
+        use Told::{Conflict, NotCarriedOut, OutOfStock, OutcomeUnknown, Sold, Wrong};
+
+        assert_eq!(ending(&[Sold(order)]), (Ending::Sold(order), false));
+        assert_eq!(ending(&[OutcomeUnknown, Conflict, Sold(order)]), (Ending::Sold(order), true));
+        assert_eq!(ending(&[no_answer(), OutOfStock]), (Ending::OutOfStock, true));
+        assert_eq!(ending(&[Conflict, NotCarriedOut]), (Ending::NotCarriedOut, false));
+        assert_eq!(ending(&[no_answer(), NotCarriedOut]), (Ending::Unknown, false));
+        assert_eq!(ending(&[Wrong("502".to_owned())]), (Ending::Unknown, false));
+    }
+}

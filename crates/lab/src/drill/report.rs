@@ -1,0 +1,128 @@
+//! What a drill has found, as JSON has it. What each figure means is in [`super::definitions`].
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Options;
+use super::fault::Fault;
+use super::original::{FIGURES, Figure, SOURCE};
+use super::soak::Soak;
+use super::verdict::Findings;
+use crate::statistics::Waits;
+
+/// A drill.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Whether every fault was survived and, after a soak, nothing has grown.
+    pub survived: bool,
+    /// How it was drilled.
+    pub options: Options,
+    /// A row for each fault, in the order of the list.
+    pub faults: Vec<Row>,
+    /// Faults that can't be done here, and why.
+    pub skipped: BTreeMap<String, String>,
+    /// What the soak has used of the machine, if it was one.
+    pub soak: Option<Soak>,
+    /// Figures of another system, for comparison.
+    pub original: Original,
+}
+
+/// Figures of another system.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Original {
+    /// Which, and where they are from.
+    pub source: &'static str,
+    /// The figures.
+    pub figures: [Figure; 5],
+}
+
+/// A fault's figures; [`super::definitions::DEFINITIONS`] says what each is.
+#[derive(Clone, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "they are defined in one place")]
+pub struct Row {
+    pub fault: String,
+    pub survived: bool,
+    pub broken: Vec<String>,
+    pub times: usize,
+    pub purchases: usize,
+    pub requests: usize,
+    pub ok_200: usize,
+    pub out_of_stock_400: usize,
+    pub conflict_409: usize,
+    pub not_carried_out_503: usize,
+    pub outcome_unknown_503: usize,
+    pub no_answer: BTreeMap<String, usize>,
+    pub settled: usize,
+    pub wrong: BTreeMap<String, usize>,
+    pub longest_ms: f64,
+    pub orders: usize,
+    pub unconserved: usize,
+    pub oversold: usize,
+    pub lost_sales: usize,
+    pub dishonest: usize,
+    pub committed_later: usize,
+    pub recovery_ms: Option<f64>,
+    pub replica_away_ms: Option<f64>,
+    pub health_p99_ms: Option<f64>,
+    pub health_longest_ms: Option<f64>,
+    pub health_late: usize,
+}
+
+impl Report {
+    /// Sums up.
+    pub fn new(
+        options: Options,
+        faults: Vec<Row>,
+        skipped: BTreeMap<String, String>,
+        soak: Option<Soak>,
+    ) -> Self {
+        let survived = faults.iter().all(|row| row.survived)
+            && soak.as_ref().is_none_or(|soak| soak.growth.is_empty())
+            && !faults.is_empty();
+        let original = Original { source: SOURCE, figures: FIGURES };
+        Self { survived, options, faults, skipped, soak, original }
+    }
+}
+
+impl Row {
+    /// Sums up a fault.
+    pub fn new(fault: &Fault, times: usize, findings: &Findings, may_oversell: bool) -> Self {
+        let Findings { counts, ledger, .. } = findings;
+        let broken = findings.broken(fault, may_oversell);
+        let beats: Vec<Duration> = findings.beats.iter().map(|beat| beat.took).collect();
+        Self {
+            fault: fault.name.to_owned(),
+            survived: broken.is_empty(),
+            broken,
+            times,
+            purchases: counts.purchases,
+            requests: counts.requests,
+            ok_200: counts.sold,
+            out_of_stock_400: counts.out_of_stock,
+            conflict_409: counts.conflicts,
+            not_carried_out_503: counts.not_carried_out,
+            outcome_unknown_503: counts.outcome_unknown,
+            no_answer: counts.no_answer.clone(),
+            settled: counts.settled,
+            wrong: counts.wrong.clone(),
+            longest_ms: milliseconds(counts.longest),
+            orders: ledger.sold,
+            unconserved: ledger.unconserved,
+            oversold: ledger.oversold,
+            lost_sales: ledger.lost_sales,
+            dishonest: ledger.dishonest,
+            committed_later: ledger.committed_later,
+            recovery_ms: findings.slowest_recovery().map(milliseconds),
+            replica_away_ms: findings.away.iter().max().copied().map(milliseconds),
+            health_longest_ms: beats.iter().max().copied().map(milliseconds),
+            health_p99_ms: Waits::of(beats).map(|waits| waits.p99),
+            health_late: findings.late_beats(),
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}

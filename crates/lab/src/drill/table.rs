@@ -1,0 +1,161 @@
+//! A drill as a person reads it.
+
+use super::Options;
+use super::report::{Report, Row};
+use super::resources::Resources;
+use super::soak::Soak;
+use crate::table::{align, with_heading};
+
+const LEGEND: &str = "Times in milliseconds. What each figure is: lab drill --help";
+
+/// The tables, with what is needed to repeat the drill, and the figures of the other system beside them.
+pub fn text(report: &Report) -> String {
+    let mut parts = vec![
+        conditions(report),
+        align(&answer_rows(&report.faults)),
+        align(&ledger_rows(&report.faults)),
+        lines_of(report),
+    ];
+    parts.extend(report.soak.as_ref().map(soak));
+    parts.extend([LEGEND.to_owned() + "\n", original(report), closing(report)]);
+    parts.retain(|part| !part.is_empty());
+    parts.join("\n")
+}
+
+fn conditions(report: &Report) -> String {
+    let Options { strategy, buyers, seconds, burst, window_ms, seed, soak_minutes, .. } = &report.options;
+    let (faults, load) = match soak_minutes {
+        Some(minutes) => (format!("random faults for {minutes} min"), super::soak::LOAD.as_secs()),
+        None => (format!("faults: {}", report.faults.len()), *seconds),
+    };
+    format!(
+        "{faults}, strategy: {strategy}, steady buyers: {buyers}, load: at least {load} s around each fault, \
+         burst: {burst}, race window: {window_ms} ms, seed: {seed}\n"
+    )
+}
+
+fn answer_rows(faults: &[Row]) -> Vec<Vec<String>> {
+    let heading = [
+        "clients saw",
+        "times",
+        "requests",
+        "200",
+        "400",
+        "409",
+        "503",
+        "unknown",
+        "no answer",
+        "settled",
+        "wrong",
+        "longest",
+        "/health p99",
+        "longest",
+        "late",
+    ];
+    let row = |row: &Row| {
+        let counts = [
+            row.times,
+            row.requests,
+            row.ok_200,
+            row.out_of_stock_400,
+            row.conflict_409,
+            row.not_carried_out_503,
+            row.outcome_unknown_503,
+            row.no_answer.values().sum(),
+            row.settled,
+            row.wrong.values().sum(),
+        ];
+        let mut cells = vec![row.fault.clone()];
+        cells.extend(counts.map(|count| count.to_string()));
+        let waits = [Some(row.longest_ms), row.health_p99_ms, row.health_longest_ms];
+        cells.extend(waits.map(milliseconds));
+        cells.push(row.health_late.to_string());
+        cells
+    };
+    with_heading(heading, faults.iter().map(row))
+}
+
+fn ledger_rows(faults: &[Row]) -> Vec<Vec<String>> {
+    let heading = [
+        "ledger",
+        "orders",
+        "unconserved",
+        "oversold",
+        "lost",
+        "dishonest",
+        "later",
+        "recovery",
+        "away",
+        "verdict",
+    ];
+    let row = |row: &Row| {
+        let counts =
+            [row.orders, row.unconserved, row.oversold, row.lost_sales, row.dishonest, row.committed_later];
+        let mut cells = vec![row.fault.clone()];
+        cells.extend(counts.map(|count| count.to_string()));
+        cells.extend([row.recovery_ms, row.replica_away_ms].map(milliseconds));
+        cells.push(verdict(row));
+        cells
+    };
+    with_heading(heading, faults.iter().map(row))
+}
+
+fn verdict(row: &Row) -> String {
+    match (row.survived, row.oversold) {
+        (true, 0) => "survived".to_owned(),
+        (true, _) => "survived; oversold, as it may".to_owned(),
+        (false, _) => "BROKEN".to_owned(),
+    }
+}
+
+fn milliseconds(time: Option<f64>) -> String {
+    time.map_or("-".to_owned(), |time| format!("{time:.0}"))
+}
+
+fn lines_of(report: &Report) -> String {
+    let broken =
+        report.faults.iter().flat_map(|row| row.broken.iter().map(|what| format!("{}: {what}\n", row.fault)));
+    let skipped = report.skipped.iter().map(|(fault, reason)| format!("{fault}: skipped, {reason}\n"));
+    broken.chain(skipped).collect()
+}
+
+fn soak(soak: &Soak) -> String {
+    let heading = ["after the soak", "memory, KiB", "at the end", "open files", "at the end"];
+    let row = |before: &super::resources::Usage| {
+        let after = soak.end.processes.iter().find(|after| after.process == before.process);
+        let files = |files: Option<usize>| files.map_or("-".to_owned(), |files| files.to_string());
+        vec![
+            before.process.clone(),
+            before.memory_kib.to_string(),
+            after.map_or("-".to_owned(), |after| after.memory_kib.to_string()),
+            files(before.files),
+            files(after.and_then(|after| after.files)),
+        ]
+    };
+    let table = align(&with_heading(heading, soak.start.processes.iter().map(row)));
+    let (Resources { sessions: from, .. }, Resources { sessions: to, .. }) = (&soak.start, &soak.end);
+    let grown: String = soak.growth.iter().map(|what| format!("GROWN: {what}\n")).collect();
+    let Soak { minutes, faults, .. } = soak;
+    format!("{table}{faults} faults in {minutes} min; database sessions: {from}, at the end {to}\n{grown}")
+}
+
+fn original(report: &Report) -> String {
+    let figures = report.original.figures.map(|figure| format!("  {}: {}\n", figure.fault, figure.seen));
+    format!(
+        "For comparison, another system (not measured here: {}):\n{}",
+        report.original.source,
+        figures.concat()
+    )
+}
+
+fn closing(report: &Report) -> String {
+    let broken: Vec<&str> =
+        report.faults.iter().filter(|row| !row.survived).map(|row| row.fault.as_str()).collect();
+    let all = report.faults.len();
+    match broken.len() {
+        0 if report.survived => format!("All {all} faults survived, the invariants intact.\n"),
+        0 if all == 0 => "No fault was drilled.\n".to_owned(),
+        0 => "All faults survived, but something has grown. Look at: make logs\n".to_owned(),
+        count => format!("{count} of {all} not survived: {}. Look at: make logs\n", broken.join(", ")),
+    }
+}

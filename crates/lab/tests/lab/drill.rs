@@ -1,0 +1,275 @@
+//! `lab drill`: short drills of a few faults, what the ledger finds, and what is left behind. Nothing here asserts
+//! that a fault was survived within its time limits: other tests load the machine.
+
+use std::time::Duration;
+
+use flash_sale_lab::testing::TestDatabase;
+use sea_orm::ConnectionTrait;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
+
+use super::check::{count, product_count, what_is_there};
+use super::*;
+
+const SHORT: [&str; 8] =
+    ["drill", "--json", "--seconds=2", "--lasts=1", "--buyers=8", "--burst=200", "--seed=7", "--fault"];
+/// What only a replica has in its environment that is drilled.
+const WINDOW: &str = "RACE_WINDOW_MS=20";
+
+#[tokio::test]
+async fn without_a_running_lab_drill_says_how_to_start_it() {
+    let project = Project::new();
+
+    let drill = project.run(&["drill"]).await;
+
+    assert!(!drill.success);
+    assert_eq!(drill.errors, "error: the lab is not running. Start it: make run\n");
+}
+
+#[tokio::test]
+async fn the_faults_are_listed_without_a_lab_and_an_unknown_one_is_refused() {
+    let project = Project::new();
+
+    let list = project.run(&["drill", "--list"]).await;
+    let unknown = project.run(&["drill", "--fault", "flood"]).await;
+
+    assert_eq!(list.output.lines().count(), 11, "{}", list.errors);
+    assert!(
+        list.output.contains("row-lock-held               a foreign session holds a product's row; 20 s\n")
+    );
+    assert!(unknown.errors.starts_with("error: there is no fault flood. There are: kill-replica, "));
+}
+
+#[tokio::test]
+async fn faults_of_replicas_and_buyers_leave_a_ledger_without_a_flaw() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+
+    let report =
+        drill(&project, "kill-replica,freeze-replica,connections-terminated,burst,reset-during-sale").await;
+
+    let faults = report["faults"].as_array().unwrap();
+    assert_eq!(faults.len(), 5, "{report:#}");
+    faults.iter().for_each(assert_no_flaw);
+    let crowd = &faults[3];
+    // The crowd, the scarce product, and some of the other one.
+    assert!(figure(crowd, "requests") > 200 && figure(crowd, "orders") > 90, "{crowd:#}");
+    assert!(faults[0]["replica_away_ms"].is_number() && crowd["replica_away_ms"].is_null());
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+    assert_eq!(count(&database, "SELECT count(*) FROM idempotency_keys").await, 0);
+    assert!(no_replica_is_drilled(&project).await);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn faults_of_postgres_leave_a_ledger_without_a_flaw_and_a_shop_that_sells() {
+    let project = Project::new();
+    project.up().await;
+
+    let report =
+        drill(&project, "postgres-immediate-restart,postgres-stopped,row-lock-held,pool-exhausted,read-only")
+            .await;
+
+    let faults = report["faults"].as_array().unwrap();
+    assert_eq!(faults.len(), 5, "{report:#}");
+    for fault in faults {
+        for name in ["unconserved", "oversold", "lost_sales", "dishonest", "committed_later"] {
+            assert_eq!(fault[name], 0, "{fault:#}");
+        }
+        assert!(figure(fault, "ok_200") > 0, "{fault:#}");
+    }
+    assert_eq!(buy_the_book(&project).await, 200);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn faults_that_the_lab_can_not_do_to_a_database_of_others_are_skipped() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+
+    let report = drill(&project, "postgres-immediate-restart,postgres-stopped").await;
+
+    let reason = "the lab doesn't run the PostgreSQL of DATABASE_URL";
+    let expected = serde_json::json!({ "postgres-immediate-restart": reason, "postgres-stopped": reason });
+    assert_eq!(report["skipped"], expected);
+    // Nothing was drilled, so nothing was survived.
+    assert_eq!((&report["survived"], &report["faults"]), (&false.into(), &serde_json::json!([])));
+    project.run(&["down"]).await;
+}
+
+/// The crowd wants twice as many copies as there are, and twenty of them at a time have a database connection.
+#[tokio::test]
+async fn what_may_oversell_is_counted_and_not_blamed() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+
+    let report = drill_with(&project, &["burst", "--window=100", "--strategy=unlocked"]).await;
+
+    let fault = &report["faults"][0];
+    assert!(figure(fault, "oversold") > 0, "{fault:#}");
+    assert!(!broken(fault).contains("oversold"), "{fault:#}");
+    project.run(&["down"]).await;
+}
+
+/// A second order for each purchase, of which nobody was told.
+#[tokio::test]
+async fn orders_of_nobody_are_found() {
+    let database = TestDatabase::create().await;
+    let double = "CREATE FUNCTION double() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                      INSERT INTO orders (product_id, served_by) VALUES (new.product_id, 'nobody');
+                      RETURN new;
+                  END $$;
+                  CREATE TRIGGER double AFTER INSERT ON orders FOR EACH ROW
+                  WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION double()";
+    database.connection.execute_unprepared(double).await.unwrap();
+    let project = Project::on(&database);
+    project.up().await;
+
+    let outcome = project.run(&[&SHORT[..], &["connections-terminated"]].concat()).await;
+
+    assert!(!outcome.success);
+    let report: Value =
+        serde_json::from_str(&outcome.output).unwrap_or_else(|_| panic!("{}", outcome.errors));
+    let fault = &report["faults"][0];
+    assert_eq!(fault["unconserved"], 2, "{fault:#}");
+    assert!(figure(fault, "oversold") >= 40 && figure(fault, "dishonest") >= 80, "{fault:#}");
+    assert_eq!(report["survived"], false);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn an_order_after_the_last_answer_is_found() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+
+    let mut drill = project.command(&[&SHORT[..], &["connections-terminated"]].concat()).spawn().unwrap();
+    wait_for_line(&mut drill, "looking for purchases that are committed late").await;
+    let late = "INSERT INTO orders (product_id, served_by)
+                SELECT id, 'nobody' FROM products WHERE author = 'the lab' LIMIT 1";
+    database.connection.execute_unprepared(late).await.unwrap();
+
+    let outcome = Outcome::of(drill.wait_with_output().await.unwrap());
+    let report: Value = serde_json::from_str(&outcome.output).unwrap();
+    assert_eq!(report["faults"][0]["committed_later"], 1, "{report:#}");
+    assert!(!outcome.success && broken(&report["faults"][0]).contains("after the last answer"));
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn an_interrupted_drill_thaws_the_replica_and_takes_all_back() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+    let drill = start_freezing(&project).await;
+
+    kill_process(pid_of(drill.id().unwrap()), Signal::INT).unwrap();
+
+    let drill = Outcome::of(drill.wait_with_output().await.unwrap());
+    assert!(!drill.success && drill.errors.ends_with("error: stopped before the end. Again: make drill\n"));
+    assert!(!one_replica_is_frozen(&project).await);
+    assert_eq!(product_count(&database).await, 1);
+    assert!(no_replica_is_drilled(&project).await);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_killed_drill_leaves_no_replica_frozen_and_the_next_one_removes_its_products() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+    let mut drill_to_kill = start_freezing(&project).await;
+
+    drill_to_kill.kill().await.unwrap();
+
+    wait_until("the replica goes on", async || !one_replica_is_frozen(&project).await).await;
+    wait_until("the replicas are as before", async || no_replica_is_drilled(&project).await).await;
+    assert!(product_count(&database).await > 1);
+    drill(&project, "connections-terminated").await;
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn what_a_killed_drill_left_read_only_the_next_race_or_check_or_drill_makes_writable() {
+    let project = Project::new();
+    project.up().await;
+    let arguments = ["drill", "--fault=read-only", "--lasts=60", "--seconds=2", "--buyers=8"];
+    let mut drill = project.command(&arguments).spawn().unwrap();
+    wait_until("nothing is sold", async || buy_the_book(&project).await >= 500).await;
+
+    drill.kill().await.unwrap();
+    let race = ["race", "--strategy=atomic_update", "--stock=1", "--buyers=2", "--rounds=1"];
+    wait_until("a race may begin, and ends", async || project.run(&race).await.success).await;
+
+    // 400: the book may have been sold before the switch.
+    assert!(buy_the_book(&project).await < 500);
+    project.run(&["down"]).await;
+}
+
+async fn drill(project: &Project, faults: &str) -> Value {
+    drill_with(project, &[faults]).await
+}
+
+async fn drill_with(project: &Project, arguments: &[&str]) -> Value {
+    let outcome = project.run(&[&SHORT[..], arguments].concat()).await;
+    serde_json::from_str(&outcome.output).unwrap_or_else(|_| panic!("{}", outcome.errors))
+}
+
+#[track_caller]
+fn assert_no_flaw(fault: &Value) {
+    for name in ["unconserved", "oversold", "lost_sales", "dishonest", "committed_later"] {
+        assert_eq!(fault[name], 0, "{fault:#}");
+    }
+    assert_eq!(fault["wrong"], serde_json::json!({}), "{fault:#}");
+    assert!(figure(fault, "ok_200") > 0 && figure(fault, "requests") >= figure(fault, "purchases"));
+}
+
+fn figure(fault: &Value, name: &str) -> u64 {
+    fault[name].as_u64().unwrap_or_else(|| panic!("no {name}: {fault:#}"))
+}
+
+fn broken(fault: &Value) -> String {
+    let broken: Vec<&str> = fault["broken"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    broken.join("; ")
+}
+
+/// The rest of its errors is read too, so that it never waits for us.
+async fn wait_for_line(drill: &mut Child, expected: &str) {
+    let mut lines = BufReader::new(drill.stderr.take().unwrap()).lines();
+    while lines.next_line().await.unwrap().expect("it says so before its end") != expected {}
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+}
+
+/// A drill that has just frozen a replica, for a minute.
+async fn start_freezing(project: &Project) -> Child {
+    let arguments = ["drill", "--fault=freeze-replica", "--lasts=60", "--seconds=2", "--buyers=8"];
+    let drill = project.command(&arguments).spawn().unwrap();
+    wait_until("a replica is frozen", async || one_replica_is_frozen(project).await).await;
+    drill
+}
+
+async fn one_replica_is_frozen(project: &Project) -> bool {
+    let state = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    replica_pids(&project.status().await).into_iter().any(|pid| state(pid).contains(") T "))
+}
+
+async fn no_replica_is_drilled(project: &Project) -> bool {
+    let environment = |pid: u32| fs::read_to_string(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let pids = replica_pids(&project.status().await);
+    pids.len() == 2 && !pids.into_iter().any(|pid| environment(pid).contains(WINDOW))
+}
+
+/// The status of the answer.
+async fn buy_the_book(project: &Project) -> u16 {
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(15)).build().unwrap();
+    let book: Value = match client.get(project.url("/api/products")).send().await {
+        Ok(answer) => answer.json().await.unwrap(),
+        Err(error) => panic!("{error}"),
+    };
+    let body = serde_json::json!({ "product_id": book["id"], "strategy": "pessimistic" });
+    client.post(project.url("/api/orders")).json(&body).send().await.unwrap().status().as_u16()
+}
