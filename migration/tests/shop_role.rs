@@ -135,6 +135,8 @@ async fn every_table_of_the_schema_says_what_the_shop_may_do_with_it() {
 #[tokio::test]
 async fn migrate_makes_the_role_with_any_password_and_does_it_again_without_a_change() {
     let database = TestDatabase::create_empty().await;
+    // As it is on a server older than PostgreSQL 15.
+    database.connection.execute_unprepared("GRANT CREATE ON SCHEMA public TO PUBLIC").await.unwrap();
     let shop = Shop::new(&database, r#"p@ss:w/rd %41'"\$ é"#);
 
     for _ in 0..2 {

@@ -85,8 +85,7 @@ async fn answer_requests(
         match request {
             Request::Create(content, reply) => {
                 let name = format!("test_{}", Uuid::new_v4().simple());
-                let template = if let Content::Migrated = content { TEMPLATE } else { "template1" };
-                let created = create_database(connection, &name, template).await;
+                let created = create_database(connection, &name, content).await;
                 let urls = || DatabaseUrls { owner: cluster.url(&name), shop: cluster.shop_url(&name) };
                 let _ = reply.send(created.map(|()| urls()).map_err(Into::into));
             }
@@ -100,9 +99,12 @@ async fn answer_requests(
     }
 }
 
-/// A copy of a database has the rights on its tables, but not those on itself.
-async fn create_database(connection: &DatabaseConnection, name: &str, template: &str) -> Result<(), DbErr> {
+async fn create_database(connection: &DatabaseConnection, name: &str, content: Content) -> Result<(), DbErr> {
+    let template = if let Content::Migrated = content { TEMPLATE } else { "template1" };
     connection.execute_unprepared(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
-    connection.execute_unprepared(&format!("REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")).await?;
+    if let Content::Migrated = content {
+        // A copy has the rights on the tables, but not those on the database itself.
+        connection.execute_unprepared(&format!("REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")).await?;
+    }
     Ok(())
 }

@@ -85,6 +85,22 @@ fn a_file_with_settings_is_read_and_the_shell_wins() {
     assert!(error.starts_with("error: RACE_WINDOW_MS=from-file:"), "{error}");
 }
 
+/// 127.0.0.2 is this machine too, by an address that others don't have either: who listens on all hears it.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn without_a_host_it_listens_on_one_address_of_this_machine() {
+    let database = TestDatabase::create().await;
+    for (host, hears) in [("", false), ("0.0.0.0", true)] {
+        let mut settings = ReplicaSettings::new(&database.shop_url);
+        settings.variables = vec![("HOST".to_owned(), host.to_owned())];
+
+        let replica = Replica::start(SHOP.as_ref(), settings).await;
+
+        let other = tokio::net::TcpStream::connect(("127.0.0.2", replica.port)).await;
+        assert_eq!(other.is_ok(), hears, "HOST={host}");
+    }
+}
+
 /// As in docker-compose.yml, where a password may hold what a URL can't.
 #[tokio::test]
 async fn the_password_may_stand_outside_of_the_url() {
