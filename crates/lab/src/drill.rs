@@ -14,7 +14,7 @@ pub mod pulse;
 pub mod purchase;
 pub mod report;
 pub mod resources;
-pub mod round;
+mod round;
 pub mod rows;
 pub mod soak;
 pub mod table;
