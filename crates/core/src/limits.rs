@@ -12,5 +12,8 @@ pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
 /// Longest time from a connection's first byte to the whole head of its request: 408.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Longest body of a request, in bytes: 413.
+pub const LONGEST_BODY: usize = 64 * 1024;
+
 /// Longest time from a request's head to the whole of its body: 408.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -10,7 +10,7 @@ use actix_web::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue};
 use actix_web::middleware::Next;
 use askama::Template;
 
-use crate::middleware::RequestId;
+use crate::middleware::{RequestId, UnreadBody};
 use crate::pages::error::ErrorPage;
 use crate::problem::Problem;
 use crate::server::ReplicaName;
@@ -44,12 +44,17 @@ pub async fn explain_errors<B: MessageBody + 'static>(
     };
 
     let (request, mut response) = response.into_parts();
+    let unread = response.extensions_mut().remove::<UnreadBody>();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     if response.status() == StatusCode::METHOD_NOT_ALLOWED && !response.headers().contains_key(ALLOW) {
         // Only actix-files leaves it out, and it answers just these two.
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
-    Ok(ServiceResponse::new(request, response.set_body(BoxBody::new(body))))
+    let body = match unread {
+        Some(unread) => unread.keep_while_sending(body),
+        None => BoxBody::new(body),
+    };
+    Ok(ServiceResponse::new(request, response.set_body(body)))
 }
 
 /// A browser that opens a page, rather than a program that calls the API.
