@@ -25,9 +25,11 @@ pub const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Longest time from a connection's first byte to the whole head of its request: 408.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest body of a request, in bytes: 413.
+pub const LONGEST_BODY: usize = 64 * 1024;
 /// Longest time from a request's head to the whole of its body: 408.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest time from a request to its answer, whatever it waits for meanwhile. Then it is given up, and its
+/// Longest time from a whole request to its answer, whatever it waits for meanwhile. Then it is given up, and its
 /// transaction taken back.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(8);
 /// Longest wait of Buy Now's checkout client for one answer of the API: longer than any takes, so that it is

@@ -35,6 +35,8 @@ pub struct Problem {
     retry_after_seconds: Option<u32>,
     #[serde(skip)]
     allow: Option<String>,
+    #[serde(skip)]
+    closes_connection: bool,
 }
 
 /// A part of the request that could not be used.
@@ -57,6 +59,7 @@ impl Problem {
             outcome: None,
             retry_after_seconds: None,
             allow: None,
+            closes_connection: false,
         }
     }
 
@@ -70,7 +73,7 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "The body is longer than 64 KiB")
     }
 
-    /// 408, after which the connection is closed: the rest of the body may still be on its way.
+    /// 408.
     pub fn body_too_slow() -> Self {
         Self::new(StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time")
     }
@@ -102,6 +105,11 @@ impl Problem {
     /// 409 with a `Retry-After` of one second.
     pub fn conflict(detail: &str) -> Self {
         Self { retry_after_seconds: Some(1), ..Self::new(StatusCode::CONFLICT, detail) }
+    }
+
+    /// The same, and the last answer on its connection.
+    pub fn closing_connection(self) -> Self {
+        Self { closes_connection: true, ..self }
     }
 
     /// 422 for one part of the request.
@@ -138,6 +146,9 @@ impl Problem {
         }
         if let Some(allow) = &self.allow {
             response.insert_header((ALLOW, allow.as_str()));
+        }
+        if self.closes_connection {
+            response.force_close();
         }
         let mut response = response.finish();
         response.extensions_mut().insert(self);

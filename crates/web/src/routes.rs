@@ -7,14 +7,12 @@ use actix_web::web::{self, ServiceConfig};
 use flash_sale_core::limits::BUY_DEADLINE;
 
 use crate::endpoint::at;
-use crate::middleware::LONGEST_BODY;
 use crate::problem::Problem;
 use crate::{api, pages};
 
 /// Adds all routes. The files in `static_dir` appear under `/static`.
 pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
     config
-        .app_data(web::PayloadConfig::new(LONGEST_BODY))
         .app_data(web::PathConfig::default().error_handler(|error, _| Problem::in_path(&error).into()))
         // Pages and their forms
         .service(at("/").get(pages::shop::show))

@@ -12,6 +12,7 @@ use flash_sale_services::{OrderService, PaymentProvider, ShopService, StrategySe
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::checkout::CheckoutClient;
+use crate::middleware::IsEnding;
 use crate::settings::Settings;
 use crate::{middleware, outage_log, routes};
 
@@ -59,8 +60,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             .app_data(settings.allowed_hosts.clone())
             .configure(|config| routes::configure(config, &settings.static_dir))
             // The last one wrapped is the first to see a request.
-            .wrap(from_fn(middleware::refuse_oversized_body))
             .wrap(from_fn(middleware::refuse_foreign_origin))
+            .wrap(from_fn(middleware::read_whole_body))
             .wrap(from_fn(middleware::refuse_overload))
             .wrap(from_fn(middleware::refuse_unknown_host))
             .wrap(from_fn(middleware::explain_errors))
@@ -71,6 +72,9 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let address = format!("{}:{}", settings.host, settings.port);
     let server = HttpServer::new(application)
         .workers(WORKERS)
+        .on_connect(|_, connection| {
+            connection.insert(IsEnding::default());
+        })
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(REQUEST_HEAD_TIMEOUT)
         // A client that has closed its side has left: what it asked for is dropped, and its purchase taken back.

@@ -11,7 +11,7 @@ use actix_web::middleware::Next;
 use askama::Template;
 
 use crate::idempotency_key::IDEMPOTENCY_KEY;
-use crate::middleware::RequestId;
+use crate::middleware::{RequestId, UnreadBody};
 use crate::pages::error::ErrorPage;
 use crate::problem::Problem;
 use crate::server::ReplicaName;
@@ -46,6 +46,7 @@ pub async fn explain_errors<B: MessageBody + 'static>(
     };
 
     let (request, mut response) = response.into_parts();
+    let unread = response.extensions_mut().remove::<UnreadBody>();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     if problem.outcome.is_some() && has_key {
         // With its key it may be repeated, and that settles it.
@@ -55,7 +56,11 @@ pub async fn explain_errors<B: MessageBody + 'static>(
         // Only actix-files leaves it out, and it answers just these two.
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
-    Ok(ServiceResponse::new(request, response.set_body(BoxBody::new(body))))
+    let body = match unread {
+        Some(unread) => unread.keep_while_sending(body),
+        None => BoxBody::new(body),
+    };
+    Ok(ServiceResponse::new(request, response.set_body(body)))
 }
 
 /// A browser that opens a page, rather than a program that calls the API.

@@ -1,6 +1,5 @@
 //! What holds for every request, one rule a file.
 
-mod body_limit;
 mod deadline;
 mod error_answers;
 mod known_host;
@@ -8,8 +7,8 @@ mod overload;
 mod request_log;
 mod same_origin;
 mod security_headers;
+mod whole_body;
 
-pub use body_limit::{LONGEST_BODY, refuse_oversized_body};
 pub use deadline::answer_in_time;
 pub use error_answers::{KeptAnswer, PROBLEM_JSON, explain_errors};
 pub use known_host::refuse_unknown_host;
@@ -17,3 +16,4 @@ pub use overload::refuse_overload;
 pub use request_log::{RequestId, identify_and_log};
 pub use same_origin::refuse_foreign_origin;
 pub use security_headers::set_security_headers;
+pub use whole_body::{Body, IsEnding, UnreadBody, read_whole_body};
