@@ -175,6 +175,18 @@ fn every_setting_is_in_the_code_the_readme_and_the_example() {
     assert_eq!(in_readme, in_code, "README.md, and the code with docker-compose.yml");
 }
 
+/// Without them, a crate could have `unsafe` and undocumented items.
+#[test]
+fn every_crate_takes_the_lints_of_the_workspace() {
+    let workspace = read("Cargo.toml");
+    assert!(workspace.contains("\nunsafe_code = \"forbid\" "));
+    let members = workspace.split("members = [").nth(1).unwrap().split(']').next().unwrap();
+
+    for member in members.split(',').map(|member| member.trim().trim_matches('"')) {
+        assert!(read(format!("{member}/Cargo.toml")).contains("\n[lints]\nworkspace = true\n"), "{member}");
+    }
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
