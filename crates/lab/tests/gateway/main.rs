@@ -8,13 +8,17 @@ mod limits;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use flash_sale_lab::gateway::{self, Gateway, Limits};
 use flash_sale_lab::testing::wait_until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
+/// What should come soon and doesn't is a failure, not a test without an end.
+const LIMIT: Duration = Duration::from_secs(10);
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// Answers each line of each connection with its own name, and counts the connections.

@@ -86,7 +86,11 @@ async fn a_post_that_was_sent_is_never_sent_again() {
 
     let post = read(new_client().post(format!("{}/api/orders", nginx.url)).body("{}")).await;
 
-    post.assert_problem(502, "No replica answered. Whether the request was carried out is not known");
+    let detail =
+        "Whether this was carried out is not known: the answer was lost. The same Idempotency-Key settles it";
+    post.assert_problem(503, detail);
+    assert_eq!(post.json()["outcome"], "unknown");
+    assert!(!post.headers.contains_key("Retry-After"));
     assert_eq!(requests(), 1);
 
     // The one that failed is passed over for a second; after it, a GET is sent to both.
@@ -117,6 +121,11 @@ async fn its_own_refusals_have_the_form_of_the_shops() {
     for replica in shop.replicas {
         replica.kill().await;
     }
-    let by_nobody = nginx.get("/").await;
-    by_nobody.assert_problem(502, "No replica answered. Whether the request was carried out is not known");
+    // Also while nginx passes over both of them and tries none.
+    for _ in 0..4 {
+        let by_nobody = nginx.get("/").await;
+        by_nobody.assert_problem(503, "No replica is running");
+        assert_eq!(by_nobody.header("Retry-After"), "1");
+        assert!(by_nobody.json().get("outcome").is_none());
+    }
 }
