@@ -9,7 +9,7 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sea_orm::sqlx::{self, Connection, PgConnection, Postgres, Transaction};
 use uuid::Uuid;
 
-/// Marks the lab's products, so that a later check or race finds those of one that was killed.
+/// Marks the lab's products, so that a later check, race or drill finds those of one that was killed.
 const AUTHOR: &str = "the lab";
 /// Any number that nobody else takes an advisory lock on.
 const TURN: i64 = 0x464c_4153_4843_484b;

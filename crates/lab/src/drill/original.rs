@@ -1,11 +1,11 @@
-//! What the same faults did to another system: the exercise's original in Python. These figures were measured
-//! once, by hand, and no drill measures them again.
+//! What faults of the same kinds did to another system: the exercise's original in Python. These figures were
+//! measured once, by hand, and no drill measures them again.
 
 use serde::Serialize;
 
 /// The system, and where the figures are from.
-pub const SOURCE: &str = "FastAPI and SQLAlchemy, two uvicorn processes behind nginx, with the exercise's fix; \
-                          measured once, by hand, in November 2026 on the machine that this shop was built on";
+pub const SOURCE: &str = "FastAPI with SQLAlchemy, two uvicorn processes behind nginx, measured once on the \
+                          machine that this shop was built on";
 
 /// One of its figures.
 #[derive(Clone, Copy, Debug, Serialize)]

@@ -7,6 +7,7 @@
 //! processor. The kernel counts that time (/proc/PID/task/TID/schedstat), and it is taken off.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -147,7 +148,7 @@ impl Shared {
     /// Asks once, on `kept` or on a new connection, and returns the connection when it can be used again. A
     /// connection that breaks says that the process is gone, which is no delay.
     fn ask(&self, name: &str, place: Place, kept: Option<TcpStream>) -> Option<TcpStream> {
-        let withheld_before = withheld_from(place.pid);
+        let withheld_before = withheld_from_threads(place.pid);
         let begun = Instant::now();
         let connected = match kept {
             Some(stream) => Ok(stream),
@@ -155,8 +156,7 @@ impl Shared {
         };
         let mut stream = connected.ok()?;
         let beat = wait_for_answer(&mut stream, begun).ok()?;
-        let withheld = withheld_from(place.pid).saturating_sub(withheld_before);
-        let beat = Beat { withheld, ..beat };
+        let beat = Beat { withheld: most_withheld_since(&withheld_before, place.pid), ..beat };
         // Who was excused meanwhile was frozen or killed meanwhile.
         if !self.is_excused(name) && !self.is_over.load(Ordering::Relaxed) {
             lock(&self.beats).push(beat);
@@ -197,14 +197,24 @@ fn wait_for_answer(stream: &mut TcpStream, begun: Instant) -> io::Result<Beat> {
     }
 }
 
-/// How long the threads of this process have been ready to run and not run. Nothing where the system doesn't say.
-fn withheld_from(pid: u32) -> Duration {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Duration::ZERO };
+/// How long each thread of this process has been ready to run and not run. Nothing where the system doesn't say.
+fn withheld_from_threads(pid: u32) -> BTreeMap<OsString, Duration> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return BTreeMap::new() };
     let of_thread = |thread: io::Result<fs::DirEntry>| {
-        let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
-        text.split(' ').nth(1)?.parse().ok().map(Duration::from_nanos)
+        let thread = thread.ok()?;
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        let waited = text.split(' ').nth(1)?.parse().ok()?;
+        Some((thread.file_name(), Duration::from_nanos(waited)))
     };
-    threads.filter_map(of_thread).sum()
+    threads.filter_map(of_thread).collect()
+}
+
+/// By the thread that had to wait longest since `before`. Not by all together: they wait at the same time.
+fn most_withheld_since(before: &BTreeMap<OsString, Duration>, pid: u32) -> Duration {
+    let waited = |(thread, after): (OsString, Duration)| {
+        after.saturating_sub(before.get(&thread).copied().unwrap_or(after))
+    };
+    withheld_from_threads(pid).into_iter().map(waited).max().unwrap_or_default()
 }
 
 /// The body is a JSON object without objects in it.
@@ -240,7 +250,8 @@ mod tests {
     #[test]
     fn an_answer_past_the_limit_was_seen_to_be_missing() {
         let beat = ask_a_server_that(|mut client| {
-            thread::sleep(HEALTH_LIMIT * 2);
+            // So long that even a prober that gets no processor for a while looks before that.
+            thread::sleep(HEALTH_LIMIT * 10);
             client.write_all(ANSWER).unwrap();
         })
         .unwrap();

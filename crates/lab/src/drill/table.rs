@@ -2,22 +2,23 @@
 
 use super::Options;
 use super::report::{Report, Row};
-use super::resources::Resources;
+use super::resources::{Resources, Usage};
 use super::soak::Soak;
 use crate::table::{align, with_heading};
 
-const LEGEND: &str = "Times in milliseconds. What each figure is: lab drill --help";
+const LEGEND: &str = "What each figure is: lab drill --help\n";
 
 /// The tables, with what is needed to repeat the drill, and the figures of the other system beside them.
 pub fn text(report: &Report) -> String {
     let mut parts = vec![
         conditions(report),
         align(&answer_rows(&report.faults)),
+        align(&wait_rows(&report.faults)),
         align(&ledger_rows(&report.faults)),
         lines_of(report),
     ];
     parts.extend(report.soak.as_ref().map(soak));
-    parts.extend([LEGEND.to_owned() + "\n", original(report), closing(report)]);
+    parts.extend([LEGEND.to_owned(), original(report), closing(report)]);
     parts.retain(|part| !part.is_empty());
     parts.join("\n")
 }
@@ -47,10 +48,6 @@ fn answer_rows(faults: &[Row]) -> Vec<Vec<String>> {
         "no answer",
         "settled",
         "wrong",
-        "longest",
-        "/health p99",
-        "longest",
-        "late",
     ];
     let row = |row: &Row| {
         let counts = [
@@ -67,7 +64,23 @@ fn answer_rows(faults: &[Row]) -> Vec<Vec<String>> {
         ];
         let mut cells = vec![row.fault.clone()];
         cells.extend(counts.map(|count| count.to_string()));
-        let waits = [Some(row.longest_ms), row.health_p99_ms, row.health_longest_ms];
+        cells
+    };
+    with_heading(heading, faults.iter().map(row))
+}
+
+fn wait_rows(faults: &[Row]) -> Vec<Vec<String>> {
+    let heading =
+        ["waits, ms", "longest", "recovery", "away", "/health p99", "/health longest", "/health late"];
+    let row = |row: &Row| {
+        let waits = [
+            Some(row.longest_ms),
+            row.recovery_ms,
+            row.replica_away_ms,
+            row.health_p99_ms,
+            row.health_longest_ms,
+        ];
+        let mut cells = vec![row.fault.clone()];
         cells.extend(waits.map(milliseconds));
         cells.push(row.health_late.to_string());
         cells
@@ -76,24 +89,12 @@ fn answer_rows(faults: &[Row]) -> Vec<Vec<String>> {
 }
 
 fn ledger_rows(faults: &[Row]) -> Vec<Vec<String>> {
-    let heading = [
-        "ledger",
-        "orders",
-        "unconserved",
-        "oversold",
-        "lost",
-        "dishonest",
-        "later",
-        "recovery",
-        "away",
-        "verdict",
-    ];
+    let heading = ["ledger", "orders", "unconserved", "oversold", "lost", "dishonest", "later", "verdict"];
     let row = |row: &Row| {
         let counts =
             [row.orders, row.unconserved, row.oversold, row.lost_sales, row.dishonest, row.committed_later];
         let mut cells = vec![row.fault.clone()];
         cells.extend(counts.map(|count| count.to_string()));
-        cells.extend([row.recovery_ms, row.replica_away_ms].map(milliseconds));
         cells.push(verdict(row));
         cells
     };
@@ -121,7 +122,7 @@ fn lines_of(report: &Report) -> String {
 
 fn soak(soak: &Soak) -> String {
     let heading = ["after the soak", "memory, KiB", "at the end", "open files", "at the end"];
-    let row = |before: &super::resources::Usage| {
+    let row = |before: &Usage| {
         let after = soak.end.processes.iter().find(|after| after.process == before.process);
         let files = |files: Option<usize>| files.map_or("-".to_owned(), |files| files.to_string());
         vec![
@@ -142,7 +143,7 @@ fn soak(soak: &Soak) -> String {
 fn original(report: &Report) -> String {
     let figures = report.original.figures.map(|figure| format!("  {}: {}\n", figure.fault, figure.seen));
     format!(
-        "For comparison, another system (not measured here: {}):\n{}",
+        "For comparison, figures of another system, not measured here:\n{}:\n{}",
         report.original.source,
         figures.concat()
     )
