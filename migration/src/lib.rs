@@ -7,8 +7,10 @@ mod m20261122_000004_create_idempotency_keys;
 
 mod scram;
 mod shop_role;
+mod wait;
 
 pub use shop_role::{RIGHTS, ShopRoleError, admit_shop};
+pub use wait::wait_for_database;
 
 use flash_sale_core::database_url::Password;
 use sea_orm_migration::prelude::*;
@@ -17,6 +19,9 @@ use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection};
 /// Every process that migrates takes this PostgreSQL advisory lock first. Any number does, as long as it
 /// never changes.
 const MIGRATION_LOCK: i64 = 0x0f1a_5b5a_1e00;
+
+/// Longest wait for that lock, and for those of the tables.
+const LOCK_TIMEOUT: &str = "60s";
 
 /// The steps, in order.
 pub struct Migrator;
@@ -63,6 +68,7 @@ async fn connect_and_lock(database_url: &str) -> Result<DatabaseConnection, DbEr
     options.max_connections(1).sqlx_logging(false).set_application_name("migration");
     options.map_sqlx_postgres_opts(move |postgres| password.add_to(postgres));
     let connection = Database::connect(options).await?;
+    connection.execute_unprepared(&format!("SET lock_timeout = '{LOCK_TIMEOUT}'")).await?;
     connection.execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).await?;
     Ok(connection)
 }

@@ -15,7 +15,11 @@ async fn main() -> anyhow::Result<()> {
         .init();
 
     let shop_url = database_url::required_database_url()?;
-    let owner_url = database_url::migration_database_url()?.unwrap_or_else(|| shop_url.clone());
+    let (owner_url, name) = match database_url::migration_database_url()? {
+        Some(url) => (url, "MIGRATION_DATABASE_URL"),
+        None => (shop_url.clone(), "DATABASE_URL"),
+    };
+    flash_sale_migration::wait_for_database(&owner_url, name, |line| log::info!("{line}")).await?;
     flash_sale_migration::migrate(&owner_url).await.context("the migration failed")?;
     log::info!("the schema is up to date");
     for left in flash_sale_migration::admit_shop(&owner_url, &shop_url).await? {

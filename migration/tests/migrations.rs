@@ -8,6 +8,8 @@ use flash_sale_core::database_error::{DatabaseErrorKind, kind};
 use flash_sale_lab::testing::TestDatabase;
 use flash_sale_migration::{migrate, migrate_down};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TryGetable};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::{TcpSocket, TcpStream};
 
 const TABLES: &str = "SELECT coalesce(string_agg(tablename, ' ' ORDER BY tablename), '') FROM pg_tables
                       WHERE schemaname = 'public'";
@@ -59,6 +61,38 @@ async fn four_processes_at_once_make_one_schema() {
 
     assert_eq!(one::<i64>(&database, "SELECT count(*) FROM products").await, 1);
     assert_eq!(one::<i64>(&database, "SELECT count(*) FROM seaql_migrations").await, 4);
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_up_yet_is_waited_for() {
+    let database = TestDatabase::create_empty().await;
+    let postgres = database.url.split(['@', '/']).nth(3).unwrap();
+    // Taken, and refused: nobody listens there yet.
+    let door = TcpSocket::new_v4().unwrap();
+    door.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = database.url.replace(postgres, &door.local_addr().unwrap().to_string());
+    let mut migrate = tokio::process::Command::new(env!("CARGO_BIN_EXE_migrate"))
+        .env_clear()
+        .env("DATABASE_URL", url)
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+
+    let mut log = BufReader::new(migrate.stderr.take().unwrap()).lines();
+    let line = log.next_line().await.unwrap().unwrap();
+    assert!(line.ends_with("waiting for the database of DATABASE_URL…"), "{line}");
+    let door = door.listen(16).unwrap();
+    let address = postgres.to_owned();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = door.accept().await {
+            let mut server = TcpStream::connect(&address).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+
+    assert!(migrate.wait().await.unwrap().success());
+    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM products").await, 1);
 }
 
 #[tokio::test]

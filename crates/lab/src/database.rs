@@ -4,15 +4,12 @@ mod keeper;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, bail};
-use sea_orm::sqlx::postgres::PgConnection;
-use sea_orm::sqlx::{self, Connection};
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::control::DatabaseStop;
@@ -25,9 +22,6 @@ use keeper::{Keeper, Outage};
 
 /// The shop's database in the private PostgreSQL.
 pub const DATABASE_NAME: &str = "flash_sale";
-
-const ANSWER_LIMIT: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(250);
 
 /// What `lab status` says of the database, and what psql needs. Never a password.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +60,8 @@ impl Database {
     pub async fn open(settings: &LabSettings, progress: &Arc<Progress>) -> anyhow::Result<Self> {
         let stopping = CancellationToken::new();
         if let Some(urls) = settings.database.clone() {
-            wait_for_answer(&urls, progress).await?;
+            let name = if urls.owner == urls.shop { "DATABASE_URL" } else { "MIGRATION_DATABASE_URL" };
+            flash_sale_migration::wait_for_database(&urls.owner, name, |line| progress.say(line)).await?;
             let status = Arc::new(Mutex::new(DatabaseStatus::External));
             return Ok(Self { urls, status, stopping, outages: None, keeper: Mutex::new(None) });
         }
@@ -158,42 +153,5 @@ fn status_of(cluster: &Cluster) -> DatabaseStatus {
         port: cluster.port(),
         password_file: cluster.password_file(),
         log: cluster.log(),
-    }
-}
-
-/// An answer that says no (a wrong password, no such database) ends the wait at once.
-async fn wait_for_answer(urls: &DatabaseUrls, progress: &Progress) -> anyhow::Result<()> {
-    let DatabaseUrls { owner: url, shop } = urls;
-    let name = if url == shop { "DATABASE_URL" } else { "MIGRATION_DATABASE_URL" };
-    let deadline = Instant::now() + ANSWER_LIMIT;
-    let mut said = false;
-    loop {
-        let error = match timeout(Duration::from_secs(5), PgConnection::connect(url)).await {
-            Ok(Ok(connection)) => {
-                return connection.close().await.with_context(|| format!("{name}: the database failed"));
-            }
-            Ok(Err(error)) if is_final(&error) => return Err(error).context(name),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer".to_owned(),
-        };
-        if Instant::now() > deadline {
-            let limit = ANSWER_LIMIT.as_secs();
-            bail!("{name}: no database answered in {limit} s: {error}. Start it, or unset {name}");
-        }
-        if !std::mem::replace(&mut said, true) {
-            progress.say(format!("waiting for the database of {name}…"));
-        }
-        sleep(POLL).await;
-    }
-}
-
-fn is_final(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Configuration(_) => true,
-        // 57P03: it is starting up. 53300: too many connections.
-        sqlx::Error::Database(error) => {
-            !error.code().is_some_and(|code| code.starts_with("57") || code.starts_with("53"))
-        }
-        _ => false,
     }
 }
