@@ -230,9 +230,10 @@ async fn a_frozen_replica_is_passed_over_until_it_answers_again() {
     wait_until("that it answers is noticed", async || answers().await == true).await;
     assert_ne!(served_by().await, served_by().await);
     let log = fs::read_to_string(project.path().join(".flash-sale/logs/lab.log")).unwrap();
-    for once in ["replica-1 lives and does not answer", "replica-1 answers again"] {
-        assert_eq!(log.matches(once).count(), 1, "{log}");
-    }
+    // Said once, not with each question. (A busy machine may have frozen it once more.)
+    let count = |text| log.matches(text).count();
+    assert!(count("replica-1 lives and does not answer") > 0, "{log}");
+    assert_eq!(count("replica-1 lives and does not answer"), count("replica-1 answers again"), "{log}");
     assert_eq!(project.status().await["replicas"][0]["restarts"], 0);
     project.run(&["down"]).await;
 }
