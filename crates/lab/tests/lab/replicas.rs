@@ -250,7 +250,8 @@ async fn a_lab_that_stops_says_which_replica_it_waits_for() {
     let mut down = project.command(&["down"]).spawn().unwrap();
     let mut lines = BufReader::new(down.stdout.take().unwrap()).lines();
     let said = "waiting for replica-2 to answer what it has accepted; it is killed after 20 s";
-    assert_eq!(lines.next_line().await.unwrap().unwrap(), said);
+    // On a busy machine the other one may take its time too.
+    while lines.next_line().await.unwrap().expect("it says so") != said {}
     // It has been told to end, and does as soon as it can.
     kill_process(frozen, Signal::CONT).unwrap();
 
