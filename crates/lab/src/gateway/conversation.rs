@@ -178,10 +178,9 @@ fn read_request(bytes: &[u8], unanswered: &mut VecDeque<Asked>) -> Head {
         return Head::Unreadable;
     }
     unanswered.push_back(Asked { head_only: request.method == Some("HEAD") });
-    let is_plain = request.version == Some(1)
-        && request.method != Some("CONNECT")
-        && values(request.headers, "upgrade").next().is_none();
-    let next = if is_plain { body_place(request.headers, Some(0)) } else { Place::Unknown };
+    let framing = Framing::of(request.headers);
+    let is_plain = request.version == Some(1) && request.method != Some("CONNECT") && !framing.upgrades;
+    let next = if is_plain { framing.place_after(Some(0)) } else { Place::Unknown };
     Head::Complete { length, next }
 }
 
@@ -193,44 +192,64 @@ fn read_answer(bytes: &[u8], unanswered: &mut VecDeque<Asked>) -> Head {
         Ok(Status::Partial) => return Head::Partial,
         Err(_) => return Head::Unreadable,
     };
+    let framing = Framing::of(answer.headers);
     let next = match answer.code {
         Some(100 | 102..=199) => Place::Between,
         code => match unanswered.pop_front() {
             // The last one of its connection, or to nobody.
-            _ if code == Some(101) || answer.version != Some(1) || is_last(answer.headers) => Place::Unknown,
+            _ if code == Some(101) || answer.version != Some(1) || framing.closes => Place::Unknown,
             None => Place::Unknown,
             Some(asked) if asked.head_only || matches!(code, Some(204 | 304)) => Place::Between,
-            Some(_) => body_place(answer.headers, None),
+            Some(_) => framing.place_after(None),
         },
     };
     Head::Complete { length, next }
 }
 
-/// Where a message stands after its head. `unsaid`: the length of a body of which nothing is said.
-fn body_place(headers: &[Header<'_>], unsaid: Option<u64>) -> Place {
-    if values(headers, "transfer-encoding").next().is_some() {
-        return Place::Unknown;
-    }
-    let mut lengths = values(headers, "content-length");
-    let length = match (lengths.next(), lengths.next()) {
-        (None, _) => unsaid,
-        (Some(length), None) => str::from_utf8(length).ok().and_then(|length| length.parse().ok()),
-        // Two of them: a request that somebody else may read differently.
-        (Some(_), Some(_)) => None,
-    };
-    match length {
-        Some(0) => Place::Between,
-        Some(length) => Place::Body(length),
-        None => Place::Unknown,
-    }
+/// What a head says of its message's end.
+#[derive(Default)]
+struct Framing {
+    lengths: usize,
+    length: Option<u64>,
+    encoded: bool,
+    closes: bool,
+    upgrades: bool,
 }
 
-fn is_last(headers: &[Header<'_>]) -> bool {
-    values(headers, "connection").any(|value| value.eq_ignore_ascii_case(b"close"))
-}
+impl Framing {
+    fn of(headers: &[Header<'_>]) -> Self {
+        let mut framing = Self::default();
+        for header in headers {
+            let is = |name: &str| header.name.eq_ignore_ascii_case(name);
+            if is("content-length") {
+                framing.lengths += 1;
+                framing.length = str::from_utf8(header.value).ok().and_then(|length| length.parse().ok());
+            } else if is("transfer-encoding") {
+                framing.encoded = true;
+            } else if is("connection") {
+                framing.closes |= header.value.eq_ignore_ascii_case(b"close");
+            } else if is("upgrade") {
+                framing.upgrades = true;
+            }
+        }
+        framing
+    }
 
-fn values<'a>(headers: &'a [Header<'_>], name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-    headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+    /// Where the message stands after its head. `unsaid`: the length of a body of which nothing is said.
+    fn place_after(&self, unsaid: Option<u64>) -> Place {
+        let length = match self.lengths {
+            _ if self.encoded => None,
+            0 => unsaid,
+            1 => self.length,
+            // Two of them: a request that somebody else may read differently.
+            _ => None,
+        };
+        match length {
+            Some(0) => Place::Between,
+            Some(length) => Place::Body(length),
+            None => Place::Unknown,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
-//! The lab's own PostgreSQL, stopped for a while.
+//! A database that is away: the lab's own, stopped for a while, or another one that isn't up yet.
 
 use std::time::{Duration, Instant};
 
 use flash_sale_lab::control::DatabaseStop;
 use flash_sale_lab::http::answers_ok;
 use flash_sale_lab::testing::TestDatabase;
+use tokio::io::{AsyncBufReadExt, BufReader, copy_bidirectional};
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::*;
 
@@ -66,4 +68,35 @@ async fn a_lab_that_is_stopped_does_not_wait_for_the_end_of_an_outage() {
     assert_eq!(answer, Event::Failed("the lab was stopped. Start it: make run".to_owned()));
     assert!(down.success, "{}", down.errors);
     assert_all_gone(&status).await;
+}
+
+#[tokio::test]
+async fn a_lab_that_starts_before_its_database_says_so_and_waits() {
+    let database = TestDatabase::create().await;
+    let (start, end) = database.url.rsplit_once('/').unwrap();
+    let (login, real_port) = start.rsplit_once(':').unwrap();
+    // Bound and not listening, it refuses connections.
+    let door = TcpSocket::new_v4().unwrap();
+    door.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let project = Project::on(&format!("{login}:{}/{end}", door.local_addr().unwrap().port()));
+
+    let mut up = project.command(&["up"]).spawn().unwrap();
+    let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
+    let said = lines.next_line().await.unwrap().unwrap();
+    assert_eq!(said, "waiting for the database of DATABASE_URL…");
+    let (door, real_port) = (door.listen(16).unwrap(), real_port.parse().unwrap());
+    let forwarding = tokio::spawn(async move {
+        loop {
+            let (mut client, _) = door.accept().await.unwrap();
+            tokio::spawn(async move {
+                let mut server = TcpStream::connect(("127.0.0.1", real_port)).await.unwrap();
+                let _ = copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+
+    assert!(up.wait().await.unwrap().success());
+    assert!(project.answers().await);
+    project.run(&["down"]).await;
+    forwarding.abort();
 }
