@@ -164,13 +164,13 @@ async fn an_interrupted_drill_thaws_the_replica_and_takes_all_back() {
     let database = TestDatabase::create().await;
     let project = Project::on(&database);
     project.up().await;
-    let drill = start_freezing(&project).await;
+    let (drill, frozen) = start_freezing(&project).await;
 
     kill_process(pid_of(drill.id().unwrap()), Signal::INT).unwrap();
 
     let drill = Outcome::of(drill.wait_with_output().await.unwrap());
     assert!(!drill.success && drill.errors.ends_with("error: stopped before the end. Again: make drill\n"));
-    assert!(!one_replica_is_frozen(&project).await);
+    assert!(!is_frozen(frozen));
     assert_eq!(product_count(&database).await, 1);
     assert!(no_replica_is_drilled(&project).await);
     project.run(&["down"]).await;
@@ -181,11 +181,12 @@ async fn a_killed_drill_leaves_no_replica_frozen_and_the_next_one_removes_its_pr
     let database = TestDatabase::create().await;
     let project = Project::on(&database);
     project.up().await;
-    let mut drill_to_kill = start_freezing(&project).await;
+    let (mut killed, frozen) = start_freezing(&project).await;
 
-    drill_to_kill.kill().await.unwrap();
+    killed.kill().await.unwrap();
 
-    wait_until("the replica goes on", async || !one_replica_is_frozen(&project).await).await;
+    // The lab replaces it, and would kill it only after twenty seconds.
+    wait_until("the replica goes on", async || !is_frozen(frozen)).await;
     wait_until("the replicas are as before", async || no_replica_is_drilled(&project).await).await;
     assert!(product_count(&database).await > 1);
     drill(&project, "connections-terminated").await;
@@ -244,17 +245,17 @@ async fn wait_for_line(drill: &mut Child, expected: &str) {
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
 }
 
-/// A drill that has just frozen a replica, for a minute.
-async fn start_freezing(project: &Project) -> Child {
+/// A drill that has just frozen a replica, for a minute; and the replica's process.
+async fn start_freezing(project: &Project) -> (Child, u32) {
     let arguments = ["drill", "--fault=freeze-replica", "--lasts=60", "--seconds=2", "--buyers=8"];
     let drill = project.command(&arguments).spawn().unwrap();
-    wait_until("a replica is frozen", async || one_replica_is_frozen(project).await).await;
-    drill
+    let frozen = async || replica_pids(&project.status().await).into_iter().find(|pid| is_frozen(*pid));
+    wait_until("a replica is frozen", async || frozen().await.is_some()).await;
+    (drill, frozen().await.unwrap())
 }
 
-async fn one_replica_is_frozen(project: &Project) -> bool {
-    let state = |pid: u32| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    replica_pids(&project.status().await).into_iter().any(|pid| state(pid).contains(") T "))
+fn is_frozen(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default().contains(") T ")
 }
 
 async fn no_replica_is_drilled(project: &Project) -> bool {
