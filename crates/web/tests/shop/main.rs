@@ -13,6 +13,7 @@ mod nginx;
 mod openapi;
 mod page;
 mod race;
+mod raw_http;
 mod security;
 mod settings;
 mod shutdown;
