@@ -76,6 +76,8 @@ fn is_token(byte: u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -127,15 +129,38 @@ mod tests {
         }
     }
 
-    /// Every string of visible ASCII comes back from its quoted form.
-    #[test]
-    fn what_is_quoted_is_unquoted() {
-        for length in 1..=255 {
-            let text: String =
-                (0..length).map(|n| char::from(b' ' + ((n * 7 + length) % 95) as u8)).collect();
-            let quoted = format!("\"{}\"", text.replace('\\', r"\\").replace('"', r#"\""#));
+    fn quoted(text: &str) -> String {
+        format!("\"{}\"", text.replace('\\', r"\\").replace('"', r#"\""#))
+    }
 
-            assert_eq!(parse(quoted.as_bytes()), IdempotencyKey::new(text));
+    proptest! {
+        #[test]
+        fn what_is_quoted_is_unquoted(text in "[ -~]{1,255}") {
+            prop_assert_eq!(parse(quoted(&text).as_bytes()), IdempotencyKey::new(text));
+        }
+
+        #[test]
+        fn a_token_is_the_same_key_with_and_without_quotes(text in "[A-Za-z0-9!#$%&'*+.^_`|~:/-]{1,255}") {
+            prop_assert_eq!(parse(text.as_bytes()), IdempotencyKey::new(text.clone()));
+            prop_assert_eq!(parse(quoted(&text).as_bytes()), IdempotencyKey::new(text));
+        }
+
+        /// The document's pattern is the one rule, seen from outside.
+        #[test]
+        fn any_bytes_are_a_key_or_refused(value in prop::collection::vec(any::<u8>(), 0..40)) {
+            let text = value.trim_ascii();
+            let is_quoted = text.len() > 2 && text.starts_with(b"\"") && text.ends_with(b"\"");
+            let is_bare = !text.is_empty() && text.iter().all(|byte| is_token(*byte));
+            if parse(&value).is_some() {
+                prop_assert!((is_quoted || is_bare) && text.iter().all(|byte| (b' '..=b'~').contains(byte)));
+            } else {
+                prop_assert!(!is_bare);
+            }
+        }
+
+        #[test]
+        fn no_string_is_a_key_when_it_is_too_long(text in "[ -~]{256,300}") {
+            prop_assert_eq!(parse(quoted(&text).as_bytes()), None);
         }
     }
 }

@@ -40,12 +40,15 @@ fn is_json(request: &HttpRequest) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+/// The value of the JSON object in these bytes, or 422.
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // All of it (RFC 8259, section 8.1); serde looks only at the fields that it needs.
+    let body = str::from_utf8(body).map_err(|error| Problem::unprocessable(&["body"], &error.to_string()))?;
     // Serde would take an array for the fields in their order.
-    if body.trim_ascii_start().first() != Some(&b'{') {
+    if !body.trim_ascii_start().starts_with('{') {
         return Err(Problem::unprocessable(&["body"], "expected a JSON object"));
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let mut deserializer = serde_json::Deserializer::from_str(body);
     let value = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| Problem::unparsable("body", &error))?;
     deserializer.end().map_err(|error| Problem::unprocessable(&["body"], &error.to_string()))?;

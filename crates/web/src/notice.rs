@@ -58,3 +58,54 @@ fn cookie(value: String) -> actix_web::cookie::CookieBuilder<'static> {
 pub fn short_id(id: Uuid) -> String {
     id.simple().to_string()[..8].to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What the browser sends back of a `Set-Cookie`.
+    fn request(cookie: &str) -> HttpRequest {
+        let pair = cookie.split(';').next().unwrap_or_default().to_owned();
+        TestRequest::default().insert_header((header::COOKIE, pair)).to_http_request()
+    }
+
+    fn attempt() -> impl Strategy<Value = Attempt> {
+        let text = any::<String>;
+        (any::<u64>(), any::<u64>(), text(), text(), text()).prop_map(
+            |(sent_at_ms, took_ms, status, answer, served_by)| Attempt {
+                sent_at_ms,
+                took_ms,
+                status,
+                answer,
+                served_by,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_notice_comes_back_from_its_cookie(
+            attempts in prop::collection::vec(attempt(), 0..3),
+            deleted_orders in any::<u64>(),
+            quantity in any::<i32>(),
+        ) {
+            for notice in [Notice::Bought(attempts), Notice::WasReset { deleted_orders, quantity }] {
+                let response = notice.redirect();
+                let cookie = response.headers().get(header::SET_COOKIE).unwrap().to_str().unwrap();
+
+                let read = Notice::from_request(&request(cookie));
+
+                prop_assert_eq!(serde_json::to_string(&read).unwrap(), serde_json::to_string(&notice).unwrap());
+            }
+        }
+
+        #[test]
+        fn any_other_cookie_is_no_notice(value in r"[^;\p{Cc}]{0,60}", name in "notice|[a-z]{0,8}") {
+            let cookie = format!("{name}={value}");
+            prop_assert!(Notice::from_request(&request(&cookie)).is_none());
+        }
+    }
+}

@@ -120,3 +120,65 @@ pub async fn list(
         Err(error) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use flash_sale_services::Strategy as SaleStrategy;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::{OrderRequest, Uuid};
+    use crate::json_body::parse;
+
+    proptest! {
+        #[test]
+        fn an_order_is_read_however_its_id_is_written_and_whatever_else_it_holds(
+            id in any::<u128>().prop_map(Uuid::from_u128),
+            writing in 0..4_usize,
+            strategy in prop::option::of(prop::sample::select(SaleStrategy::ALL.to_vec())),
+            name in "[a-z]{1,8}",
+            text in any::<String>(),
+        ) {
+            let written = [
+                id.to_string(),
+                id.simple().to_string(),
+                id.to_string().to_uppercase(),
+                id.simple().to_string().to_uppercase(),
+            ];
+            let body = json!({ name: text, "product_id": written[writing], "strategy": strategy });
+
+            let order: OrderRequest = parse(body.to_string().as_bytes()).unwrap();
+
+            prop_assert_eq!((order.product_id, order.strategy), (id, strategy));
+        }
+
+        #[test]
+        fn any_bytes_are_refused(body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let refused = parse::<OrderRequest>(&body).err().map(|problem| (problem.status, problem.errors.len()));
+            prop_assert_eq!(refused, Some((422, 1)));
+        }
+
+        /// Of an order's own bytes, some are changed: it is the order that any other reader of JSON sees, or none.
+        #[test]
+        fn a_damaged_order_is_what_it_says_or_refused(
+            id in any::<u128>().prop_map(Uuid::from_u128),
+            damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        ) {
+            let mut body = json!({ "product_id": id, "strategy": "nowait" }).to_string().into_bytes();
+            for (place, byte) in damage {
+                let place = place.index(body.len());
+                body[place] = byte;
+            }
+
+            match parse::<OrderRequest>(&body) {
+                Ok(order) => {
+                    let value: Value = serde_json::from_slice(&body).unwrap();
+                    let seen = value["product_id"].as_str().and_then(|text| text.parse().ok());
+                    prop_assert_eq!(Some(order.product_id), seen);
+                    prop_assert_eq!(json!(order.strategy), value["strategy"].clone());
+                }
+                Err(problem) => prop_assert_eq!(problem.status, 422),
+            }
+        }
+    }
+}

@@ -85,3 +85,32 @@ fn request_id(request: &ServiceRequest) -> RequestId {
     });
     RequestId(usable.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned))
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_id_that_fits_a_log_line_is_taken_over(id in "[!-~]{1,128}") {
+            let request = TestRequest::default().insert_header((REQUEST_ID, &*id)).to_srv_request();
+
+            prop_assert_eq!(request_id(&request).0, id);
+        }
+
+        #[test]
+        fn any_other_header_is_replaced(value in prop::collection::vec(any::<u8>(), 0..200)) {
+            let Ok(header) = HeaderValue::from_bytes(&value) else { return Ok(()) };
+            let request = TestRequest::default().insert_header((REQUEST_ID, header)).to_srv_request();
+
+            let RequestId(id) = request_id(&request);
+
+            let fits = (1..=128).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic);
+            prop_assert_eq!(id.as_bytes() == value, fits);
+            prop_assert!(fits || id.parse::<Uuid>().is_ok());
+        }
+    }
+}

@@ -10,8 +10,8 @@ use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use actix_web::http::{ConnectionType, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{Error, HttpMessage};
@@ -55,7 +55,7 @@ impl MessageBody for LastAnswer {
     }
 }
 
-/// Whether a connection was told that it ends with an answer that it has got. Requests that came behind that
+/// Whether a connection was told, or has itself said, that it ends with an answer that it has got or will get. Requests that came behind that
 /// one are not carried out (RFC 9112, section 9.6): their client doesn't expect it.
 #[derive(Default)]
 pub struct IsEnding(Cell<bool>);
@@ -72,7 +72,8 @@ pub async fn read_whole_body<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if request.conn_data::<IsEnding>().is_some_and(|is_ending| is_ending.0.get()) {
+    let wants_to_end = request.head().connection_type() == ConnectionType::Close;
+    if has_ended(&request, wants_to_end) {
         let problem = Problem::new(StatusCode::BAD_REQUEST, "The connection ended with the answer before");
         return Ok(request.into_response(problem.closing_connection().into_response()));
     }
@@ -88,14 +89,17 @@ pub async fn read_whole_body<B: MessageBody + 'static>(
             Ok(next.call(request).await?.map_into_boxed_body())
         }
         Err(problem) => {
-            if let Some(is_ending) = request.conn_data::<IsEnding>() {
-                is_ending.0.set(true);
-            }
+            has_ended(&request, true);
             let mut response = problem.closing_connection().into_response();
             response.extensions_mut().insert(UnreadBody(payload));
             Ok(request.into_response(response))
         }
     }
+}
+
+/// Whether the connection had ended before this request, and whether it ends with it.
+fn has_ended(request: &ServiceRequest, ends_now: bool) -> bool {
+    request.conn_data::<IsEnding>().is_some_and(|IsEnding(flag)| flag.replace(flag.get() || ends_now))
 }
 
 /// actix-http has refused a request that gives several lengths, or one that is no number.
@@ -113,7 +117,7 @@ async fn read(payload: &mut Payload, length: Length) -> Result<Bytes, Problem> {
         Length::Bytes(bytes) => Some(bytes as usize),
         Length::Chunked => None,
     };
-    let mut body = BytesMut::with_capacity(expected.unwrap_or_default());
+    let mut body = BytesMut::new();
     // Counted, rather than read to its end: behind `Upgrade: websocket` actix-http sees no end.
     while expected.is_none_or(|expected| body.len() < expected) {
         match payload.next().await {

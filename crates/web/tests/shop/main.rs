@@ -18,6 +18,7 @@ mod outcome;
 mod overload;
 mod page;
 mod race;
+mod raw_http;
 mod security;
 mod settings;
 mod shutdown;
