@@ -78,7 +78,9 @@ async fn a_lab_that_starts_before_its_database_says_so_and_waits() {
     // Bound and not listening, it refuses connections.
     let door = TcpSocket::new_v4().unwrap();
     door.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let project = Project::on(&format!("{login}:{}/{end}", door.local_addr().unwrap().port()));
+    let mut project = Project::new();
+    let url = format!("{login}:{}/{end}", door.local_addr().unwrap().port());
+    project.variables = vec![("DATABASE_URL", url)];
 
     let mut up = project.command(&["up"]).spawn().unwrap();
     let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
