@@ -61,9 +61,10 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             .configure(|config| routes::configure(config, &settings.static_dir))
             // The last one wrapped is the first to see a request.
             .wrap(from_fn(middleware::refuse_foreign_origin))
-            .wrap(from_fn(middleware::read_whole_body))
             .wrap(from_fn(middleware::refuse_overload))
             .wrap(from_fn(middleware::refuse_unknown_host))
+            // Before anything that may refuse: no answer leaves a body behind that is taken for a request.
+            .wrap(from_fn(middleware::read_whole_body))
             .wrap(from_fn(middleware::explain_errors))
             .wrap(from_fn(middleware::set_security_headers))
             .wrap(from_fn(middleware::identify_and_log))

@@ -14,12 +14,17 @@ use crate::Shop;
 #[tokio::test]
 async fn whoever_comes_on_top_of_what_a_replica_can_work_on_is_told_at_once() {
     raise_file_limit();
-    let shop = Shop::open().await;
-    // Each waits for a body that doesn't come.
+    let shop = Shop::open_with(1, |settings| settings.race_window_ms = 3000).await;
+    let side = shop.side_connection().await;
+    side.begin().await;
+    side.lock_product(shop.book().await).await;
+    // Each waits for its payment, and then for the row.
+    let body = format!(r#"{{"product_id":"{}","strategy":"batched"}}"#, shop.book().await);
+    let head =
+        format!("POST /api/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n", body.len());
     let begin = || async {
         let mut client = TcpStream::connect(("127.0.0.1", shop.replicas[0].port)).await.unwrap();
-        let head = b"POST /api/orders HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\n";
-        client.write_all(head).await.unwrap();
+        client.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
         client
     };
     let waiting = join_all((0..MOST_REQUESTS).map(|_| begin())).await;
