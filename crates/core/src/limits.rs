@@ -57,6 +57,9 @@ pub const GATEWAY_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// From the last byte that moved until a replica that owes an answer, or the rest of one, is given up. Above the
 /// sum of what the shop itself waits for: a replica that lives always says something before.
 pub const GATEWAY_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// For a client to send a request's head, from its first byte: a replica itself limits only the first head of a
+/// connection.
+pub const GATEWAY_HEAD_TIMEOUT: Duration = Duration::from_secs(6);
 /// From the last byte that moved until a connection that nobody uses is closed. Above the 60 s for which a replica
 /// keeps a connection open, so that the replica closes first: it knows whether a request is under way.
 pub const GATEWAY_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
@@ -92,5 +95,6 @@ const _: () = {
     assert!(LONGEST_RACE_WINDOW.as_secs() < IDLE_IN_TRANSACTION_TIMEOUT.as_secs());
     assert!(REQUEST_DEADLINE.as_secs() < SHUTDOWN_TIMEOUT.as_secs());
     assert!(BUY_DEADLINE.as_secs() < GATEWAY_ANSWER_TIMEOUT.as_secs());
+    assert!(REQUEST_HEAD_TIMEOUT.as_secs() < GATEWAY_HEAD_TIMEOUT.as_secs());
     assert!(KEEP_ALIVE.as_secs() < GATEWAY_IDLE_TIMEOUT.as_secs());
 };

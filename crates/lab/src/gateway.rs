@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use flash_sale_core::limits::{
-    GATEWAY_ANSWER_TIMEOUT, GATEWAY_CONNECT_TIMEOUT, GATEWAY_IDLE_TIMEOUT, GATEWAY_LINGER_TIMEOUT,
+    GATEWAY_ANSWER_TIMEOUT, GATEWAY_CONNECT_TIMEOUT, GATEWAY_HEAD_TIMEOUT, GATEWAY_IDLE_TIMEOUT, GATEWAY_LINGER_TIMEOUT,
     GATEWAY_WRITE_TIMEOUT,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -67,6 +67,8 @@ pub struct Limits {
     pub connect: Duration,
     /// For a replica that owes an answer, from the last byte that moved.
     pub answer: Duration,
+    /// For a client to send a request's head, from its first byte.
+    pub head: Duration,
     /// For a connection that nobody uses.
     pub idle: Duration,
     /// For a client to take the next 8 KiB.
@@ -80,6 +82,7 @@ impl Default for Limits {
         Self {
             connect: GATEWAY_CONNECT_TIMEOUT,
             answer: GATEWAY_ANSWER_TIMEOUT,
+            head: GATEWAY_HEAD_TIMEOUT,
             idle: GATEWAY_IDLE_TIMEOUT,
             write: GATEWAY_WRITE_TIMEOUT,
             linger: GATEWAY_LINGER_TIMEOUT,

@@ -11,6 +11,7 @@
 //!   request can't be seen from here.
 //! - It answers early (413) and closes while the client still sends: the answer, then the end. It says
 //!   `Connection: close`, and nothing is added to it.
+//! - A client that takes too long for a request's head: the end.
 //! - A client that pipelines requests: the answers that came, then 503 for the first of the others.
 //! - A client that has finished sending (half-close) may still get its answer: the replica is told, and decides.
 //!   One that has gone is not told apart from it, nor need it be. A reset ends both sides.
@@ -108,11 +109,11 @@ impl Relay<'_> {
             },
             () = self.retire(retired) => {}
             _ = self.hand_on_requests(from_client, to_replica) => return End::ClientGone,
-            () = self.wait_too_long() => return if self.conversation().is_unanswered() {
-                End::Unanswered
-            } else {
-                End::Silence
-            },
+            () = self.wait_too_long() => {
+                let conversation = self.conversation();
+                let is_unanswered = conversation.is_unanswered() && !conversation.is_head_too_slow(self.limits);
+                return if is_unanswered { End::Unanswered } else { End::Silence };
+            }
         }
         let conversation = self.conversation();
         if conversation.is_unanswered() {

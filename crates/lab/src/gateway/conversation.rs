@@ -49,6 +49,8 @@ pub(super) struct Conversation {
     answers: Place,
     unanswered: VecDeque<Asked>,
     last_moved: Instant,
+    /// Since when the client has been sending a head.
+    head_begun: Option<Instant>,
     has_begun: bool,
     /// When somebody looks at the deadline next.
     next_look: Instant,
@@ -62,6 +64,7 @@ impl Conversation {
             answers: Place::Between,
             unanswered: VecDeque::new(),
             last_moved: now,
+            head_begun: None,
             has_begun: false,
             next_look: now,
         }
@@ -72,6 +75,8 @@ impl Conversation {
         self.note_movement();
         let unanswered = &mut self.unanswered;
         self.requests.follow(bytes, |head| read_request(head, unanswered));
+        let is_in_head = matches!(self.requests, Place::Head(_));
+        self.head_begun = is_in_head.then(|| self.head_begun.unwrap_or(self.last_moved));
     }
 
     /// Bytes of the replica, which are about to be handed on.
@@ -108,9 +113,15 @@ impl Conversation {
         self.deadline(limits) < self.next_look
     }
 
+    /// Whether the client takes too long for a request's head. A head that isn't there was carried out by nobody.
+    pub(super) fn is_head_too_slow(&self, limits: &Limits) -> bool {
+        self.head_begun.is_some_and(|begun| begun + limits.head <= Instant::now())
+    }
+
     fn deadline(&self, limits: &Limits) -> Instant {
         let is_owed = self.is_owed_an_answer() || matches!(self.answers, Place::Head(_) | Place::Body(_));
-        self.last_moved + if is_owed { limits.answer } else { limits.idle }
+        let deadline = self.last_moved + if is_owed { limits.answer } else { limits.idle };
+        self.head_begun.map_or(deadline, |begun| deadline.min(begun + limits.head))
     }
 
     fn is_owed_an_answer(&self) -> bool {

@@ -61,6 +61,32 @@ async fn the_limit_of_an_answer_counts_from_its_request_however_long_nobody_used
 }
 
 #[tokio::test]
+async fn a_head_that_comes_drop_by_drop_is_not_waited_for_for_ever() {
+    const ANSWER: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
+    let listener = TcpListener::bind(ANY_PORT).await.unwrap();
+    let limits = Limits { head: SHORT, ..Limits::default() };
+    let (address, gateway) = start_gateway_with(limits, &[Some(listener.local_addr().unwrap())]);
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let (mut replica, _) = listener.accept().await.unwrap();
+    // Not the first of its connection: those the replica itself doesn't wait for.
+    client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    replica.write_all(ANSWER).await.unwrap();
+    client.read_exact(&mut [0; ANSWER.len()]).await.unwrap();
+
+    let begun = Instant::now();
+    client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+    let drops = async {
+        while client.write_all(b"A: 1\r\n").await.is_ok() {
+            tokio::time::sleep(SHORT / 10).await;
+        }
+    };
+    timeout(LIMIT, drops).await.expect("an end");
+
+    assert!(begun.elapsed() >= SHORT, "{:?}", begun.elapsed());
+    wait_until("it is forgotten", async || gateway.connections().open == 0).await;
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_read_is_let_go() {
     // More than the buffers of the kernel hold.
     let listener = TcpListener::bind(ANY_PORT).await.unwrap();
