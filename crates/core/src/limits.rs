@@ -68,8 +68,8 @@ pub const GATEWAY_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client is listened to after its last answer. Closing with bytes unread would reset the connection,
 /// and the answer might be lost on the way.
 pub const GATEWAY_LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-/// Between two questions to a replica whether it answers. With the next one: a frozen replica is left out of the
-/// gateway's turn after 1.25 s at the latest.
+/// Between two questions to a replica whether it answers. With the next one: a frozen replica, which leaves two of
+/// them without an answer, is left out of the gateway's turn after 2.5 s at the latest.
 pub const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
 /// For the answer. /health waits for nothing, and comes within 50 ms.
 pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);

@@ -9,6 +9,9 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+/// So many questions in a row without an answer, and it is frozen. One alone may only be a busy machine.
+const MOST_UNANSWERED: u32 = 2;
+
 /// Watches for as long as it lives.
 pub(super) struct HealthWatch {
     answers: watch::Receiver<bool>,
@@ -24,10 +27,13 @@ impl HealthWatch {
         let (sender, answers) = watch::channel(true);
         let task = tokio::spawn(async move {
             let url = format!("http://{address}/health");
+            let mut unanswered = 0;
             loop {
                 sleep(HEALTH_INTERVAL).await;
                 let answer = client.get(&url).send().await;
-                let is_well = answer.is_ok_and(|answer| answer.status() == StatusCode::OK);
+                let is_answered = answer.is_ok_and(|answer| answer.status() == StatusCode::OK);
+                unanswered = if is_answered { 0 } else { unanswered + 1 };
+                let is_well = unanswered < MOST_UNANSWERED;
                 sender.send_if_modified(|before| std::mem::replace(before, is_well) != is_well);
             }
         });
