@@ -1,4 +1,4 @@
-//! The lab's database: the one of `DATABASE_URL`, or a private PostgreSQL, which is kept running ([`keeper`]).
+//! The lab's database: the one of `DATABASE_URL`, or a private PostgreSQL, which is kept running (`keeper`).
 
 mod keeper;
 

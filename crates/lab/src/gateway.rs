@@ -1,6 +1,6 @@
 //! The door of the shop: each new connection goes to the next replica in turn. It moves bytes and knows
 //! needs nothing of HTTP, but to tell a client what became of its request when no replica does. Start with
-//! [`Gateway::start`]; what happens on a connection is in [`connection`].
+//! [`Gateway::start`]; what happens on a connection is in `connection.rs`.
 
 mod connection;
 mod conversation;
@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use flash_sale_core::limits::{
-    GATEWAY_ANSWER_TIMEOUT, GATEWAY_CONNECT_TIMEOUT, GATEWAY_HEAD_TIMEOUT, GATEWAY_IDLE_TIMEOUT, GATEWAY_LINGER_TIMEOUT,
-    GATEWAY_WRITE_TIMEOUT,
+    GATEWAY_ANSWER_TIMEOUT, GATEWAY_CONNECT_TIMEOUT, GATEWAY_HEAD_TIMEOUT, GATEWAY_IDLE_TIMEOUT,
+    GATEWAY_LINGER_TIMEOUT, GATEWAY_WRITE_TIMEOUT,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};

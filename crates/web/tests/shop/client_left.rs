@@ -32,7 +32,7 @@ async fn a_purchase_that_waits_for_the_row_is_taken_back_when_its_client_leaves(
 async fn a_purchase_that_waits_for_the_payment_is_taken_back_at_once() {
     let shop = Shop::open_with(1, |settings| settings.race_window_ms = 3000).await;
     let client = begin_purchase(&shop, "").await;
-    wait_until("it waits for the payment", async || is_in_transaction(&shop).await).await;
+    wait_until("it waits for the payment", async || shop.works_in_the_database().await).await;
 
     drop(client);
 
@@ -45,7 +45,7 @@ async fn a_purchase_that_waits_for_the_payment_is_taken_back_at_once() {
 async fn a_client_that_closes_its_sending_side_counts_as_gone() {
     let shop = Shop::open_with(1, |settings| settings.race_window_ms = 3000).await;
     let mut client = begin_purchase(&shop, "").await;
-    wait_until("it waits for the payment", async || is_in_transaction(&shop).await).await;
+    wait_until("it waits for the payment", async || shop.works_in_the_database().await).await;
 
     client.shutdown().await.unwrap();
 
@@ -109,12 +109,6 @@ async fn begin_purchase(shop: &Shop, strategy: &str) -> TcpStream {
     client
 }
 
-async fn is_in_transaction(shop: &Shop) -> bool {
-    let open = "SELECT count(*) FROM pg_stat_activity
-                WHERE application_name = 'replica-1' AND datname = current_database() AND state <> 'idle'";
-    shop.one::<i64>(open).await > 0
-}
-
 async fn says_that_the_client_left(shop: &Shop) {
     wait_until("the replica says that the client left", async || {
         shop.replicas[0].log().contains("POST /api/orders dropped, its client left")
@@ -124,7 +118,7 @@ async fn says_that_the_client_left(shop: &Shop) {
 
 async fn nothing_came_of_it(shop: &Shop) {
     let waited = std::time::Instant::now();
-    wait_until("nothing of it is left", async || !is_in_transaction(shop).await).await;
+    wait_until("nothing of it is left", async || !shop.works_in_the_database().await).await;
     assert!(waited.elapsed() < Duration::from_secs(2), "{:?}", waited.elapsed());
     assert_eq!((shop.order_count().await, shop.stock().await), (0, 1));
 }

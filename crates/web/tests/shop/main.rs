@@ -115,6 +115,13 @@ impl Shop {
         row.try_get_by_index(0).unwrap()
     }
 
+    /// Whether a session of the first replica is in a transaction, or runs anything.
+    async fn works_in_the_database(&self) -> bool {
+        let sql = "SELECT count(*) FROM pg_stat_activity
+                   WHERE application_name = 'replica-1' AND datname = current_database() AND state <> 'idle'";
+        self.one::<i64>(sql).await > 0
+    }
+
     async fn execute(&self, sql: &str) {
         self.database.connection.execute_unprepared(sql).await.unwrap();
     }

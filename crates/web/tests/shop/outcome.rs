@@ -199,14 +199,8 @@ impl Drop for Frozen {
     }
 }
 
-/// No session of the replica has a transaction or runs anything.
 async fn nothing_is_open(shop: &Shop) {
-    wait_until("nothing of it is left", async || {
-        let open = "SELECT count(*) FROM pg_stat_activity
-                    WHERE application_name = 'replica-1' AND datname = current_database() AND state <> 'idle'";
-        shop.one::<i64>(open).await == 0
-    })
-    .await;
+    wait_until("nothing of it is left", async || !shop.works_in_the_database().await).await;
 }
 
 #[track_caller]

@@ -42,12 +42,7 @@ async fn a_purchase_that_waits_too_long_for_a_lock_is_503_and_never_happens() {
     assert_unavailable(&shop.buy_on(0, book).await);
     side.commit().await;
 
-    wait_until("nothing of it is left", async || {
-        let open = "SELECT count(*) FROM pg_stat_activity
-                    WHERE application_name = 'replica-1' AND datname = current_database() AND state <> 'idle'";
-        shop.one::<i64>(open).await == 0
-    })
-    .await;
+    wait_until("nothing of it is left", async || !shop.works_in_the_database().await).await;
     assert_eq!((shop.order_count().await, shop.stock().await), (0, 1));
 }
 
