@@ -1,5 +1,5 @@
-//! The door of the shop: each new connection goes to the next replica in turn. It moves bytes and knows
-//! needs nothing of HTTP, but to tell a client what became of its request when no replica does. Start with
+//! The door of the shop: each new connection goes to the next replica in turn. It hands on bytes as they are, and
+//! reads along only to tell a client what became of its request when its replica is gone. Start with
 //! [`Gateway::start`]; what happens on a connection is in `connection.rs`.
 
 mod connection;
