@@ -23,13 +23,15 @@ enum Host {
 }
 
 /// Answers 421 to a request for a host that this shop is not, and 400 to one that doesn't say clearly for which
-/// it is (RFC 9112, section 3.2).
+/// it is (RFC 9112, section 3.2). Only the files under /static are for anybody: a person sees the refusal as a page,
+/// and its style sheet and pictures are the same for every shop.
 pub async fn refuse_unknown_host<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let refused = match wanted_host(&request) {
         Ok(None | Some(Host::Address)) => None,
+        Ok(Some(Host::Name(_))) if request.path().starts_with("/static/") => None,
         Ok(Some(Host::Name(name))) => {
             let allowed = request.app_data::<AllowedHosts>().expect("server.rs puts it there");
             (!allowed.contains(&name)).then(|| unknown(&name))
