@@ -94,6 +94,7 @@ async fn an_outage_is_503_is_said_once_and_ends_by_itself() {
     })
     .await;
     let door = Door::of(&shop.database).await;
+    all_kept_connections_are_open(&shop).await;
     assert_eq!(shop.buy_on(0, shop.book().await).await.status, 200);
 
     door.close().await;
@@ -137,6 +138,7 @@ async fn a_server_that_only_reads_sells_nothing_and_is_no_fault_of_the_shop() {
     let shop = Shop::open().await;
     let book = shop.book().await;
     let door = Door::of(&shop.database).await;
+    all_kept_connections_are_open(&shop).await;
     door.side.execute(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", door.name)).await;
     door.end_sessions().await;
 
@@ -150,6 +152,7 @@ async fn a_server_that_only_reads_sells_nothing_and_is_no_fault_of_the_shop() {
 async fn a_server_without_a_connection_left_is_an_outage_that_ends_by_itself() {
     let shop = Shop::open().await;
     let door = Door::of(&shop.database).await;
+    all_kept_connections_are_open(&shop).await;
     let limit = |count: i32| format!("ALTER DATABASE {} CONNECTION LIMIT {count}", door.name);
     // Superusers, as our own sessions are, get in all the same.
     door.side.execute(&limit(0)).await;
@@ -172,6 +175,13 @@ async fn a_database_without_the_schema_is_an_outage() {
         assert_unavailable(&shop.get(path).await);
     }
     assert_unavailable(&shop.post("/api/reset").await);
+}
+
+/// Otherwise one that is just being opened could slip in while all others are ended.
+async fn all_kept_connections_are_open(shop: &Shop) {
+    let open = "SELECT count(*) FROM pg_stat_activity
+                WHERE application_name = 'replica-1' AND datname = current_database()";
+    wait_until("four connections are open", async || shop.one::<i64>(open).await >= 4).await;
 }
 
 /// Lets sessions into one database of the server, or not.
