@@ -4,12 +4,14 @@ mod m20261122_000001_create_products_and_orders;
 mod m20261122_000002_put_one_copy_on_sale;
 mod m20261122_000003_add_what_strategies_need;
 mod m20261122_000004_create_idempotency_keys;
+mod m20261126_000005_tie_idempotency_keys_to_products;
+mod m20261126_000006_index_kept_refusals;
 
 mod scram;
 mod shop_role;
 mod wait;
 
-pub use shop_role::{RIGHTS, ShopRoleError, admit_shop};
+pub use shop_role::{RIGHTS, ShopRoleError, admit_shop, shop_has_changed_itself};
 pub use wait::wait_for_database;
 
 use flash_sale_core::database_url::Password;
@@ -34,6 +36,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000002_put_one_copy_on_sale::Migration),
             Box::new(m20261122_000003_add_what_strategies_need::Migration),
             Box::new(m20261122_000004_create_idempotency_keys::Migration),
+            Box::new(m20261126_000005_tie_idempotency_keys_to_products::Migration),
+            Box::new(m20261126_000006_index_kept_refusals::Migration),
         ]
     }
 }

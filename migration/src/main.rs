@@ -9,7 +9,7 @@ use flash_sale_core::{database_url, environment};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    environment::load_dotenv(Path::new("."))?;
+    environment::prepare(Path::new("."))?;
     env_logger::Builder::new()
         .parse_filters(&environment::text("RUST_LOG", "info,sqlx::postgres::notice=warn")?)
         .init();

@@ -3,6 +3,7 @@
 
 use std::str::FromStr;
 
+use flash_sale_core::database_reason::{driver_reason, reason};
 use flash_sale_core::database_url::Password;
 use sea_orm_migration::sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm_migration::sea_orm::sqlx::{self, Connection};
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use crate::connect_and_lock;
 use crate::scram::verifier;
+use crate::wait::{Failure, within_limit};
 
 /// Each table, and what the shop does with its rows. A lock on a row takes the right to update it, so a purchase
 /// may be made safe in any way without a change here. The foreign keys act as the tables' owner.
@@ -23,7 +25,12 @@ pub const RIGHTS: [(&str, &str); 4] = [
     ("idempotency_keys", "SELECT, INSERT, UPDATE, DELETE"),
 ];
 
-/// Marks a role that was made here. Its password follows DATABASE_URL; one that somebody else made keeps its own.
+/// All functions that make a large object and that everybody may call. Such objects belong to no table, and fill the
+/// disk.
+const MAKE_LARGE_OBJECTS: &str = "lo_creat, lo_create, lo_from_bytea";
+
+/// Marks a role that was made here. Its password follows DATABASE_URL; one that somebody else made keeps its own. The
+/// role itself can't take the mark away.
 const COMMENT: &str = "made by the migration of Flash Sale";
 
 /// Why the shop can't work as the role of DATABASE_URL.
@@ -36,29 +43,29 @@ pub enum ShopRoleError {
     )]
     Missing(String),
     /// It is there, and gets no further.
-    #[error(
-        "the role {role} of DATABASE_URL can't work with the shop's tables: {source}. If its password is another \
-         one: ALTER ROLE {role} LOGIN PASSWORD '…'"
-    )]
+    #[error("the role {role} of DATABASE_URL can't work with the shop's tables: {reason}{advice}")]
     Refused {
         /// Its name.
         role: String,
         /// What PostgreSQL says.
-        source: sqlx::Error,
+        reason: String,
+        /// What may help, as a sentence; empty when nothing is known.
+        advice: String,
     },
     /// A statement of the owner's failed.
-    #[error("the rights of the shop's role can't be set: {0}")]
+    #[error("the rights of the shop's role can't be set: {}", reason(.0))]
     Database(#[from] DbErr),
 }
 
 /// Makes sure that the role of `shop_url` is there, and may do what the shop does and nothing else. `owner_url` is
 /// the role that migrates. Does nothing when both are the same.
 ///
-/// Returns what the shop's role can do nevertheless, because the owner can't take it away: a sentence each, with
-/// what would.
+/// Returns what else there is to say, a sentence each: what the shop's role can do nevertheless, because the owner
+/// can't take it away, with what would; or that the database doesn't answer that role, which may have an address
+/// of its own. The shop waits for it.
 ///
 /// # Errors
-/// When the role is missing and can't be made, or can't log in.
+/// When the role is missing and can't be made, or is told that it can't log in.
 pub async fn admit_shop(owner_url: &str, shop_url: &str) -> Result<Vec<String>, ShopRoleError> {
     let shop = PgConnectOptions::from_str(shop_url).map_err(|error| DbErr::Custom(error.to_string()))?;
     let role = shop.get_username().to_owned();
@@ -67,6 +74,28 @@ pub async fn admit_shop(owner_url: &str, shop_url: &str) -> Result<Vec<String>, 
     let result = owner.admit(&role, &shop, password.text()).await;
     owner.connection.close().await?;
     result
+}
+
+/// Whether the role of `shop_url` has another password or other settings than [`admit_shop`] gave it. PostgreSQL lets
+/// each role change its own, and knows no right to take away. So whoever got a statement into the shop could lock it
+/// out, and come in by themselves: [`admit_shop`] puts that right.
+///
+/// False also when nobody answers.
+pub async fn shop_has_changed_itself(shop_url: &str) -> bool {
+    let Ok(shop) = PgConnectOptions::from_str(shop_url) else { return false };
+    let sql = "SELECT EXISTS (SELECT FROM pg_db_role_setting WHERE setrole = current_user::regrole)
+                      AND coalesce(shobj_description(current_user::regrole, 'pg_authid') = $1, false)";
+    let has_settings = within_limit(async {
+        let mut connection = PgConnection::connect_with(&shop.application_name("lab")).await?;
+        let has_settings = sqlx::query_scalar(sql).bind(COMMENT).fetch_one(&mut connection).await?;
+        connection.close().await?;
+        Ok(has_settings)
+    });
+    match has_settings.await {
+        Ok(has_settings) => has_settings,
+        Err(Failure::No(error)) => is_refused_login(&error),
+        Err(Failure::NotYet(_)) => false,
+    }
 }
 
 /// The session that migrates.
@@ -89,18 +118,28 @@ impl Owner {
             self.make(role, password).await?;
         }
         self.grant(role).await?;
-        if let Err(source) = try_to_work(shop).await {
-            let is_ours = "SELECT coalesce(shobj_description(oid, 'pg_authid') = $2, false) FROM pg_roles
-                           WHERE rolname = $1";
-            if !is_refused_login(&source) || !self.ask::<bool>(is_ours, [role.into(), COMMENT.into()]).await?
-            {
-                return Err(ShopRoleError::Refused { role: role.to_owned(), source });
-            }
-            self.set_password(role, password).await?;
-            let refused = |source| ShopRoleError::Refused { role: role.to_owned(), source };
-            try_to_work(shop).await.map_err(refused)?;
+        let is_ours = self.has_made(role).await?;
+        if is_ours {
+            self.take_settings_back(role).await?;
         }
-        self.what_is_left(role).await
+        let mut trial = try_to_work(shop).await;
+        if matches!(&trial, Err(Failure::No(error)) if is_refused_login(error)) && is_ours {
+            self.set_password(role, password).await?;
+            trial = try_to_work(shop).await;
+        }
+        match trial {
+            Ok(()) => self.what_is_left(role).await,
+            Err(Failure::No(error)) => Err(refused(role, &error)),
+            Err(Failure::NotYet(reason)) => Ok(vec![format!(
+                "it is not known whether the role {role} of DATABASE_URL can log in: {reason}"
+            )]),
+        }
+    }
+
+    async fn has_made(&self, role: &str) -> Result<bool, ShopRoleError> {
+        let sql = "SELECT coalesce(shobj_description(oid, 'pg_authid') = $2, false) FROM pg_roles
+                   WHERE rolname = $1";
+        self.ask(sql, [role.into(), COMMENT.into()]).await
     }
 
     async fn make(&self, role: &str, password: Option<&str>) -> Result<(), ShopRoleError> {
@@ -122,6 +161,18 @@ impl Owner {
         self.run(&format!("ALTER ROLE {} LOGIN PASSWORD {password}", quoted(role))).await
     }
 
+    /// What the role has set for its own sessions, for all databases or for one.
+    async fn take_settings_back(&self, role: &str) -> Result<(), ShopRoleError> {
+        let sql = "SELECT string_agg(format('ALTER ROLE %I %s RESET ALL', rolname, 'IN DATABASE ' || quote_ident(datname)), '; ')
+                   FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole
+                        LEFT JOIN pg_database ON pg_database.oid = setdatabase
+                   WHERE rolname = $1";
+        match self.ask::<Option<String>>(sql, [role.into()]).await? {
+            Some(statements) => self.run(&statements).await,
+            None => Ok(()),
+        }
+    }
+
     /// In one transaction: a shop that runs meanwhile misses nothing.
     async fn grant(&self, role: &str) -> Result<(), ShopRoleError> {
         let database: String = self.ask("SELECT format('%I', current_database())", []).await?;
@@ -137,6 +188,9 @@ impl Owner {
             statements.push(format!("REVOKE TEMPORARY, CREATE ON DATABASE {database} FROM PUBLIC, {role}"));
             statements.push(format!("GRANT CONNECT ON DATABASE {database} TO {role}"));
         }
+        if self.ask("SELECT rolsuper FROM pg_roles WHERE rolname = current_user", []).await? {
+            statements.push(format!("REVOKE EXECUTE ON FUNCTION {MAKE_LARGE_OBJECTS} FROM PUBLIC, {role}"));
+        }
         for (table, rights) in RIGHTS {
             statements.push(format!("REVOKE ALL ON {table} FROM {role}"));
             statements.push(format!("GRANT {rights} ON {table} TO {role}"));
@@ -147,9 +201,15 @@ impl Owner {
     async fn what_is_left(&self, role: &str) -> Result<Vec<String>, ShopRoleError> {
         let sql = "SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls,
                           has_schema_privilege(oid, current_schema(), 'CREATE'),
-                          has_database_privilege(oid, current_database(), 'TEMPORARY')
+                          has_database_privilege(oid, current_database(), 'TEMPORARY'),
+                          (SELECT bool_or(has_function_privilege(pg_roles.oid, pg_proc.oid, 'EXECUTE')) FROM pg_proc
+                           WHERE proname = ANY (string_to_array($2, ', ')))
                    FROM pg_roles WHERE rolname = $1";
-        let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [role.into()]);
+        let statement = Statement::from_sql_and_values(
+            DbBackend::Postgres,
+            sql,
+            [role.into(), MAKE_LARGE_OBJECTS.into()],
+        );
         let Some(row) = self.connection.query_one_raw(statement).await? else { return Ok(Vec::new()) };
         let is = |index| bool::try_get_by_index(&row, index).map_err(DbErr::from);
         let name = quoted(role);
@@ -173,6 +233,12 @@ impl Owner {
                 "the role {role} can make temporary tables. The database's owner can take that away: {fix}"
             ));
         }
+        if is(3)? {
+            let fix = format!("REVOKE EXECUTE ON FUNCTION {MAKE_LARGE_OBJECTS} FROM PUBLIC");
+            left.push(format!(
+                "the role {role} can make large objects. A superuser can take that away, in this database: {fix}"
+            ));
+        }
         Ok(left)
     }
 
@@ -194,10 +260,22 @@ impl Owner {
 }
 
 /// Logs in as the shop, and looks whether its tables are there.
-async fn try_to_work(shop: &PgConnectOptions) -> Result<(), sqlx::Error> {
-    let mut connection = PgConnection::connect_with(shop).await?;
-    sqlx::query("SELECT FROM products LIMIT 0").execute(&mut connection).await?;
-    connection.close().await
+async fn try_to_work(shop: &PgConnectOptions) -> Result<(), Failure> {
+    within_limit(async {
+        let mut connection = PgConnection::connect_with(shop).await?;
+        sqlx::query("SELECT FROM products LIMIT 0").execute(&mut connection).await?;
+        connection.close().await
+    })
+    .await
+}
+
+fn refused(role: &str, error: &sqlx::Error) -> ShopRoleError {
+    let advice = if is_refused_login(error) {
+        format!(". If its password is another one: ALTER ROLE {role} LOGIN PASSWORD '…'")
+    } else {
+        String::new()
+    };
+    ShopRoleError::Refused { role: role.to_owned(), reason: driver_reason(error), advice }
 }
 
 /// Class 28: invalid authorization.

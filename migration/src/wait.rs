@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
+use flash_sale_core::database_reason::driver_reason;
 use sea_orm_migration::sea_orm::sqlx::postgres::PgConnection;
 use sea_orm_migration::sea_orm::sqlx::{self, Connection};
 use tokio::time::{sleep, timeout};
@@ -12,31 +13,49 @@ const LIMIT: Duration = Duration::from_secs(30);
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(250);
 
+/// Why an attempt to connect has failed.
+pub(crate) enum Failure {
+    /// The answer is no (a wrong password, no such database): it will be the same the next time.
+    No(sqlx::Error),
+    /// There is no answer, or it is "not now". The reason, in a line.
+    NotYet(String),
+}
+
 /// Returns when the database of `url` answers. `name` is the setting that holds the URL; `say` hears once that
-/// there is a wait. An answer that says no (a wrong password, no such database) ends it at once.
+/// there is a wait, and why. An answer that says no ends it at once.
 ///
 /// # Errors
-/// When it says no, or doesn't answer within half a minute.
+/// When it says no, or doesn't answer within half a minute: why, and what to do.
 pub async fn wait_for_database(url: &str, name: &str, say: impl Fn(&str)) -> anyhow::Result<()> {
     let deadline = Instant::now() + LIMIT;
     let mut said = false;
     loop {
-        let error = match timeout(ATTEMPT_LIMIT, PgConnection::connect(url)).await {
-            Ok(Ok(connection)) => {
-                return connection.close().await.with_context(|| format!("{name}: the database failed"));
-            }
-            Ok(Err(error)) if is_final(&error) => return Err(error).context(name.to_owned()),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer".to_owned(),
+        let answer = within_limit(async { PgConnection::connect(url).await?.close().await }).await;
+        let reason = match answer {
+            Ok(()) => return Ok(()),
+            Err(Failure::No(error)) => bail!("{name}: {}. Correct it", driver_reason(&error)),
+            Err(Failure::NotYet(reason)) => reason,
         };
         if Instant::now() > deadline {
             let limit = LIMIT.as_secs();
-            bail!("{name}: no database answered in {limit} s: {error}. Start it, or unset {name}");
+            bail!("{name}: no database answered in {limit} s: {reason}. Start it, or unset {name}");
         }
         if !std::mem::replace(&mut said, true) {
-            say(&format!("waiting for the database of {name}…"));
+            say(&format!("waiting for the database of {name}: {reason}…"));
         }
         sleep(POLL).await;
+    }
+}
+
+/// One attempt, which ends in time also when nobody answers.
+pub(crate) async fn within_limit<T>(
+    attempt: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, Failure> {
+    match timeout(ATTEMPT_LIMIT, attempt).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) if is_final(&error) => Err(Failure::No(error)),
+        Ok(Err(error)) => Err(Failure::NotYet(driver_reason(&error))),
+        Err(_) => Err(Failure::NotYet("no answer".to_owned())),
     }
 }
 

@@ -6,8 +6,9 @@ use std::process::Stdio;
 
 use flash_sale_core::database_error::{DatabaseErrorKind, kind};
 use flash_sale_lab::testing::TestDatabase;
-use flash_sale_migration::{migrate, migrate_down};
+use flash_sale_migration::{Migrator, migrate, migrate_down};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TryGetable};
+use sea_orm_migration::MigratorTrait;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -60,7 +61,23 @@ async fn four_processes_at_once_make_one_schema() {
     }
 
     assert_eq!(one::<i64>(&database, "SELECT count(*) FROM products").await, 1);
-    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM seaql_migrations").await, 4);
+    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM seaql_migrations").await, 6);
+}
+
+#[tokio::test]
+async fn nobody_has_to_read_what_it_says() {
+    let database = TestDatabase::create_empty().await;
+    let unread = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        Stdio::from(writer)
+    };
+    for (url, code) in [(&*database.url, 0), ("postgres://nobody@127.0.0.1:none/", 1)] {
+        let mut migrate = tokio::process::Command::new(env!("CARGO_BIN_EXE_migrate"));
+        migrate.env_clear().env("DATABASE_URL", url).stdout(unread()).stderr(unread());
+        assert_eq!(migrate.status().await.unwrap().code(), Some(code), "{url}");
+    }
+    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM products").await, 1);
 }
 
 #[tokio::test]
@@ -81,7 +98,8 @@ async fn a_database_that_is_not_up_yet_is_waited_for() {
 
     let mut log = BufReader::new(migrate.stderr.take().unwrap()).lines();
     let line = log.next_line().await.unwrap().unwrap();
-    assert!(line.ends_with("waiting for the database of DATABASE_URL…"), "{line}");
+    let said = "waiting for the database of DATABASE_URL: Connection refused (os error 111)…";
+    assert!(line.ends_with(said), "{line}");
     let door = door.listen(16).unwrap();
     let address = postgres.to_owned();
     tokio::spawn(async move {
@@ -144,6 +162,40 @@ async fn an_order_takes_one_unit_and_gives_it_back_when_it_is_deleted() {
 
     database.connection.execute_unprepared("DELETE FROM products").await.unwrap();
     assert_eq!(one::<i64>(&database, "SELECT count(*) FROM units").await, 0);
+}
+
+#[tokio::test]
+async fn a_key_is_tied_to_its_product_also_when_its_record_is_older_or_an_older_replicas() {
+    let database = TestDatabase::create_empty().await;
+    let record = |key: &str, request: &str| {
+        format!(
+            "INSERT INTO idempotency_keys (key, request, status, body) VALUES ('{key}', '{request}', 200, '{{}}')"
+        )
+    };
+    let (product, other) = ("0e8f6a5e-0000-4000-8000-000000000001", "0e8f6a5e-0000-4000-8000-000000000002");
+    Migrator::up(&database.connection, Some(4)).await.unwrap();
+    for sql in
+        [record("before", &format!("{product} Some(Batched)")), record("other", &format!("{other} None"))]
+    {
+        database.connection.execute_unprepared(&sql).await.unwrap();
+    }
+
+    Migrator::up(&database.connection, Some(1)).await.unwrap();
+    for sql in [record("after", product), record("old replica", &format!("{product} None"))] {
+        database.connection.execute_unprepared(&sql).await.unwrap();
+    }
+
+    let keys_of = |product| {
+        format!(
+            "SELECT string_agg(key, ', ' ORDER BY key) FROM idempotency_keys WHERE product_id = '{product}'"
+        )
+    };
+    assert_eq!(one::<String>(&database, &keys_of(product)).await, "after, before, old replica");
+    assert_eq!(one::<String>(&database, &keys_of(other)).await, "other");
+
+    Migrator::down(&database.connection, Some(1)).await.unwrap();
+    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM idempotency_keys").await, 4);
+    assert!(database.connection.execute_unprepared("SELECT product_id FROM idempotency_keys").await.is_err());
 }
 
 async fn one<T: TryGetable>(database: &TestDatabase, sql: &str) -> T {

@@ -2,13 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Duration;
+
 use flash_sale_lab::testing::TestDatabase;
-use flash_sale_migration::{RIGHTS, migrate};
+use flash_sale_migration::{RIGHTS, admit_shop, migrate, shop_has_changed_itself};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement,
     TryGetable,
 };
 use tokio::process::Command;
+use tokio::time::timeout;
 use url::Url;
 use uuid::Uuid;
 
@@ -46,10 +52,37 @@ async fn it_can_not_change_the_schema_and_touches_no_row_that_the_shop_does_not(
         "CREATE DATABASE mine",
         "CREATE ROLE mine",
         "ALTER ROLE flash_sale_shop SUPERUSER",
+        "ALTER ROLE flash_sale_shop CREATEROLE",
+        "ALTER ROLE flash_sale_shop VALID UNTIL 'infinity'",
+        "ALTER ROLE flash_sale_shop CONNECTION LIMIT 1000",
+        "ALTER ROLE postgres PASSWORD 'mine'",
+        "ALTER ROLE ALL SET lock_timeout = 0",
+        "COMMENT ON ROLE flash_sale_shop IS 'mine'",
+        "GRANT postgres TO flash_sale_shop",
+        "GRANT pg_read_all_data TO flash_sale_shop",
+        "SET ROLE postgres",
+        "SET SESSION AUTHORIZATION postgres",
+        "SET session_replication_role = replica",
+        "SET log_statement = 'none'",
         "ALTER SYSTEM SET fsync = off",
         "COPY products TO PROGRAM 'true'",
+        "COPY products TO '/tmp/mine'",
+        "COPY orders FROM '/etc/passwd'",
         "SELECT pg_read_file('PG_VERSION')",
+        "SELECT pg_ls_dir('.')",
+        "SELECT pg_reload_conf()",
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres'",
+        "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE usename = 'postgres'",
+        "SELECT pg_create_physical_replication_slot('mine')",
+        "LOAD 'pg_stat_statements'",
         "SELECT rolpassword FROM pg_authid",
+        "SELECT * FROM pg_shadow",
+        "SELECT lo_creat(-1)",
+        "SELECT lo_create(0)",
+        "SELECT lo_from_bytea(0, 'mine')",
+        "SELECT lo_import('/etc/passwd')",
+        "CREATE EXTENSION dblink",
+        "CREATE PUBLICATION mine",
         "SELECT * FROM seaql_migrations",
         "INSERT INTO products (title, author, year, price, quantity) VALUES ('', '', 1, 1, 1)",
         "DELETE FROM products",
@@ -73,6 +106,67 @@ async fn it_can_not_change_the_schema_and_touches_no_row_that_the_shop_does_not(
             assert_eq!(refusal(&shop, &sql).await, INSUFFICIENT_PRIVILEGE, "{sql}");
         }
     }
+}
+
+#[tokio::test]
+async fn it_sees_of_other_roles_sessions_no_statement() {
+    let database = TestDatabase::create().await;
+    let shop = one_session(&database.shop_url).await;
+
+    let seen = "SELECT string_agg(DISTINCT query, ' ') FROM pg_stat_activity
+                WHERE usename = 'postgres' AND datname = current_database()";
+    assert!(one::<String>(&database.connection, seen).await.contains("string_agg"));
+    assert_eq!(one::<String>(&shop, seen).await, "<insufficient privilege>");
+}
+
+/// PostgreSQL has no right that could be taken away for it.
+#[tokio::test]
+async fn a_password_and_settings_that_it_gives_itself_are_noticed_and_taken_back() {
+    let database = TestDatabase::create_empty().await;
+    let shop = Shop::new(&database, "secret");
+    shop.migrate().await.unwrap();
+    let mut url = shop.url();
+    url.set_password(Some("secret")).unwrap();
+    let name: String = one(&database.connection, "SELECT current_database()::text").await;
+    assert!(!shop_has_changed_itself(url.as_str()).await);
+
+    for change in [
+        "ALTER ROLE current_user PASSWORD 'mine'",
+        "ALTER ROLE current_user SET default_transaction_read_only = on",
+        &format!("ALTER ROLE current_user IN DATABASE {name} SET search_path = mine"),
+        "ALTER ROLE current_user IN DATABASE template1 SET statement_timeout = 1",
+    ] {
+        one_session(url.as_str()).await.execute_unprepared(change).await.unwrap();
+        assert!(shop_has_changed_itself(url.as_str()).await, "{change}");
+
+        assert_eq!(admit_shop(&database.url, url.as_str()).await.unwrap(), [""; 0]);
+
+        assert!(!shop_has_changed_itself(url.as_str()).await, "{change}");
+        let writes =
+            one_session(url.as_str()).await.execute_unprepared("UPDATE products SET quantity = 1").await;
+        writes.unwrap_or_else(|error| panic!("{change}: {error}"));
+    }
+    url.set_password(Some("mine")).unwrap();
+    assert!(Database::connect(url.as_str()).await.is_err());
+}
+
+#[tokio::test]
+async fn settings_of_a_role_of_somebody_elses_are_theirs() {
+    let database = TestDatabase::create_empty().await;
+    let shop = Shop::new(&database, "theirs");
+    let make = format!(
+        "CREATE ROLE {0} LOGIN PASSWORD 'theirs'; ALTER ROLE {0} SET application_name = 'kept'",
+        shop.role
+    );
+    database.connection.execute_unprepared(&make).await.unwrap();
+    let mut url = shop.url();
+    url.set_password(Some("theirs")).unwrap();
+
+    shop.migrate().await.unwrap();
+
+    assert!(!shop_has_changed_itself(url.as_str()).await);
+    let kept = format!("SELECT count(*) FROM pg_db_role_setting WHERE setrole = '{}'::regrole", shop.role);
+    assert_eq!(one::<i64>(&database.connection, &kept).await, 1);
 }
 
 #[tokio::test]
@@ -147,6 +241,29 @@ async fn migrate_makes_the_role_with_any_password_and_does_it_again_without_a_ch
 }
 
 #[tokio::test]
+async fn migrate_takes_passwords_in_the_urls_too_and_no_variables_of_another_server() {
+    let database = TestDatabase::create_empty().await;
+    let shop = Shop::new(&database, r#"p@ss:w/rd %41'"\$ é"#);
+    let mut url = shop.url();
+    let encoded: String = shop.password.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    url.set_password(Some(&encoded)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+
+    let output = Command::new(env!("CARGO_BIN_EXE_migrate"))
+        .current_dir(folder.path())
+        .env("DATABASE_URL", url.as_str())
+        .env("MIGRATION_DATABASE_URL", shop.owner_url.as_str())
+        .env("PGOPTIONS", "-c default_transaction_read_only=on")
+        .env("PGPASSWORD", "another")
+        .output()
+        .await
+        .unwrap();
+
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    shop.can_read_and_make_no_table().await;
+}
+
+#[tokio::test]
 async fn a_role_that_migrate_made_follows_its_password() {
     let database = TestDatabase::create_empty().await;
     let mut shop = Shop::new(&database, "first");
@@ -195,8 +312,15 @@ async fn an_owner_that_may_make_no_role_says_what_to_run() {
     let make = format!("CREATE ROLE {} LOGIN PASSWORD 'secret'", shop.role);
     database.connection.execute_unprepared(&make).await.unwrap();
     let errors = shop.migrate().await.unwrap();
-    assert!(!errors.contains("WARN"), "{errors}");
+    // That is a superuser's alone.
+    let fix = "REVOKE EXECUTE ON FUNCTION lo_creat, lo_create, lo_from_bytea FROM PUBLIC";
+    assert!(errors.contains("can make large objects") && errors.contains(fix), "{errors}");
+    assert_eq!(errors.matches("WARN").count(), 1, "{errors}");
     shop.can_read_and_make_no_table().await;
+
+    database.connection.execute_unprepared(fix).await.unwrap();
+    let errors = shop.migrate().await.unwrap();
+    assert!(!errors.contains("WARN"), "{errors}");
 }
 
 #[tokio::test]
@@ -211,6 +335,21 @@ async fn a_role_that_can_do_more_is_said() {
     assert!(errors.contains("has rights over the whole server") && errors.contains("NOCREATEDB"), "{errors}");
 }
 
+/// The shop may have another address than the owner: a pooler's, which is not up yet.
+#[tokio::test]
+async fn a_server_that_does_not_answer_the_role_is_not_waited_for_for_ever() {
+    let database = TestDatabase::create().await;
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut shop_url = Url::parse(&database.shop_url).unwrap();
+    shop_url.set_port(Some(silent.local_addr().unwrap().port())).unwrap();
+
+    let admitted = timeout(Duration::from_secs(30), admit_shop(&database.url, shop_url.as_str())).await;
+    let notes = admitted.expect("it ends").unwrap();
+
+    let said = "it is not known whether the role flash_sale_shop of DATABASE_URL can log in: no answer";
+    assert_eq!(notes, [said]);
+}
+
 #[tokio::test]
 async fn its_password_is_not_in_the_servers_log() {
     let database = TestDatabase::create_empty().await;
@@ -221,8 +360,8 @@ async fn its_password_is_not_in_the_servers_log() {
 
     shop.migrate().await.unwrap();
 
-    let log = "SELECT pg_read_file(current_setting('data_directory') || '/../postgres.log')";
-    let log: String = one(&database.connection, log).await;
+    let data: String = one(&database.connection, "SHOW data_directory").await;
+    let log = fs::read_to_string(Path::new(&data).with_file_name("postgres.log")).unwrap();
     assert!(log.contains(&format!(r#"ALTER ROLE "{}" LOGIN PASSWORD 'SCRAM-SHA-256$"#, shop.role)), "{log}");
     assert!(!log.contains(&shop.password));
 }
@@ -265,9 +404,10 @@ impl Shop {
     }
 
     async fn can_read_and_make_no_table(&self) {
-        let mut url = self.url();
-        url.set_password(Some(&self.password)).unwrap();
-        let shop = one_session(url.as_str()).await;
+        let mut options = ConnectOptions::new(self.url());
+        let password = self.password.clone();
+        options.map_sqlx_postgres_opts(move |postgres| postgres.password(&password));
+        let shop = Database::connect(options.max_connections(1).sqlx_logging(false).clone()).await.unwrap();
         assert_eq!(one::<i64>(&shop, "SELECT count(*) FROM products").await, 1);
         for sql in ["CREATE TABLE mine ()", "CREATE TEMPORARY TABLE mine ()", "TRUNCATE orders"] {
             assert_eq!(refusal(&shop, sql).await, INSUFFICIENT_PRIVILEGE, "{sql}");

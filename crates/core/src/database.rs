@@ -8,14 +8,15 @@ use crate::database_url::Password;
 use crate::limits::{
     ACQUIRE_TIMEOUT, CLIENT_CHECK_INTERVAL, IDLE_IN_TRANSACTION_TIMEOUT, LOCK_TIMEOUT, STATEMENT_TIMEOUT,
 };
+use crate::released_connection::may_be_lent_again;
 
 /// A connection that was idle for longer is tested before it is used again. Testing each time would cost
 /// every request a round trip.
 const TEST_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
 
-/// Connections that are opened at the start and kept for good. To open one takes tens of milliseconds, which the
-/// first buyers should not have to wait.
-const KEPT_CONNECTIONS: u32 = 4;
+/// What is sent on a connection between two who use it. It takes back what outlives a transaction: settings, to those
+/// that the connection was opened with, and the session's advisory locks. One message, so one round trip.
+pub const BETWEEN_TWO_USERS: &str = "RESET ALL; SELECT pg_advisory_unlock_all()";
 
 /// Where and how to connect.
 #[derive(Clone)]
@@ -24,18 +25,21 @@ pub struct DatabaseSettings {
     pub url: String,
     /// What PostgreSQL shows for these connections (`pg_stat_activity.application_name`).
     pub application_name: String,
-    /// The most connections open at once.
+    /// Connections. All are opened at the start and kept for good: to open one takes tens of milliseconds, and a server
+    /// whose slots a stranger fills opens none.
     pub pool_size: u32,
 }
 
-/// A pool of connections with these limits. It is there at once, also while the database is away: the first
-/// connections are opened in the background, others when they are needed.
+/// A pool of connections with these limits. It is there at once, also while the database is away: the
+/// connections are opened in the background, and one that broke when it is needed.
 ///
 /// # Errors
 /// When the URL is not one of PostgreSQL.
 pub async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConnection, DbErr> {
     let milliseconds = |limit: Duration| limit.as_millis().to_string();
-    let limits = [
+    let asked_for = [
+        // What a purchase sees is said by the code; the server's own default may be another.
+        ("default_transaction_isolation", "read committed".to_owned()),
         ("lock_timeout", milliseconds(LOCK_TIMEOUT)),
         ("idle_in_transaction_session_timeout", milliseconds(IDLE_IN_TRANSACTION_TIMEOUT)),
         ("client_connection_check_interval", milliseconds(CLIENT_CHECK_INTERVAL)),
@@ -45,7 +49,7 @@ pub async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConnection, 
     let mut options = ConnectOptions::new(url);
     options
         .connect_lazy(true)
-        .min_connections(KEPT_CONNECTIONS.min(settings.pool_size))
+        .min_connections(settings.pool_size)
         .max_connections(settings.pool_size)
         // Without these two, sqlx opens the first connections at once rather than at its next inspection.
         .idle_timeout(None)
@@ -56,6 +60,9 @@ pub async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConnection, 
         .set_application_name(&settings.application_name)
         .sqlx_logging(log::log_enabled!(target: "sqlx::query", log::Level::Debug))
         .sqlx_logging_level(log::LevelFilter::Debug)
-        .map_sqlx_postgres_opts(move |postgres| password.add_to(postgres).options(limits.clone()));
+        .map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_release(|connection, _| Box::pin(async { Ok(may_be_lent_again(connection).await) }))
+        })
+        .map_sqlx_postgres_opts(move |postgres| password.add_to(postgres).options(asked_for.clone()));
     Database::connect(options).await
 }

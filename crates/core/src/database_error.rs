@@ -10,9 +10,30 @@ use sea_orm::{DbErr, RuntimeErr};
 /// (shutdown, statement_timeout), 58 system error.
 const TEMPORARY_CLASSES: [&str; 7] = ["08", "28", "40", "53", "55", "57", "58"];
 
-/// Single codes of the same kind: 25006 the server is read-only, 25P03 idle_in_transaction_session_timeout,
-/// 3D000 there is no such database, 42P01 there is no such table: it is not migrated yet.
-const TEMPORARY_CODES: [&str; 4] = ["25006", "25P03", "3D000", "42P01"];
+/// Single codes of the same kind: 25006 the server is read-only, 25P03 idle_in_transaction_session_timeout, 25P04
+/// transaction_timeout, 3D000 there is no such database.
+const TEMPORARY_CODES: [&str; 4] = ["25006", "25P03", "25P04", "3D000"];
+
+/// A time limit of one request, whose statement or transaction was ended: 25P03 and 25P04 as above, 55P03 lock_timeout
+/// (and NOWAIT), 57014 statement_timeout (and pg_cancel_backend; rarely lock_timeout, when it passes between two waits of
+/// one statement: PostgreSQL has then forgotten which limit it was).
+const LIMIT_CODES: [&str; 4] = ["25P03", "25P04", "55P03", "57014"];
+
+/// 42P01: there is no such table. For one of these, the database is not migrated yet; a name that is not among them is
+/// a mistake in a statement.
+const NO_SUCH_TABLE: &str = "42P01";
+const TABLES: [&str; 4] = ["products", "orders", "units", "idempotency_keys"];
+
+/// What of the temporary errors a request has met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Another transaction, for which PostgreSQL has ended this one (class 40).
+    Conflict,
+    /// A time limit of its own. What it waited for is some other request, or itself.
+    Limit,
+    /// The database is away, or does its part for nobody.
+    Outage,
+}
 
 /// The errors that a strategy does something about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,16 +74,38 @@ pub fn kind(error: &DbErr) -> DatabaseErrorKind {
 
 /// Whether the same request may succeed later: the database is away, too busy, or a wait was over its limit.
 pub fn is_temporary(error: &DbErr) -> bool {
-    if is_without_connection(error) {
-        return true;
-    }
-    match sqlx_error(error) {
-        Some(SqlxError::Database(error)) => error.code().is_some_and(|code| {
-            TEMPORARY_CODES.contains(&&*code) || TEMPORARY_CLASSES.iter().any(|class| code.starts_with(class))
-        }),
+    obstacle(error).is_some()
+}
+
+/// What stood in a request's way, if it passes; `None` for a mistake.
+pub fn obstacle(error: &DbErr) -> Option<Obstacle> {
+    let is_outage = match sqlx_error(error) {
+        _ if is_without_connection(error) => true,
+        Some(SqlxError::Database(error)) => return obstacle_of(&error.code()?, error.message()),
         Some(error) => is_broken_connection(error),
         None => false,
+    };
+    is_outage.then_some(Obstacle::Outage)
+}
+
+fn obstacle_of(code: &str, message: &str) -> Option<Obstacle> {
+    if code.starts_with("40") {
+        return Some(Obstacle::Conflict);
     }
+    if LIMIT_CODES.contains(&code) {
+        return Some(Obstacle::Limit);
+    }
+    let is_not_migrated = code == NO_SUCH_TABLE && names_a_table(message);
+    let is_outage = is_not_migrated
+        || TEMPORARY_CODES.contains(&code)
+        || TEMPORARY_CLASSES.iter().any(|class| code.starts_with(class));
+    is_outage.then_some(Obstacle::Outage)
+}
+
+/// The message may be in any language; the table's name is a word of it in all of them.
+fn names_a_table(message: &str) -> bool {
+    let is_of_a_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    message.split(|letter| !is_of_a_name(letter)).any(|word| TABLES.contains(&word))
 }
 
 /// Whether there is no database, or it has just gone.
@@ -103,5 +146,37 @@ fn sqlx_error(error: &DbErr) -> Option<&SqlxError> {
             Some(error.as_ref())
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conflict_and_a_time_limit_are_no_outage_and_a_mistake_is_neither() {
+        let obstacle = |code| obstacle_of(code, "");
+
+        for code in ["40001", "40P01"] {
+            assert_eq!(obstacle(code), Some(Obstacle::Conflict), "{code}");
+        }
+        for code in LIMIT_CODES {
+            assert_eq!(obstacle(code), Some(Obstacle::Limit), "{code}");
+        }
+        for code in ["08006", "28P01", "53100", "53300", "57P01", "57P03", "58030", "25006", "3D000"] {
+            assert_eq!(obstacle(code), Some(Obstacle::Outage), "{code}");
+        }
+        for code in ["22P02", "23505", "23514", "25P02", "42501", "42601", "42703"] {
+            assert_eq!(obstacle(code), None, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_missing_is_an_outage_only_if_the_shop_has_it() {
+        for message in ["relation \"products\" does not exist", "Relation »orders« existiert nicht"] {
+            assert_eq!(obstacle_of("42P01", message), Some(Obstacle::Outage), "{message}");
+        }
+        assert_eq!(obstacle_of("42P01", "relation \"product\" does not exist"), None);
+        assert_eq!(obstacle_of("42P01", "relation \"my_orders\" does not exist"), None);
     }
 }

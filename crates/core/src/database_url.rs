@@ -1,12 +1,19 @@
 //! The settings that name a database. Their values hold passwords, and are never part of a message.
 
-use percent_encoding::percent_decode_str;
+use std::fs;
+use std::net::Ipv6Addr;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::str::FromStr;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use sea_orm::sqlx::postgres::PgConnectOptions;
-use url::Url;
+use url::{Host, Url};
 
-use crate::environment::{SettingError, optional_text};
+use crate::environment::{SettingError, any_in_dotenv, optional_text};
 
-/// DATABASE_URL: the database, and the role that the shop works as. `None` when it isn't set.
+/// DATABASE_URL: the database, and the role that the shop works as. Its password may stand in PGPASSWORD, of which
+/// nothing else is read: see [`crate::environment::prepare`]. `None` when it isn't set.
 ///
 /// # Errors
 /// When it is no URL of PostgreSQL.
@@ -23,17 +30,26 @@ pub fn required_database_url() -> Result<String, SettingError> {
     database_url()?.ok_or_else(missing)
 }
 
-/// MIGRATION_DATABASE_URL: the same database, and the role that owns the tables. `None` when it isn't set: then
-/// the one of [`database_url`] does everything.
+/// MIGRATION_DATABASE_URL: the same database, and the role that owns the tables. Its password may stand in
+/// MIGRATION_PGPASSWORD, or else in PGPASSWORD. `None` when it isn't set: then the one of [`database_url`] does
+/// everything.
 ///
 /// # Errors
 /// When it is no URL of PostgreSQL.
 pub fn migration_database_url() -> Result<Option<String>, SettingError> {
-    complete(
-        "MIGRATION_DATABASE_URL",
-        optional_text("MIGRATION_DATABASE_URL")?,
-        optional_text("MIGRATION_PGPASSWORD")?,
-    )
+    let own = optional_text("MIGRATION_PGPASSWORD")?;
+    let password = if own.is_some() { own } else { optional_text("PGPASSWORD")? };
+    complete("MIGRATION_DATABASE_URL", optional_text("MIGRATION_DATABASE_URL")?, password)
+}
+
+/// Whether `folder/.env` holds a password, and lets other users of this machine read it. It counts as it was read last.
+pub fn others_may_read_passwords(folder: &Path) -> bool {
+    let is_open = fs::metadata(folder.join(".env")).is_ok_and(|file| file.mode() & 0o044 != 0);
+    is_open && any_in_dotenv(is_secret)
+}
+
+fn is_secret(name: &str, text: &str) -> bool {
+    name.ends_with("PASSWORD") || text.contains("password=") || Password::split_off(text).1.text().is_some()
 }
 
 /// A password apart from its URL.
@@ -68,51 +84,162 @@ impl Password {
 /// What is said of a URL that is missing or wrong.
 const EXPECTED: &str = "postgres://user:password@host:port/database";
 
-/// A password that stands in a variable of its own may hold any character.
+/// The parameters of a URL that the driver knows. It logs the others with their values.
+const PARAMETERS: [&str; 18] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+
+/// The URL with its password, and with nothing that the driver would show.
 fn complete(
     name: &'static str,
     url: Option<String>,
     password: Option<String>,
 ) -> Result<Option<String>, SettingError> {
     let Some(text) = url else { return Ok(None) };
-    let invalid =
-        || SettingError::Invalid { name, value: "(hidden)".to_owned(), expected: EXPECTED.to_owned() };
-    let mut url = Url::parse(&text).map_err(|_| invalid())?;
+    let invalid = |expected: String| SettingError::Invalid { name, value: "(hidden)".to_owned(), expected };
+    if is_cut_short(&text) {
+        return Err(invalid(format!(
+            "{EXPECTED}, with the password's / ? # @ written as %2F %3F %23 %40. It may stand in {} as it is",
+            name.replace("DATABASE_URL", "PGPASSWORD")
+        )));
+    }
+    let not_understood = || invalid(EXPECTED.to_owned());
+    let mut url = Url::parse(&text).map_err(|_| not_understood())?;
     if !matches!(url.scheme(), "postgres" | "postgresql") || !url.has_host() {
-        return Err(invalid());
+        return Err(not_understood());
     }
-    match password {
-        Some(password) if url.password().is_none() => {
-            url.set_password(Some(&password)).map_err(|()| invalid())?;
-            Ok(Some(url.into()))
+    // Of several passwords, the driver takes that of the parameters.
+    let in_parameters = keep_known_parameters(&mut url, name);
+    let in_variable = password.filter(|_| url.password().is_none());
+    if let Some(password) = in_parameters.or(in_variable) {
+        // Not left to `set_password`: it keeps a % as it is, and ab%41 would then be read as abA.
+        let encoded = utf8_percent_encode(&password, NON_ALPHANUMERIC).to_string();
+        url.set_password(Some(&encoded)).map_err(|()| not_understood())?;
+    }
+    if let Some(address) = address_in_brackets(&url) {
+        // Of an address in brackets, the driver would look up the brackets too.
+        url.query_pairs_mut().append_pair("hostaddr", &address.to_string());
+    }
+    if PgConnectOptions::from_str(url.as_str()).is_err() {
+        return Err(invalid(format!("{EXPECTED}, in UTF-8, with parameters as PostgreSQL has them")));
+    }
+    Ok(Some(url.into()))
+}
+
+/// Of a URL whose parameters don't name another one.
+fn address_in_brackets(url: &Url) -> Option<Ipv6Addr> {
+    let is_elsewhere = url.query_pairs().any(|(name, _)| name == "host" || name == "hostaddr");
+    match url.host() {
+        Some(Host::Ipv6(address)) if !is_elsewhere => Some(address),
+        _ => None,
+    }
+}
+
+/// Whether the part with the password ends before the last @: at a character of the password, and what follows it
+/// would be taken for the database's name, and shown.
+fn is_cut_short(url: &str) -> bool {
+    let (_, rest) = url.split_once("://").unwrap_or_default();
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    rest.contains('#') || rest[end..].contains('@')
+}
+
+/// Removes the other parameters, and the password from among them: returns that.
+fn keep_known_parameters(url: &mut Url, name: &'static str) -> Option<String> {
+    let pairs = url.query_pairs().into_owned();
+    let is_known = |name: &str| PARAMETERS.contains(&name) || name.starts_with("options[");
+    let (known, unknown): (Vec<_>, Vec<_>) = pairs.partition(|(name, _)| is_known(name));
+    if !unknown.is_empty() {
+        log::warn!("{name}: parameters that the shop does not know count for nothing");
+    }
+    let (passwords, others): (Vec<_>, Vec<_>) = known.into_iter().partition(|(name, _)| name == "password");
+    match others.is_empty() {
+        true => url.set_query(None),
+        false => {
+            url.query_pairs_mut().clear().extend_pairs(others);
         }
-        _ => Ok(Some(text)),
     }
+    passwords.into_iter().next_back().map(|(_, password)| password)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn completed(url: &str, password: &str) -> String {
         complete("DATABASE_URL", Some(url.to_owned()), Some(password.to_owned())).unwrap().unwrap()
     }
 
-    #[test]
-    fn a_password_of_its_own_is_put_into_the_url_and_may_hold_anything() {
-        assert_eq!(
-            completed("postgres://shop@db/shop", "p@s:s/w?r#d%é"),
-            "postgres://shop:p%40s%3As%2Fw%3Fr%23d%%C3%A9@db/shop"
-        );
+    /// What the driver gets, and what psql does.
+    fn password_of(url: &str) -> Option<String> {
+        Password::split_off(url).1.text().map(str::to_owned)
     }
 
     #[test]
-    fn it_is_taken_out_of_the_url_again() {
-        let (url, password) =
-            Password::split_off("postgres://shop:p%40s%3As%2Fw%3Fr%23d%%C3%A9@db:1/shop?sslmode=disable");
+    fn a_password_of_its_own_is_put_into_the_url_and_taken_out_again() {
+        let url = completed("postgres://shop@db:1/shop?sslmode=disable", "p@s:s/w?r#d%41é");
 
-        assert_eq!(url, "postgres://shop@db:1/shop?sslmode=disable");
-        assert_eq!(password.text(), Some("p@s:s/w?r#d%é"));
+        assert_eq!(url, "postgres://shop:p%40s%3As%2Fw%3Fr%23d%2541%C3%A9@db:1/shop?sslmode=disable");
+        assert_eq!(Password::split_off(&url).0, "postgres://shop@db:1/shop?sslmode=disable");
+        assert_eq!(password_of(&url).as_deref(), Some("p@s:s/w?r#d%41é"));
+    }
+
+    #[test]
+    fn one_among_the_parameters_is_taken_from_there_as_the_driver_would() {
+        let url = completed("postgres://shop:one@db/shop?password=p%2541&application_name=a", "other");
+
+        assert_eq!(url, "postgres://shop:p%2541@db/shop?application_name=a");
+    }
+
+    #[test]
+    fn an_address_in_brackets_is_one_that_the_driver_can_connect_to() {
+        for (url, host) in [
+            ("postgres://shop@[::1]:1/shop", "::1"),
+            ("postgres://shop@[::1]/shop?host=db", "db"),
+            ("postgres://shop@[::1]/shop?hostaddr=::2", "::2"),
+        ] {
+            assert_eq!(PgConnectOptions::from_str(&completed(url, "one")).unwrap().get_host(), host);
+        }
+    }
+
+    #[test]
+    fn parameters_that_the_driver_would_show_are_left_out() {
+        let url = completed("postgres://shop:one@db/shop?pasword=hunter2", "other");
+
+        assert_eq!(url, "postgres://shop:one@db/shop");
+    }
+
+    #[test]
+    fn what_holds_a_password_is_known() {
+        for (name, text) in [
+            ("PGPASSWORD", "hunter2"),
+            ("POSTGRES_SHOP_PASSWORD", "hunter2"),
+            ("DATABASE_URL", "postgres://shop:hunter2@db/shop"),
+            ("DATABASE_URL", "postgres://shop@db/shop?password=hunter2"),
+        ] {
+            assert!(is_secret(name, text), "{name}={text}");
+        }
+        for (name, text) in [("PORT", "3000"), ("DATABASE_URL", "postgres://shop@db/shop")] {
+            assert!(!is_secret(name, text), "{name}={text}");
+        }
     }
 
     #[test]
@@ -122,11 +249,62 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_url_is_said_without_it() {
+        let error_of =
+            |url: &str| complete("DATABASE_URL", Some(url.to_owned()), None).unwrap_err().to_string();
+        let expected = format!("DATABASE_URL=(hidden): expected {EXPECTED}");
         for url in
             ["mysql://shop:hunter2@db/shop", "hunter2", "postgres://shop:hunter2@:x/", "postgres:hunter2"]
         {
-            let error = complete("DATABASE_URL", Some(url.to_owned()), None).unwrap_err().to_string();
-            assert_eq!(error, format!("DATABASE_URL=(hidden): expected {EXPECTED}"));
+            assert_eq!(error_of(url), expected);
+        }
+        for url in [
+            "postgres://shop:1/hunter2@db/shop",
+            "postgres://shop:1?hunter2@db/shop",
+            "postgres://shop:1#hunter2@db/shop",
+            "postgres://shop:hunter#2@db/shop",
+        ] {
+            assert_eq!(
+                error_of(url),
+                format!(
+                    "{expected}, with the password's / ? # @ written as %2F %3F %23 %40. It may stand in PGPASSWORD \
+                     as it is"
+                )
+            );
+        }
+        for url in ["postgres://shop:hunter2%ff@db/shop", "postgres://shop:hunter2@db/shop?port=x"] {
+            assert_eq!(
+                error_of(url),
+                format!("{expected}, in UTF-8, with parameters as PostgreSQL has them")
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_password_is_the_same_whichever_way_it_comes_in(password in "\\PC+|[ -~]+") {
+            let encoded = utf8_percent_encode(&password, NON_ALPHANUMERIC).to_string();
+            for (url, variable) in [
+                ("postgres://shop@db/shop".to_owned(), Some(password.clone())),
+                (format!("postgres://shop:{encoded}@db/shop"), None),
+                (format!("postgres://shop@db/shop?password={encoded}"), None),
+            ] {
+                for name in ["DATABASE_URL", "MIGRATION_DATABASE_URL"] {
+                    let url = complete(name, Some(url.clone()), variable.clone()).unwrap().unwrap();
+                    prop_assert_eq!(password_of(&url), Some(password.clone()));
+                    prop_assert_eq!(complete(name, Some(url.clone()), None).unwrap(), Some(url));
+                }
+            }
+        }
+
+        #[test]
+        fn one_that_stands_in_the_url_as_it_is_counts_or_is_refused_and_never_shown(password in "[ -~]{8,20}") {
+            match complete("DATABASE_URL", Some(format!("postgres://shop:{password}@db/shop")), None) {
+                Ok(url) => {
+                    let decoded = percent_decode_str(&password).decode_utf8().unwrap();
+                    prop_assert_eq!(password_of(&url.unwrap()), Some(decoded.into_owned()));
+                }
+                Err(error) => prop_assert!(!error.to_string().contains(&password)),
+            }
         }
     }
 }

@@ -1,12 +1,26 @@
 //! The only code that reads environment variables. Each program lists its own in one settings file,
 //! which calls these functions.
 
+use std::collections::BTreeMap;
 use std::env::VarError;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
+use std::io;
 use std::ops::RangeInclusive;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 use std::str::FromStr;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
+
+use crate::dotenv::{self, LineError};
+
+/// What `.env` says. Not put into the environment: a program that we start gets what we give it.
+static DOTENV: RwLock<BTreeMap<String, String>> = RwLock::new(BTreeMap::new());
+
+/// Variables that libpq doesn't know, or that we hand on ourselves: they are ours, though they look like libpq's.
+const OURS: [&str; 2] = ["PGPASSWORD", "PG_BIN_DIR"];
 
 /// What is wrong with a setting, in words for the person who set it.
 #[derive(Debug, thiserror::Error)]
@@ -29,40 +43,96 @@ pub enum SettingError {
         /// What it should hold.
         expected: String,
     },
-    /// `.env` can't be read.
-    #[error(".env: {0}")]
-    DotEnv(dotenvy::Error),
+    /// `.env` has a line that can't be read.
+    #[error(".env, {0}")]
+    Line(LineError),
+    /// `.env` is there, and can't be opened.
+    #[error(".env can't be read: {0}")]
+    DotEnv(io::Error),
+    /// The variables of libpq could not be left out.
+    #[error(
+        "can't start without the variables of PostgreSQL's own programs: {0}. Unset those that begin with PG"
+    )]
+    Libpq(io::Error),
 }
 
-/// Adds the variables of `folder/.env` to the environment; those already set win. No file is fine.
+/// What each program does first: it has nothing to do with the variables of libpq (PGHOST, PGOPTIONS and so on),
+/// and reads `folder/.env`, whose variables count where the environment has none of that name.
 ///
-/// Call it before the first thread starts.
+/// Libpq's variables are meant for other programs, and often for another server. Our database driver would read them,
+/// and so would psql. Where some are set, the program is started again without them, in the same process: this is the
+/// one place that keeps them away from all that we link and start.
 ///
 /// # Errors
-/// When the file is there and can't be read or parsed.
-pub fn load_dotenv(folder: &Path) -> Result<(), SettingError> {
-    match dotenvy::from_path(folder.join(".env")) {
-        Err(error) if !error.not_found() => Err(SettingError::DotEnv(error)),
-        _ => Ok(()),
-    }
+/// When `.env` is there and can't be read or parsed, or the program can't be started again.
+pub fn prepare(folder: &Path) -> Result<(), SettingError> {
+    leave_out_libpq().map_err(SettingError::Libpq)?;
+    read_dotenv(folder)
 }
 
-/// The variable's text, or `None` when it is absent or empty.
+/// Reads `folder/.env`, again if need be: somebody may have edited it.
+///
+/// # Errors
+/// When it is there and can't be read or parsed. Then it counts as it was.
+pub fn read_dotenv(folder: &Path) -> Result<(), SettingError> {
+    let text = match std::fs::read(folder.join(".env")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        text => text.map_err(SettingError::DotEnv)?,
+    };
+    *DOTENV.write().unwrap_or_else(PoisonError::into_inner) =
+        dotenv::parse(&text).map_err(SettingError::Line)?;
+    Ok(())
+}
+
+/// Whether `.env` sets a variable of which this is true, by its name and its text.
+pub(crate) fn any_in_dotenv(is_meant: impl Fn(&str, &str) -> bool) -> bool {
+    let variables = DOTENV.read().unwrap_or_else(PoisonError::into_inner);
+    variables.iter().any(|(name, text)| !text.is_empty() && is_meant(name, text))
+}
+
+/// Returns when there is nothing to leave out.
+fn leave_out_libpq() -> io::Result<()> {
+    let names: Vec<OsString> =
+        all().into_iter().map(|(name, _)| name).filter(|name| is_of_libpq(name)).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let mut arguments = std::env::args_os();
+    let mut program = Command::new(std::env::current_exe()?);
+    program.arg0(arguments.next().unwrap_or_default()).args(arguments);
+    for name in names {
+        program.env_remove(name);
+    }
+    Err(program.exec())
+}
+
+/// All that it reads begin so (PostgreSQL manual, "Environment Variables").
+fn is_of_libpq(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b"PG") && !OURS.iter().any(|ours| name == *ours)
+}
+
+/// The variable's text, or `None` when it is absent or empty. An empty one in the environment hides that of `.env`.
 ///
 /// # Errors
 /// When it is not UTF-8.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub fn optional_text(name: &'static str) -> Result<Option<String>, SettingError> {
-    match std::env::var(name) {
-        Ok(value) if value.is_empty() => Ok(None),
-        Ok(value) => Ok(Some(value)),
-        Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(value)) => Err(SettingError::Invalid {
-            name,
-            value: value.to_string_lossy().into_owned(),
-            expected: "UTF-8 text".to_owned(),
-        }),
-    }
+    let value = match std::env::var(name) {
+        Ok(value) => Some(value),
+        Err(VarError::NotPresent) => DOTENV.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned(),
+        Err(VarError::NotUnicode(_)) => {
+            // It may be a password.
+            let value = "(hidden)".to_owned();
+            return Err(SettingError::Invalid { name, value, expected: "UTF-8 text".to_owned() });
+        }
+    };
+    Ok(value.filter(|value| !value.is_empty()))
+}
+
+/// All of them, for a program that is started with some.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub fn all() -> Vec<(OsString, OsString)> {
+    std::env::vars_os().collect()
 }
 
 /// The variable's text, or `default`.

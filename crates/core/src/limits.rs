@@ -18,13 +18,17 @@ pub const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// (`client_connection_check_interval`, since PostgreSQL 14). A statement of a replica that has died is ended,
 /// rather than carried out when its lock is free.
 pub const CLIENT_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Longest wait for a connection that is given back, to end what was left open on it: longer than any statement that
+/// nobody waits for any more. Then it is closed.
+pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(6);
 /// Longest wait of `GET /ready` for the database's answer.
 pub const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
 // --- A replica and its clients -------------------------------------------------------------------------------
 
-/// Longest time from a connection's first byte to the whole head of its request: 408.
-pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time from a connection's first byte to the whole head of its first request: 408. Above
+/// [`GATEWAY_HEAD_TIMEOUT`], so that clients of the gateway always hear of it from the gateway, with a document.
+pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(6);
 /// Longest body of a request, in bytes: 413.
 pub const LONGEST_BODY: usize = 64 * 1024;
 /// Longest time from a request's head to the whole of its body: 408.
@@ -54,12 +58,15 @@ pub const MOST_CONNECTIONS: usize = 8192;
 
 /// For each replica that is tried: on one machine, one that lives accepts within a millisecond.
 pub const GATEWAY_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// From the last byte that moved until a replica that owes an answer, or the rest of one, is given up. Above the
-/// sum of what the shop itself waits for: a replica that lives always says something before.
+/// Until a replica that owes an answer, or the rest of one, is given up: from its last byte, or the last one of a
+/// request's head. Above the sum of what the shop itself waits for: a replica that lives always says something before.
 pub const GATEWAY_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// For a client to send a request's head, from its first byte: a replica itself limits only the first head of a
-/// connection.
-pub const GATEWAY_HEAD_TIMEOUT: Duration = Duration::from_secs(6);
+/// For a client to send a request's head, from its first byte, whichever request of its connection it is: 408. A
+/// replica itself limits only the first head of a connection.
+pub const GATEWAY_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest head of a request, in bytes: 431, or 414 when its first line alone is longer. As much as
+/// nginx reads by default.
+pub const LONGEST_HEAD: usize = 32 * 1024;
 /// From the last byte that moved until a connection that nobody uses is closed. Above the 60 s for which a replica
 /// keeps a connection open, so that the replica closes first: it knows whether a request is under way.
 pub const GATEWAY_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
@@ -86,6 +93,7 @@ pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
 const _: () = {
     // One wait for a connection and one for a lock fit into a request, with time left for its work.
     assert!(ACQUIRE_TIMEOUT.as_secs() + LOCK_TIMEOUT.as_secs() < REQUEST_DEADLINE.as_secs());
+    assert!(STATEMENT_TIMEOUT.as_secs() < RELEASE_TIMEOUT.as_secs());
     assert!(BODY_TIMEOUT.as_secs() < REQUEST_DEADLINE.as_secs());
     assert!(REQUEST_DEADLINE.as_secs() < CHECKOUT_ANSWER_TIMEOUT.as_secs());
     assert!(
@@ -95,6 +103,6 @@ const _: () = {
     assert!(LONGEST_RACE_WINDOW.as_secs() < IDLE_IN_TRANSACTION_TIMEOUT.as_secs());
     assert!(REQUEST_DEADLINE.as_secs() < SHUTDOWN_TIMEOUT.as_secs());
     assert!(BUY_DEADLINE.as_secs() < GATEWAY_ANSWER_TIMEOUT.as_secs());
-    assert!(REQUEST_HEAD_TIMEOUT.as_secs() < GATEWAY_HEAD_TIMEOUT.as_secs());
+    assert!(GATEWAY_HEAD_TIMEOUT.as_secs() < REQUEST_HEAD_TIMEOUT.as_secs());
     assert!(KEEP_ALIVE.as_secs() < GATEWAY_IDLE_TIMEOUT.as_secs());
 };

@@ -1,9 +1,13 @@
 //! Judges the running shop from outside: is the bug gone, for the right reason, and at nobody's expense? Start
-//! with [`run`]; each other file looks at one thing.
+//! with [`run`]; each other file looks at one thing. Whatever the shop does, there is a verdict within a minute: each
+//! part has a limit, and one that can't be played is said to be left out, and why.
 
+pub mod alone;
 pub mod architecture;
+pub mod costs;
 pub mod crowd;
 pub mod failures;
+pub mod first_error;
 pub mod ledger;
 pub mod one_click;
 pub mod patience;
@@ -11,14 +15,18 @@ pub mod purchase;
 pub mod shop;
 pub mod shop_database;
 pub mod target;
-pub mod unbuilt;
+pub mod up_to_date;
 pub mod verdict;
 
-use std::time::Instant;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
-use anyhow::bail;
-use tokio::signal::unix::{SignalKind, signal};
+use anyhow::ensure;
+use flash_sale_core::limits::REQUEST_DEADLINE;
+use log::warn;
+use tokio::time::{sleep, timeout, timeout_at};
 
+use alone::Alone;
 use crowd::Sale;
 use one_click::OneClick;
 use patience::Held;
@@ -28,10 +36,25 @@ use shop_database::ShopDatabase;
 use target::Target;
 use verdict::{Check, Figures, Report};
 
+use crate::reason::told;
+use crate::signals::EndSignals;
+
 /// Copies and buyers of each crowd.
 const CROWDS: [(usize, usize); 2] = [(1, 50), (10, 200)];
 /// Also with a row lock they are all sold within a second and a bit, which is below every limit of the shop.
 const ENOUGH_FOR_ALL: (usize, usize) = (10, 10);
+
+/// Above the longest that a purchase may hold a connection.
+const READY_LIMIT: Duration = REQUEST_DEADLINE.saturating_add(Duration::from_secs(1));
+/// For all but the clicks. A right fix needs a quarter of that.
+const TIME_BESIDE_CLICKS: Duration = Duration::from_secs(20);
+/// To leave the shop as it was. A purchase that hangs may hold a row until the shop gives it up.
+const CLEANING_LIMIT: Duration = Duration::from_secs(8);
+const RESET_LIMIT: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(100);
+
+/// What a part of the check has seen, or why it was not played.
+pub type Part<T> = Result<T, String>;
 
 /// Hears how far a check is.
 pub type Say<'a> = &'a (dyn Fn(&str) + Send + Sync);
@@ -48,23 +71,72 @@ pub struct Options {
 /// Judges the shop, and leaves it reset and without any product of the lab, however that ends.
 ///
 /// # Errors
-/// When the shop or its database can't be asked, another check runs, or the person says stop.
+/// When no shop answers, its database can't be asked, another check runs, or the person says stop.
 pub async fn run(target: &Target, options: Options, say: Say<'_>) -> anyhow::Result<Report> {
     let shop = Shop::at(&target.url).await?;
+    let away = "the shop can't use its database, and no edit can change that. See why: make logs";
+    ensure!(uses_its_database(&shop).await, away);
     let database = ShopDatabase::connect(&target.database_url).await?;
     let _turn = database.take_turn("make check").await?;
     database.remove_products().await?;
 
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut signals = EndSignals::listen()?;
     let report = tokio::select! {
         report = judge(&shop, &database, options, say) => report,
-        _ = interrupt.recv() => Err(anyhow::anyhow!("stopped before the verdict. Again: make check")),
-        _ = terminate.recv() => Err(anyhow::anyhow!("stopped before the verdict. Again: make check")),
+        _ = signals.next() => Err(anyhow::anyhow!("stopped before the verdict. Again: make check")),
     };
-    let (removed, reset) = (database.remove_products().await, shop.reset().await);
-    let report = report?;
-    removed.and(reset)?;
-    Ok(report)
+    tokio::join!(remove_products(&database), reset(&shop));
+    report
+}
+
+/// False when it says for a while that it can't. Purchases that hang may hold all connections of a replica, but no
+/// longer than the shop's own deadline.
+async fn uses_its_database(shop: &Shop) -> bool {
+    let until_it_does = async {
+        while shop.get("/ready").await.is_ok_and(|answer| answer.status == 503) {
+            sleep(POLL).await;
+        }
+    };
+    timeout(READY_LIMIT, until_it_does).await.is_ok()
+}
+
+/// A purchase that hangs may hold one of them. What is left is removed by the next check.
+async fn remove_products(database: &ShopDatabase) {
+    let removal = async {
+        while database.remove_products().await.is_err() {
+            sleep(POLL).await;
+        }
+    };
+    if timeout(CLEANING_LIMIT, removal).await.is_err() {
+        warn!("the products of this check could not be removed; the next check does it");
+    }
+}
+
+/// A replica that has just ended is there again in a moment.
+async fn reset(shop: &Shop) {
+    let mut refusal = "no answer".to_owned();
+    let resetting = async {
+        while let Err(error) = shop.reset().await {
+            refusal = told(&error);
+            sleep(POLL).await;
+        }
+    };
+    if timeout(RESET_LIMIT, resetting).await.is_err() {
+        warn!("the shop could not be reset: {refusal}");
+    }
+}
+
+/// What was seen.
+struct Findings {
+    replicas: BTreeSet<String>,
+    alone: Alone,
+    clicks: OneClick,
+    /// One for each of [`CROWDS`].
+    crowds: Vec<Part<Sale>>,
+    enough: Part<Sale>,
+    held: Part<Held>,
+    deadlocks: usize,
+    constraints: Check,
 }
 
 async fn judge(
@@ -74,49 +146,90 @@ async fn judge(
     say: Say<'_>,
 ) -> anyhow::Result<Report> {
     let begun = Instant::now();
+    let findings = look(shop, database, options, say).await?;
+    let mut report = findings.report();
+    report.figures.seconds = begun.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+async fn look(
+    shop: &Shop,
+    database: &ShopDatabase,
+    options: Options,
+    say: Say<'_>,
+) -> anyhow::Result<Findings> {
+    let deadline = Instant::now() + one_click::longest(options.rounds) + TIME_BESIDE_CLICKS;
     let deadlocks_before = database.deadlocks().await?;
     let replicas = architecture::find_replicas(shop).await?;
-    if replicas.is_empty() {
-        bail!("no replica is healthy. Look at: make status");
+    let alone = alone::buy(shop, database).await?;
+    let clicks = one_click::run(shop, options.rounds, say).await;
+
+    let mut obstacle = alone.obstacle();
+    let mut crowds = Vec::new();
+    for size in CROWDS {
+        let sale = play(deadline, obstacle.as_ref(), crowd::sell(shop, database, size, say)).await;
+        // The verdict is clear, and to wait for another crowd may take half a minute.
+        if sale.as_ref().is_ok_and(Sale::has_failure) {
+            obstacle = Some("the crowd before it met failures".to_owned());
+        }
+        crowds.push(sale);
     }
-
-    architecture::ensure_usual_pace(shop, database).await?;
-    let clicks = one_click::run(shop, options.rounds, say).await?;
-    let mut sales = crowd::sell_to_each(shop, database, &CROWDS, say).await?;
-    let enough = crowd::sell(shop, database, ENOUGH_FOR_ALL, say).await?;
-    let lost_sales = ledger::judge_lost_sales(&enough, &sales);
-    sales.push(enough);
-    let held = patience::hold_and_look(shop, database, say).await?;
-    let deadlocks = database.deadlocks().await? - deadlocks_before;
+    let obstacle = alone.obstacle();
+    let enough = play(deadline, obstacle.as_ref(), crowd::sell(shop, database, ENOUGH_FOR_ALL, say)).await;
+    let held = play(deadline, obstacle.as_ref(), patience::hold_and_look(shop, database, say)).await;
+    let deadlocks = (database.deadlocks().await? - deadlocks_before).try_into().unwrap_or_default();
     let constraints = architecture::judge_constraints(database, options.allow_constraint).await?;
-
-    let purchases = all_purchases(&sales, &held);
-    let checks = vec![
-        one_click::judge(&clicks),
-        crowd::judge(CROWDS[0], &sales),
-        crowd::judge(CROWDS[1], &sales),
-        ledger::judge_conservation(&clicks, &sales),
-        ledger::judge_answers(&clicks, &sales),
-        lost_sales,
-        patience::judge_reads(&held),
-        patience::judge_others(&held),
-        failures::judge(&clicks, &sales, &held, deadlocks),
-        architecture::judge_replicas(&replicas, &clicks, &purchases),
-        architecture::judge_retry(&clicks),
-        architecture::judge_race_window(&clicks, &purchases),
-        constraints,
-    ];
-    let mut figures = count(&clicks, &sales, &purchases);
-    figures.seconds = begun.elapsed().as_secs_f64();
-    Ok(Report::new(checks, figures))
+    Ok(Findings { replicas, alone, clicks, crowds, enough, held, deadlocks, constraints })
 }
 
-fn all_purchases<'a>(sales: &'a [Sale], held: &'a Held) -> Vec<&'a Purchase> {
+/// Plays a part of the check, unless there is an obstacle.
+async fn play<T>(
+    deadline: Instant,
+    obstacle: Option<&String>,
+    part: impl Future<Output = anyhow::Result<T>>,
+) -> Part<T> {
+    if let Some(obstacle) = obstacle {
+        return Err(obstacle.clone());
+    }
+    match timeout_at(deadline.into(), part).await {
+        Ok(played) => played.map_err(|error| told(&error)),
+        Err(_) => Err("the time for it was over".to_owned()),
+    }
+}
+
+impl Findings {
+    fn report(self) -> Report {
+        let Self { replicas, alone, clicks, crowds, enough, held, deadlocks, constraints } = self;
+        let in_crowds: Vec<&Sale> = crowds.iter().flatten().collect();
+        let sales: Vec<&Sale> = in_crowds.iter().copied().chain(&enough).collect();
+        let purchases = all_purchases(&sales, held.as_ref().ok());
+        let costs = costs::of(&alone, &clicks, enough.as_ref().ok(), &sales);
+        let checks = vec![
+            one_click::judge(&clicks),
+            crowd::judge(CROWDS[0], &crowds[0]),
+            crowd::judge(CROWDS[1], &crowds[1]),
+            ledger::judge_conservation(&clicks, &sales),
+            ledger::judge_answers(&clicks, &sales),
+            ledger::judge_lost_sales(&enough, &in_crowds),
+            patience::judge_reads(&held),
+            patience::judge_others(&held),
+            failures::judge(&alone, &clicks, &sales, held.as_ref().ok(), deadlocks),
+            architecture::judge_replicas(&replicas, &clicks, &purchases),
+            architecture::judge_retry(&clicks),
+            architecture::judge_race_window(&alone, &clicks, &purchases),
+            constraints,
+        ];
+        Report::new(checks, costs, count(&clicks, &sales, &purchases))
+    }
+}
+
+fn all_purchases<'a>(sales: &[&'a Sale], held: Option<&'a Held>) -> Vec<&'a Purchase> {
     let in_crowds = sales.iter().flat_map(|sale| &sale.purchases);
-    in_crowds.chain(&held.held).chain(held.others.iter().flatten()).collect()
+    let in_the_way = held.into_iter().flat_map(|held| held.held.iter().chain(held.others.iter().flatten()));
+    in_crowds.chain(in_the_way).collect()
 }
 
-fn count(clicks: &OneClick, sales: &[Sale], purchases: &[&Purchase]) -> Figures {
+fn count(clicks: &OneClick, sales: &[&Sale], purchases: &[&Purchase]) -> Figures {
     let attempts = || clicks.rounds.iter().flat_map(|round| &round.attempts);
     let sold_to_clicks = attempts().filter(|attempt| attempt.status_code() == Some(200)).count();
     let sold_to_others = purchases.iter().filter(|purchase| purchase.order().is_some()).count();
@@ -125,7 +238,8 @@ fn count(clicks: &OneClick, sales: &[Sale], purchases: &[&Purchase]) -> Figures 
         rounds_oversold: clicks.oversold(),
         purchases: attempts().count() + purchases.len(),
         sold: sold_to_clicks + sold_to_others,
-        copies_oversold: sales.iter().map(Sale::oversold).sum(),
+        copies_oversold: sales.iter().map(|sale| sale.oversold()).sum(),
+        orders_deleted: clicks.orders_deleted,
         seconds: 0.0,
     }
 }

@@ -2,18 +2,29 @@
 
 pub mod loan;
 
-use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::{fmt, io};
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::timeout;
 
 use crate::database::DatabaseStatus;
-use crate::project::CONTROL_SOCKET;
-use crate::settings::ShopVariables;
+use crate::project::{CONTROL_SOCKET, LAB_LOG};
+use crate::settings::{ShopVariables, unknown_variable};
 use crate::supervisor::replica::ReplicaStatus;
+
+/// From a connection to its request: a command sends it at once.
+const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+/// Far more than any request has, in bytes.
+const LONGEST_REQUEST: u64 = 64 * 1024;
+/// For a command to read what it is told. One that was frozen (Ctrl-Z) still has room for thousands of lines.
+const WRITE_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a lab can be asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -21,13 +32,21 @@ use crate::supervisor::replica::ReplicaStatus;
 pub enum Request {
     /// What runs?
     Status,
-    /// Answer when the shop is open, or won't be.
+    /// Answer when the shop is open, with or without its database, or won't be.
     WaitUntilOpen,
-    /// Replace each replica by a new process, with these variables changed.
-    Restart(ShopVariables),
-    /// As Restart, for as long as the connection stays open: then the replicas are replaced again, without
-    /// them.
+    /// Replace each replica by a new process of the same program, with the same variables.
+    Restart,
+    /// Replace each replica by a new process of what is wanted from now on.
+    Run(Wanted),
+    /// Replace them with these variables too, for as long as the connection stays open: then they are replaced again,
+    /// without them.
     Lend(ShopVariables),
+    /// As Lend, with distance: the replicas reach PostgreSQL through a line on which everything takes so many
+    /// milliseconds, in each direction.
+    LendDistance {
+        /// In each direction.
+        milliseconds: u32,
+    },
     /// Stop the lab's own PostgreSQL, and start it again after so many seconds. Done when it accepts connections.
     StopDatabase {
         /// How long it stays stopped; 0: it is started again at once.
@@ -37,6 +56,18 @@ pub enum Request {
     },
     /// Stop everything.
     Stop,
+}
+
+/// What the replicas are to run from now on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The shop's program. Any that we may run: whoever asks is the same user (or root), and could start it without us.
+    pub binary: PathBuf,
+    /// The variables that are set for it. All others are not. None but the shop's own: an environment is easier to slip in
+    /// than a program.
+    pub variables: ShopVariables,
+    /// Leave replicas as they are that run just this.
+    pub only_if_changed: bool,
 }
 
 /// The ways PostgreSQL can be told to end.
@@ -57,6 +88,8 @@ pub enum Event {
     Line(String),
     /// The shop is open at this URL.
     Open(String),
+    /// The replicas run, and can't use their database: why, and what to do. They go on, and sell once they can.
+    WithoutDatabase(String),
     /// What runs.
     Status(Status),
     /// What was asked for is done.
@@ -72,10 +105,14 @@ pub enum Event {
 pub struct Status {
     /// The lab's own process.
     pub pid: u32,
-    /// The shop's URL.
+    /// The shop's URL, for a person.
     pub url: String,
+    /// Where programs of this machine reach the shop. They need not know what `localhost` is.
+    pub address: SocketAddr,
     /// Open through the gateway just now.
     pub connections_open: usize,
+    /// The most that it keeps open at once; more wait for their turn.
+    pub most_connections: usize,
     /// Accepted by the gateway since the start.
     pub connections_accepted: u64,
     /// The replicas, in their turn.
@@ -88,11 +125,25 @@ pub struct Status {
 /// killed before it could answer.
 ///
 /// # Errors
-/// When the socket can't be used, or the answer can't be understood.
+/// When the socket can't be used, or the answer can't be understood; when the lab goes on and has broken off its
+/// answer, as it does when what it was asked for panics.
 pub async fn ask(request: &Request, hear: impl FnMut(&str)) -> anyhow::Result<Option<Event>> {
-    match send(request).await? {
-        Some(stream) => last_event(stream, hear).await,
-        None => Ok(None),
+    let Some(stream) = send(request).await? else { return Ok(None) };
+    let last = last_event(stream, hear).await?;
+    if last.is_none() && answers().await {
+        bail!(
+            "`lab serve`, which runs the shop, broke off its answer, and goes on: it has a bug, or is older than this command. Look at \
+             {LAB_LOG}. To start it anew: make stop run"
+        );
+    }
+    Ok(last)
+}
+
+/// Whether a lab runs that says what runs.
+async fn answers() -> bool {
+    match send(&Request::Status).await {
+        Ok(Some(stream)) => !matches!(last_event(stream, |_| {}).await, Ok(None)),
+        _ => false,
     }
 }
 
@@ -127,7 +178,7 @@ pub async fn last_event(
 ) -> anyhow::Result<Option<Event>> {
     let mut lines = BufReader::new(stream).lines();
     while let Some(line) = lines.next_line().await.unwrap_or_default() {
-        match serde_json::from_str(&line).with_context(|| format!("unexpected answer: {line}"))? {
+        match serde_json::from_str(&line).with_context(|| not_understood(&line))? {
             Event::Line(line) => hear(&line),
             last => return Ok(Some(last)),
         }
@@ -135,10 +186,17 @@ pub async fn last_event(
     Ok(None)
 }
 
-/// Writes events as they come, until there are no more or the other side is gone.
+/// After an update, a shop may still run that the version before has started.
+pub fn not_understood(answer: &(impl fmt::Debug + ?Sized)) -> String {
+    format!(
+        "the running shop gives an answer that this version doesn't know. Start it anew: make stop run ({answer:?})"
+    )
+}
+
+/// Writes events as they come, until there are no more or the other side is gone, or doesn't read.
 pub async fn write_events(mut stream: impl AsyncWrite + Unpin, mut events: UnboundedReceiver<Event>) {
     while let Some(event) = events.recv().await {
-        if write_line(&mut stream, &event).await.is_err() {
+        if !matches!(timeout(WRITE_LIMIT, write_line(&mut stream, &event)).await, Ok(Ok(()))) {
             return;
         }
     }
@@ -147,10 +205,32 @@ pub async fn write_events(mut stream: impl AsyncWrite + Unpin, mut events: Unbou
 /// Reads the one request of a connection.
 ///
 /// # Errors
-/// When there is none, or it can't be understood.
+/// When there is none in time, or it is too long, can't be understood, or asks for what nobody may: in words for whoever
+/// has asked.
 pub async fn read_request(stream: impl AsyncRead + Unpin) -> anyhow::Result<Request> {
-    let line = BufReader::new(stream).lines().next_line().await?.context("no request")?;
-    Ok(serde_json::from_str(&line)?)
+    let mut reader = BufReader::new(stream.take(LONGEST_REQUEST));
+    let mut line = String::new();
+    match timeout(REQUEST_LIMIT, reader.read_line(&mut line)).await {
+        Err(_) => bail!("no request came within {} s", REQUEST_LIMIT.as_secs()),
+        Ok(read) => read.context("the request can't be read")?,
+    };
+    ensure!(line.ends_with('\n'), "a request is a line of at most {LONGEST_REQUEST} bytes");
+    let request = serde_json::from_str(&line).context(
+        "the running shop doesn't know this request: it was started by another version. Start it anew: make stop run",
+    )?;
+    match refused_variable(&request) {
+        Some(name) => {
+            bail!("{name} is none of the shop's own variables, and is not passed on. See .env.example")
+        }
+        None => Ok(request),
+    }
+}
+
+fn refused_variable(request: &Request) -> Option<&str> {
+    match request {
+        Request::Run(Wanted { variables, .. }) | Request::Lend(variables) => unknown_variable(variables),
+        _ => None,
+    }
 }
 
 async fn write_line(stream: &mut (impl AsyncWrite + Unpin), value: &impl Serialize) -> io::Result<()> {
@@ -158,4 +238,21 @@ async fn write_line(stream: &mut (impl AsyncWrite + Unpin), value: &impl Seriali
     line.push(b'\n');
     stream.write_all(&line).await?;
     stream.flush().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_shop_of_another_version_is_said_to_be_one() {
+        let answer = last_event(&b"{\"somehow\":1}\n"[..], |_| {}).await;
+
+        let error = format!("{:#}", answer.unwrap_err());
+        assert!(
+            error.starts_with("the running shop gives an answer that this version doesn't know."),
+            "{error}"
+        );
+        assert!(error.contains("make stop run"), "{error}");
+    }
 }

@@ -1,24 +1,35 @@
 //! The lab's database: the one of `DATABASE_URL`, or a private PostgreSQL, which is kept running (`keeper`).
 
+mod door;
 mod keeper;
+mod shop_role;
+mod shop_session;
+mod trouble;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use flash_sale_core::database_reason::reason;
+use flash_sale_core::secret::Secret;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::control::DatabaseStop;
+use crate::own_files::read_to_string;
+use crate::postgres::address::socket_in;
+use crate::postgres::server::OWNER_ROLE;
 use crate::postgres::settings::MAX_CONNECTIONS;
-use crate::postgres::{Cluster, ClusterSettings, Durability};
+use crate::postgres::{Address, Cluster, ClusterSettings, Durability, Listen};
 use crate::progress::Progress;
 use crate::project;
-use crate::settings::{DatabaseUrls, LabSettings};
+use crate::settings::{self, DatabaseUrls, LabSettings};
+use door::Door;
 use keeper::{Keeper, Outage};
+use trouble::not_prepared;
 
 /// The shop's database in the private PostgreSQL.
 pub const DATABASE_NAME: &str = "flash_sale";
@@ -31,7 +42,9 @@ pub enum DatabaseStatus {
     Private {
         /// Its first process; `None` while it is started again.
         pid: Option<u32>,
-        /// The port on 127.0.0.1.
+        /// Where it listens.
+        address: Address,
+        /// The port on 127.0.0.1 for a person's own programs.
         port: u16,
         /// The file that holds the password of user postgres.
         password_file: PathBuf,
@@ -42,6 +55,28 @@ pub enum DatabaseStatus {
     External,
 }
 
+impl DatabaseStatus {
+    /// Where it is, as the owner of the tables. It holds the password: don't show it.
+    ///
+    /// # Errors
+    /// When the password can't be read, or `DATABASE_URL` is not set here as it was for the lab.
+    pub fn owner_url(&self) -> anyhow::Result<String> {
+        match self {
+            Self::Private { address, password_file, .. } => {
+                let password = read_to_string(password_file)
+                    .with_context(|| format!("can't read {}", password_file.display()))?;
+                Ok(address.url(OWNER_ROLE, password.trim(), DATABASE_NAME))
+            }
+            Self::External => {
+                let urls = settings::database()?.context(
+                    "the shop runs on a database of yours. Name it here too: DATABASE_URL=… before this command",
+                )?;
+                Ok(urls.owner.reveal().to_owned())
+            }
+        }
+    }
+}
+
 /// A database that answers.
 pub struct Database {
     urls: DatabaseUrls,
@@ -50,6 +85,8 @@ pub struct Database {
     /// `None` for a database that isn't ours.
     outages: Option<mpsc::UnboundedSender<Outage>>,
     keeper: Mutex<Option<JoinHandle<()>>>,
+    /// `None` where PostgreSQL itself listens on a port.
+    _door: Option<Door>,
 }
 
 impl Database {
@@ -61,9 +98,11 @@ impl Database {
         let stopping = CancellationToken::new();
         if let Some(urls) = settings.database.clone() {
             let name = if urls.owner == urls.shop { "DATABASE_URL" } else { "MIGRATION_DATABASE_URL" };
-            flash_sale_migration::wait_for_database(&urls.owner, name, |line| progress.say(line)).await?;
+            flash_sale_migration::wait_for_database(urls.owner.reveal(), name, |line| progress.say(line))
+                .await
+                .map_err(|error| not_prepared(&error))?;
             let status = Arc::new(Mutex::new(DatabaseStatus::External));
-            return Ok(Self { urls, status, stopping, outages: None, keeper: Mutex::new(None) });
+            return Ok(Self { urls, status, stopping, outages: None, keeper: Mutex::new(None), _door: None });
         }
 
         progress.say("PostgreSQL: starting…");
@@ -76,24 +115,37 @@ impl Database {
         let mut cluster_settings = tokio::task::spawn_blocking(find).await??;
         // During a rolling restart there is one replica more.
         cluster_settings.max_connections =
-            MAX_CONNECTIONS.max((settings.replicas + 1) * settings.pool_size + 50);
+            MAX_CONNECTIONS.max((settings.replicas + 1) * settings.pool_size + door::MOST_CONNECTIONS + 50);
 
+        cluster_settings.listen = Listen::InItsFolder;
         let cluster = Cluster::start(&cluster_settings).await?;
         cluster.ensure_database(DATABASE_NAME).await?;
         progress.say("PostgreSQL ready");
-        cluster_settings.port = Some(cluster.port());
-        let status = Arc::new(Mutex::new(status_of(&cluster)));
-        let (owner, shop) = (cluster.url(DATABASE_NAME), cluster.shop_url(DATABASE_NAME));
+        let (port, door) = match cluster.address() {
+            Address::Port(port) => {
+                // The replicas know this one.
+                cluster_settings.listen = Listen::OnPort(Some(*port));
+                (*port, None)
+            }
+            Address::Socket(folder) => {
+                let door = Door::open(socket_in(folder)).await?;
+                (door.port(), Some(door))
+            }
+        };
+        let status = Arc::new(Mutex::new(status_of(&cluster, port)));
+        let owner = Secret::new(cluster.url(DATABASE_NAME));
+        let shop = Secret::new(cluster.shop_url(DATABASE_NAME));
         let urls = DatabaseUrls { owner, shop };
         let (outages, receiver) = mpsc::unbounded_channel();
         let keeper = Keeper {
             settings: cluster_settings,
+            port,
             status: Arc::clone(&status),
             outages: receiver,
             stopping: stopping.clone(),
         };
         let keeper = Mutex::new(Some(tokio::spawn(keeper.run(cluster))));
-        Ok(Self { urls, status, stopping, outages: Some(outages), keeper })
+        Ok(Self { urls, status, stopping, outages: Some(outages), keeper, _door: door })
     }
 
     /// How to reach it.
@@ -101,16 +153,19 @@ impl Database {
         &self.urls
     }
 
-    /// Brings the schema up to date, and lets the shop's role do what it must and no more. Says what else that
-    /// role can do.
+    /// Brings the schema up to date, and lets the shop's role do what it must and no more. Says what else is to be
+    /// known of that role.
     ///
     /// # Errors
-    /// When the migration fails, or the shop's role can't be made or can't log in.
+    /// When the migration fails, or the shop's role can't be made or is not let in: why, and what to do.
     pub async fn migrate(&self, progress: &Progress) -> anyhow::Result<()> {
-        let DatabaseUrls { owner, shop } = &self.urls;
-        flash_sale_migration::migrate(owner).await.context("the migration failed")?;
-        for left in flash_sale_migration::admit_shop(owner, shop).await? {
-            progress.say(format!("note: {left}"));
+        let (owner, shop) = (self.urls.owner.reveal(), self.urls.shop.reveal());
+        let failed = |error| not_prepared(&format!("the migration failed: {}", reason(&error)));
+        flash_sale_migration::migrate(owner).await.map_err(failed)?;
+        let notes =
+            flash_sale_migration::admit_shop(owner, shop).await.map_err(|error| not_prepared(&error))?;
+        for note in notes {
+            progress.say(format!("note: {note}"));
         }
         progress.say("schema up to date");
         Ok(())
@@ -128,10 +183,10 @@ impl Database {
     /// When the database isn't the lab's own, or the lab is stopped meanwhile.
     pub async fn interrupt(&self, pause: Duration, how: DatabaseStop) -> anyhow::Result<()> {
         let outages = self.outages.as_ref().context(
-            "this database is not the lab's own: stop the one of DATABASE_URL yourself, or start the lab without \
-             DATABASE_URL",
+            "this database is not the shop's private one: stop the one of DATABASE_URL yourself, or start the shop \
+             without DATABASE_URL",
         )?;
-        let stopped = "the lab was stopped. Start it: make run";
+        let stopped = "the shop was stopped. Start it: make run";
         let (reply, over) = oneshot::channel();
         outages.send(Outage { how, pause, reply }).ok().context(stopped)?;
         over.await.ok().context(stopped)
@@ -147,10 +202,11 @@ impl Database {
     }
 }
 
-fn status_of(cluster: &Cluster) -> DatabaseStatus {
+fn status_of(cluster: &Cluster, port: u16) -> DatabaseStatus {
     DatabaseStatus::Private {
         pid: Some(cluster.pid()),
-        port: cluster.port(),
+        address: cluster.address().clone(),
+        port,
         password_file: cluster.password_file(),
         log: cluster.log(),
     }

@@ -5,10 +5,17 @@ pub mod answer;
 pub mod book;
 pub mod counts;
 pub mod definitions;
+pub mod distance;
 pub mod fault;
 pub mod faults;
+pub mod findings;
+pub mod goods;
+pub mod leavers;
+pub mod leaving;
 pub mod ledger;
 pub mod market;
+pub mod notary;
+pub mod options;
 pub mod original;
 pub mod pulse;
 pub mod purchase;
@@ -16,18 +23,20 @@ pub mod report;
 pub mod resources;
 mod round;
 pub mod rows;
+pub mod sessions_watch;
+pub mod skip;
 pub mod soak;
 pub mod table;
 pub mod verdict;
+pub mod visitor;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use fastrand::Rng;
 use flash_sale_core::limits::{LOCK_TIMEOUT, STATEMENT_TIMEOUT};
 use sea_orm::sqlx::{Connection, PgConnection};
-use serde::Serialize;
 use tokio::time::{sleep, sleep_until};
 
 use crate::check::shop::Shop;
@@ -36,19 +45,22 @@ use crate::check::target::Target;
 use crate::commands::status::running;
 use crate::control::Status;
 use crate::control::loan::Loan;
-use crate::database::DatabaseStatus;
 use crate::race::contestant::{self, Contestant, Oversell};
 use crate::settings::ShopVariables;
 use crate::signals::end_signal;
-use counts::Counts;
+use crate::wording::counted;
+use distance::Distance;
 use fault::{Fault, Kind};
-use ledger::Ledger;
+use findings::{Findings, THE_BOOK};
+use goods::Item;
+use options::Options;
 use pulse::Pulse;
 use report::{Report, Row};
 use resources::Resources;
 use round::Round;
+use skip::Place;
 use soak::Soak;
-use verdict::Findings;
+use visitor::shortest_ready;
 
 /// Whoever waited longest for a lock, and then for its statement, is done by then; and a second more.
 const NOTHING_RUNS_AFTER: Duration =
@@ -56,29 +68,6 @@ const NOTHING_RUNS_AFTER: Duration =
 /// For what follows a fault: the database may only just be coming back.
 const COMES_BACK_WITHIN: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(250);
-
-/// How to drill.
-#[derive(Clone, Debug, Serialize)]
-pub struct Options {
-    /// How the shop is told to sell; "exercise" is what it does by itself.
-    pub strategy: String,
-    /// The steady load.
-    pub buyers: usize,
-    /// How long it runs at least around each fault.
-    pub seconds: u64,
-    /// How long a fault is done that can last; `None` is as long as each does by itself.
-    pub lasts_seconds: Option<u64>,
-    /// How many buyers are a crowd.
-    pub burst: usize,
-    /// `RACE_WINDOW_MS` of the replicas meanwhile.
-    pub window_ms: u16,
-    /// The connections that one replica opens at most.
-    pub pool_size: u32,
-    /// Decides what is random.
-    pub seed: u32,
-    /// For how many minutes random faults follow one another; `None` is each once.
-    pub soak_minutes: Option<u64>,
-}
 
 /// How far a drill is.
 #[derive(Clone, Debug)]
@@ -109,19 +98,28 @@ pub async fn run(
     let database = ShopDatabase::connect(&target.database_url).await?;
     let turn = database.take_turn("make drill").await?;
     take_back(&database).await?;
-    let contestant = contestant::choose(&shop, std::slice::from_ref(&options.strategy)).await?.remove(0);
-    let skipped = skip(faults, status, &database, &contestant).await?;
+    if let orders @ 1.. = database.shops_orders().await? {
+        let orders = counted(usize::try_from(orders)?, "order");
+        say(Progress::Done(format!("The drill resets the shop: its {orders} will be deleted.")));
+    }
+    let contestants = contestant::choose(&shop, &options.strategies).await?;
+    let place = Place::look(status, &database).await?;
+    place.allows(options)?;
+    let skipped = place.skip(faults, options, &contestants);
     let faults: Vec<&Fault> =
         faults.iter().copied().filter(|fault| !skipped.contains_key(fault.name)).collect();
     let loan = Loan::take(race_window(options.window_ms)).await?;
     let pulse = Pulse::feel(&running().await?.replicas);
+    let distance = Distance::default();
 
     let mut drill = Drill {
         shop: &shop,
         database: &database,
-        contestant: &contestant,
+        contestants: &contestants,
         options,
         pulse: &pulse,
+        distance: &distance,
+        near: None,
         say,
         turn,
         random: Rng::with_seed(options.seed.into()),
@@ -136,10 +134,11 @@ pub async fn run(
     let refused_writes = faults.iter().any(|fault| fault.kind == Kind::ReadOnly);
     let writes_allowed = if refused_writes { patiently(|| database.allow_writes()).await } else { Ok(()) };
     let taken_back = patiently(|| take_back(&database)).await;
+    let came_near = distance.come_near().await;
     let given_back = loan.give_back().await.context("the replicas keep the drill's race window");
     let reset = patiently(|| shop.reset()).await;
     let (rows, soak) = drilled?;
-    writes_allowed.and(taken_back).and(given_back).and(reset)?;
+    writes_allowed.and(taken_back).and(came_near).and(given_back).and(reset)?;
     Ok(Report::new(options.clone(), rows, skipped, soak))
 }
 
@@ -153,38 +152,16 @@ fn race_window(milliseconds: u16) -> ShopVariables {
     ShopVariables::from([("RACE_WINDOW_MS".to_owned(), milliseconds.to_string())])
 }
 
-/// Faults that can't be done here, and why.
-async fn skip(
-    faults: &[&'static Fault],
-    status: &Status,
-    database: &ShopDatabase,
-    contestant: &Contestant,
-) -> anyhow::Result<BTreeMap<String, String>> {
-    let is_private = matches!(status.database, Some(DatabaseStatus::Private { .. }));
-    let is_superuser = database.is_superuser().await?;
-    let reason = |fault: &Fault| match fault.kind {
-        Kind::PostgresImmediateRestart | Kind::PostgresStopped if !is_private => {
-            Some("the lab doesn't run the PostgreSQL of DATABASE_URL".to_owned())
-        }
-        Kind::ReadOnly if !is_superuser => {
-            Some("only a superuser may change PostgreSQL's settings".to_owned())
-        }
-        Kind::ResetDuringSale if contestant.needs_a_product_of_its_own() => {
-            Some(format!("{} can't sell the shop's book", contestant.name))
-        }
-        _ => None,
-    };
-    let skipped = faults.iter().filter_map(|fault| Some((fault.name.to_owned(), reason(fault)?)));
-    Ok(skipped.collect())
-}
-
 /// A drill under way.
 pub(crate) struct Drill<'a> {
     shop: &'a Shop,
     database: &'a ShopDatabase,
-    contestant: &'a Contestant,
+    contestants: &'a [Contestant],
     options: &'a Options,
     pulse: &'a Pulse,
+    distance: &'a Distance,
+    /// What `/ready` took before the database went far away for the whole drill, if it has.
+    near: Option<Duration>,
     say: Say<'a>,
     turn: PgConnection,
     random: Rng,
@@ -192,6 +169,10 @@ pub(crate) struct Drill<'a> {
 
 impl Drill<'_> {
     async fn all(&mut self, faults: &[&'static Fault]) -> anyhow::Result<(Vec<Row>, Option<Soak>)> {
+        if self.options.far {
+            self.near = Some(shortest_ready(self.shop).await?);
+            self.distance.go_far().await?;
+        }
         let (mut rounds, soak) = match self.options.soak_minutes {
             Some(minutes) => {
                 let (rounds, soak) = self.soak(faults, minutes).await?;
@@ -248,7 +229,7 @@ impl Drill<'_> {
         if self.turn.ping().await.is_err() {
             self.turn = patiently(|| self.database.take_turn("make drill")).await?;
         }
-        let broken = round.findings.broken(fault, self.may_oversell());
+        let broken = round.findings.broken(fault, &self.may_oversell());
         let verdict = if broken.is_empty() { "survived".to_owned() } else { broken.join("; ") };
         (self.say)(Progress::Done(format!("{name}: {verdict}")));
         Ok(round)
@@ -264,7 +245,8 @@ impl Drill<'_> {
                 let rows = self.database.rows_of_race(seen.product, seen.stock).await?;
                 let orders = rows.orders.into_iter().collect();
                 let changed = seen.orders.symmetric_difference(&orders).count();
-                round.findings.ledger.committed_later += changed.max(usize::from(rows.left != seen.left));
+                let ledger = round.findings.ledgers.entry(seen.strategy.clone()).or_default();
+                ledger.committed_later += changed.max(usize::from(rows.left != seen.left));
             }
         }
         Ok(())
@@ -282,19 +264,24 @@ impl Drill<'_> {
             .filter(|round| round.fault.kind == fault.kind)
             .map(|round| &round.findings)
             .collect();
-        let findings = Findings {
-            counts: Counts::sum(of_fault.iter().map(|findings| &findings.counts)),
-            ledger: Ledger::sum(of_fault.iter().map(|findings| findings.ledger)),
-            recoveries: of_fault.iter().flat_map(|findings| findings.recoveries.clone()).collect(),
-            away: of_fault.iter().flat_map(|findings| findings.away.clone()).collect(),
-            beats: of_fault.iter().flat_map(|findings| findings.beats.clone()).collect(),
-        };
-        let row = || Row::new(fault, of_fault.len(), &findings, self.may_oversell());
+        let findings = Findings::sum(&of_fault);
+        let row = || Row::new(fault, of_fault.len(), &findings, &self.may_oversell());
         (!of_fault.is_empty()).then(row)
     }
 
-    fn may_oversell(&self) -> bool {
-        self.contestant.oversell != Oversell::MustNot
+    /// The strategies that may; then the book may be oversold too.
+    fn may_oversell(&self) -> BTreeSet<String> {
+        let may = self.contestants.iter().filter(|contestant| contestant.oversell != Oversell::MustNot);
+        let may: Vec<String> = may.map(|contestant| contestant.name.clone()).collect();
+        let book = (!may.is_empty()).then(|| THE_BOOK.to_owned());
+        may.into_iter().chain(book).collect()
+    }
+
+    /// The book in the shop's window, as each strategy sells it that can.
+    async fn book(&self) -> anyhow::Result<Vec<Item>> {
+        let product = self.shop.featured_product().await?.id;
+        let can = self.contestants.iter().filter(|contestant| !contestant.needs_a_product_of_its_own());
+        Ok(can.map(|contestant| Item { product, stock: 1, order: contestant.order(product) }).collect())
     }
 }
 

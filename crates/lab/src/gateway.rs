@@ -1,9 +1,11 @@
 //! The door of the shop: each new connection goes to the next replica in turn. It hands on bytes as they are, and
-//! reads along only to tell a client what became of its request when its replica is gone. Start with
-//! [`Gateway::start`]; what happens on a connection is in `connection.rs`.
+//! reads along to tell a client what became of its request when its replica is gone, and to limit the time that each
+//! request takes to arrive. Start with [`Gateway::start`]; what happens on a connection is in `connection.rs`.
 
+mod chunks;
 mod connection;
 mod conversation;
+mod head;
 mod own_answer;
 mod turn;
 
@@ -17,7 +19,6 @@ use flash_sale_core::limits::{
     GATEWAY_ANSWER_TIMEOUT, GATEWAY_CONNECT_TIMEOUT, GATEWAY_HEAD_TIMEOUT, GATEWAY_IDLE_TIMEOUT,
     GATEWAY_LINGER_TIMEOUT, GATEWAY_WRITE_TIMEOUT,
 };
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
@@ -25,14 +26,13 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use turn::Turns;
 
+use crate::open_files::{self, BESIDE_CONNECTIONS};
+
 /// Small: a thousand idle connections hold two each.
 const BUFFER_BYTES: usize = 8 * 1024;
 /// The kernel's queue for connections that we haven't accepted yet: a flash sale begins with thousands at
 /// once, and the standard library's 128 makes the others wait a second and more.
 const BACKLOG: i32 = 4096;
-/// Open files that are not connections.
-const OTHER_FILES: u64 = 64;
-const MOST_FILES: u64 = 65_536;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// For clients that keep a connection open that the replica has closed.
 const LAST_BYTES_LIMIT: Duration = Duration::from_millis(500);
@@ -45,6 +45,10 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Otherwise the port is taken for a minute by the connections of the lab that ran before.
     socket.set_reuse_address(true)?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        // All addresses are also those of IPv4, whatever the system's default is.
+        socket.set_only_v6(false)?;
+    }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -65,7 +69,7 @@ pub struct ConnectionCounts {
 pub struct Limits {
     /// For each replica to accept.
     pub connect: Duration,
-    /// For a replica that owes an answer, from the last byte that moved.
+    /// For a replica that owes an answer, from its last byte or the last one of a request's head.
     pub answer: Duration,
     /// For a client to send a request's head, from its first byte.
     pub head: Duration,
@@ -171,23 +175,10 @@ impl Gateway {
     }
 }
 
-/// Lets this process, and those it starts, open as many files as the system allows.
-pub fn raise_file_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let most = limit.maximum.unwrap_or(MOST_FILES).min(MOST_FILES);
-    let raised = Rlimit { current: Some(most), maximum: limit.maximum };
-    if limit.current.is_some_and(|current| current < most)
-        && let Err(error) = setrlimit(Resource::Nofile, raised)
-    {
-        log::warn!("can't raise the limit of open files to {most}: {error}");
-    }
-}
-
-/// Each connection has two files, ours to the client and ours to the replica. Those beyond wait in the
-/// kernel's queue, which is better than to be accepted and dropped.
-fn connection_limit() -> usize {
-    let files = getrlimit(Resource::Nofile).current.unwrap_or(MOST_FILES).min(MOST_FILES);
-    (files.saturating_sub(OTHER_FILES) / 2).max(1) as usize
+/// How many connections a gateway of this process keeps open at once. Each has two files, ours to the client and ours
+/// to the replica. Those beyond wait in the kernel's queue, which is better than to be accepted and dropped.
+pub fn most_connections() -> usize {
+    (open_files::allowed().saturating_sub(BESIDE_CONNECTIONS) / 2).max(1) as usize
 }
 
 async fn accept(
@@ -196,7 +187,7 @@ async fn accept(
     closed: CancellationToken,
 ) -> JoinSet<()> {
     let mut connections = JoinSet::new();
-    let slots = Arc::new(Semaphore::new(connection_limit()));
+    let slots = Arc::new(Semaphore::new(most_connections()));
     let mut turn = 0;
     loop {
         let next = async {

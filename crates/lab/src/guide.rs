@@ -1,9 +1,15 @@
 //! Reads the walkthrough as a person does: its sections, its blocks of code, the edit that it asks for
-//! ([`Edit`]). Whether it is still true of the tree: [`drift`]. A copy of the tree to try it in: [`copy`].
+//! ([`Edit`]). Whether it is still true of the tree: [`drift`]. A copy of the tree to try it in: [`copy`]. What it has its
+//! reader type, and what that prints: [`walk`], and in psql [`transcript`] and [`play`].
 
 mod artifacts;
 pub mod copy;
 pub mod drift;
+pub mod play;
+pub mod printed;
+mod terminal;
+pub mod transcript;
+pub mod walk;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,17 +80,6 @@ impl Edit {
     }
 }
 
-/// The commands that a section has its reader type: the lines of its first block of shell.
-///
-/// # Errors
-/// When it has none.
-pub fn commands<'a>(guide: &'a str, title: &str) -> anyhow::Result<Vec<&'a str>> {
-    let section = section(guide, title).with_context(|| format!("it has no section {title:?}"))?;
-    let block = blocks(section, "sh").next();
-    let block = block.with_context(|| format!("its section {title:?} has no command"))?;
-    Ok(block.lines().collect())
-}
-
 /// The headings, without their `#`.
 pub fn headings(text: &str) -> impl Iterator<Item = &str> {
     let lines = prose(text).flat_map(str::lines);
@@ -118,10 +113,24 @@ pub fn links(text: &str) -> impl Iterator<Item = &str> {
     targets.filter(|target| !target.starts_with("http"))
 }
 
-/// The blocks of code in one language.
-pub fn blocks<'a>(text: &'a str, language: &'a str) -> impl Iterator<Item = &'a str> {
+/// A block of code, or of what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block<'a> {
+    /// `sh`, `rust` and so on.
+    pub language: &'a str,
+    /// Its lines.
+    pub text: &'a str,
+}
+
+/// The blocks, in their order.
+pub fn all_blocks(text: &str) -> impl Iterator<Item = Block<'_>> {
     let blocks = text.split("```").skip(1).step_by(2);
-    blocks.filter_map(move |block| block.strip_prefix(language)?.strip_prefix('\n'))
+    blocks.filter_map(|block| block.split_once('\n').map(|(language, text)| Block { language, text }))
+}
+
+/// The blocks in one language.
+pub fn blocks<'a>(text: &'a str, language: &'a str) -> impl Iterator<Item = &'a str> {
+    all_blocks(text).filter(move |block| block.language == language).map(|block| block.text)
 }
 
 fn prose(text: &str) -> impl Iterator<Item = &str> {
@@ -171,7 +180,8 @@ mod tests {
         assert_eq!(code_spans(TEXT).last(), Some("another"));
         assert!(section(TEXT, "Next").unwrap().contains("another"));
         assert!(!section(TEXT, "Fix it").unwrap().contains("another"));
-        assert_eq!(commands(TEXT, "Fix it").unwrap(), ["# no heading"]);
-        assert!(commands(TEXT, "Next").is_err());
+        let languages: Vec<&str> = all_blocks(TEXT).map(|block| block.language).collect();
+        assert_eq!(languages, ["rust", "rust", "sh"]);
+        assert_eq!(blocks(TEXT, "sh").collect::<Vec<_>>(), ["# no heading\n"]);
     }
 }

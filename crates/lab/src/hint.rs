@@ -1,10 +1,12 @@
 //! The three hints, and which one is next. They stand in one file, so that a teacher can rewrite them.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Context;
+
+use crate::own_files;
 
 /// The hints, each a step closer. What stands in backticks is a file, a piece of code or a command; a test
 /// looks whether it is there. So are the sections in quotation marks.
@@ -50,8 +52,8 @@ that the next purchase reads only after that.
 In `crates/repositories/src/product_repository.rs`, look at
 `get_for_purchase`, and at the two methods above it. One of them waits.
 
-Edit that one method; then `make build`, and `make check`. (`make watch` does
-both in one, after each save.)
+Edit that one method; then `make build`, and `make check`. (`make watch` builds
+and clicks after each save; its key c is the whole check.)
 
 The fix, and why it works: `DETONADO.md`, section "6. Fix it"."#,
 ];
@@ -59,17 +61,24 @@ The fix, and why it works: `DETONADO.md`, section "6. Fix it"."#,
 /// The last hint that was given; in `.flash-sale/`.
 const STATE_FILE: &str = "hint";
 
+/// The hint that names the file and the function.
+const NAMES_THE_PLACE: usize = 2;
+
+/// Whether the hints have said where in the code to look. `state` is the lab's folder.
+pub fn have_named_the_place(state: &Path) -> bool {
+    given(state) >= NAMES_THE_PLACE
+}
+
 /// Says the next hint, or the last one again, and remembers that. `state` is the lab's folder.
 ///
 /// # Errors
 /// When the folder can't be written to.
 pub fn next(state: &Path) -> anyhow::Result<String> {
-    let file = state.join(STATE_FILE);
-    // Whatever else it may hold counts as nothing: hints are no place for errors.
-    let given: usize = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+    let (file, given) = (state.join(STATE_FILE), given(state));
     let level = given.saturating_add(1).min(HINTS.len());
-    fs::create_dir_all(state)
-        .and_then(|()| fs::write(&file, format!("{level}\n")))
+    own_files::make_folders(state, own_files::mode_on_the_way())
+        .and_then(|()| own_files::create(state, STATE_FILE, None))
+        .and_then(|mut file| writeln!(file, "{level}"))
         .with_context(|| format!("can't write {}", file.display()))?;
 
     let after = match (given < HINTS.len(), level == HINTS.len()) {
@@ -80,6 +89,12 @@ pub fn next(state: &Path) -> anyhow::Result<String> {
         }
     };
     Ok(format!("Hint {level} of {}. {}\n\n{after}", HINTS.len(), HINTS[level - 1]))
+}
+
+/// How many were given.
+fn given(state: &Path) -> usize {
+    // Whatever else the file may hold counts as nothing: hints are no place for errors.
+    fs::read_to_string(state.join(STATE_FILE)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
 /// Forgets which hints were given.
@@ -115,6 +130,20 @@ mod tests {
         reset(&state).unwrap();
         reset(&state).unwrap();
         assert!(next(&state).unwrap().contains(HINTS[0]));
+    }
+
+    #[test]
+    fn the_place_is_named_by_the_second_hint_and_not_by_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let names_it = |hint: &str| hint.contains("create_order") || hint.contains(".rs");
+
+        for (number, hint) in HINTS.iter().enumerate() {
+            next(folder.path()).unwrap();
+            assert_eq!(names_it(hint), number > 0, "{hint}");
+            assert_eq!(have_named_the_place(folder.path()), names_it(hint), "after hint {}", number + 1);
+        }
+        reset(folder.path()).unwrap();
+        assert!(!have_named_the_place(folder.path()));
     }
 
     #[test]

@@ -1,12 +1,17 @@
 //! `lab`: runs the shop on this machine. Each command is a file in `commands/`.
 
+// As in the library: `console` prints.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use flash_sale_core::environment;
-use flash_sale_lab::{commands, project};
+use flash_sale_lab::build::Show;
+use flash_sale_lab::reason::told_with_advice;
+use flash_sale_lab::{commands, console, project};
 
 /// Runs the shop on this machine: PostgreSQL, the replicas, and the gateway before them.
 #[derive(Parser)]
@@ -18,25 +23,30 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Start everything, and return when the shop is open
+    /// Build what has changed, start everything, and return when the shop is open
     Up {
         /// Stay, and stop everything at Ctrl-C
         #[arg(long)]
         foreground: bool,
+        #[command(flatten)]
+        build: BuildArguments,
     },
     /// Stop everything
     Down,
-    /// Replace the replicas by new processes, one after the other
-    Restart,
+    /// Build what has changed, and replace the replicas by new processes, one after the other
+    Restart {
+        #[command(flatten)]
+        build: BuildArguments,
+    },
     /// Show what runs
     Status {
         /// As JSON
         #[arg(long)]
         json: bool,
     },
-    /// Print the replicas' logs, and what is added to them
+    /// Print the replicas' logs in the order of time, and what is added to them
     Logs {
-        /// Print what is there, and end
+        /// Print all that is there, and end
         #[arg(long)]
         no_follow: bool,
     },
@@ -46,7 +56,7 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
-    /// Judge the running shop: is the bug gone?
+    /// Judge the running shop: is the bug gone? The shop is reset, and its orders are deleted
     Check(commands::check::CheckArguments),
     /// Race the strategies: a crowd of buyers for too few copies, and what came of it
     Race(commands::race::RaceArguments),
@@ -65,33 +75,65 @@ enum Command {
     /// Follow DETONADO.md in a copy of the project: it must lead from the bug to the fix
     TestGuide(commands::test_guide::TestGuideArguments),
     #[command(hide = true)]
-    Serve,
+    Serve {
+        /// The shop's program
+        binary: PathBuf,
+    },
+}
+
+/// How to build.
+#[derive(Args)]
+struct BuildArguments {
+    /// All was built just now, and the build said so
+    #[arg(long, hide = true)]
+    built: bool,
+}
+
+impl BuildArguments {
+    fn show(&self) -> Show {
+        if self.built { Show::Messages } else { Show::All }
+    }
 }
 
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::FAILURE
-        }
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => return commands::check::tell_usage(&error),
+    };
+    let check = if let Command::Check(arguments) = &command { Some(arguments.json) } else { None };
+    let code = match (run(command), check) {
+        (Ok(code), _) => code,
+        (Err(error), Some(json)) => commands::check::tell_error(&error, json),
+        (Err(error), None) => tell_error(&error),
+    };
+    match (console::failure(), check) {
+        (None, _) => code,
+        // Whoever asked for a verdict has not got it.
+        (Some(error), Some(_)) => commands::check::tell_error(&error, false),
+        (Some(error), None) => tell_error(&error),
     }
+}
+
+fn tell_error(error: &anyhow::Error) -> ExitCode {
+    console::error_line(format_args!("error: {}", told_with_advice(error)));
+    ExitCode::FAILURE
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     if !matches!(&command, Command::Check(arguments) if !arguments.is_here()) {
         project::enter()?;
     }
-    environment::load_dotenv(Path::new("."))?;
-    let filter = environment::text(
-        "RUST_LOG",
-        if is_server(&command) {
-            "info,sqlx::postgres::notice=warn"
-        } else {
-            "warn,sqlx::postgres::notice=off"
-        },
-    )?;
-    env_logger::Builder::new().parse_filters(&filter).init();
+    let default = log_filter(&command);
+    let filter = environment::prepare(Path::new(".")).and_then(|()| environment::text("RUST_LOG", default));
+    let filter = match filter {
+        Err(error) if !needs_settings(&command) => {
+            console::error_line(format_args!("note: {error}"));
+            default.to_owned()
+        }
+        filter => filter?,
+    };
+    // The form of the replicas' lines, which `lab logs` prints together with the server's.
+    env_logger::Builder::new().parse_filters(&filter).format_timestamp_millis().format_target(false).init();
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(execute(command));
@@ -100,15 +142,27 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     result
 }
 
-fn is_server(command: &Command) -> bool {
-    matches!(command, Command::Serve)
+fn log_filter(command: &Command) -> &'static str {
+    match command {
+        Command::Serve { .. } => "info,sqlx::postgres::notice=warn",
+        // What a connection meets is an error of the command, or a fault that was meant.
+        _ => "warn,sqlx=off",
+    }
+}
+
+/// The others must work whatever the settings are: somebody who has spoiled them must be able to stop what runs.
+fn needs_settings(command: &Command) -> bool {
+    !matches!(
+        command,
+        Command::Down | Command::Clean | Command::Status { .. } | Command::Logs { .. } | Command::Hint { .. }
+    )
 }
 
 async fn execute(command: Command) -> anyhow::Result<ExitCode> {
     match command {
-        Command::Up { foreground } => commands::up::up(foreground).await?,
+        Command::Up { foreground, build } => commands::up::up(foreground, build.show()).await?,
         Command::Down => commands::down::down().await?,
-        Command::Restart => commands::restart::restart().await?,
+        Command::Restart { build } => commands::restart::restart(build.show()).await?,
         Command::Status { json } => commands::status::status(json).await?,
         Command::Logs { no_follow } => commands::logs::logs(!no_follow).await?,
         Command::Psql { arguments } => commands::psql::psql(&arguments).await?,
@@ -120,7 +174,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Hint { reset } => commands::hint::hint(reset)?,
         Command::Watch => commands::watch::watch().await?,
         Command::TestGuide(arguments) => commands::test_guide::test_guide(arguments).await?,
-        Command::Serve => commands::serve::serve().await?,
+        Command::Serve { binary } => commands::serve::serve(binary).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

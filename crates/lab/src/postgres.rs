@@ -1,5 +1,6 @@
 //! A private PostgreSQL: found or fetched ([`programs`]), made and run ([`server`]).
 
+pub mod address;
 pub mod fetch;
 pub mod initialize;
 pub mod place;
@@ -8,6 +9,7 @@ pub mod server;
 pub mod settings;
 mod stale;
 
+pub use address::{Address, Listen};
 pub use programs::Programs;
 pub use server::Cluster;
 pub use settings::{ClusterSettings, Durability};

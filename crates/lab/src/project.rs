@@ -1,10 +1,15 @@
 //! The project's folder, and what the lab keeps in it. All paths are relative to it, because the path of a
 //! Unix socket may have no more than 108 bytes.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use rustix::fs::Mode;
+use rustix::process::umask;
+use tokio::net::UnixListener;
+
+use crate::{lock_holder, own_files};
 
 /// The lab's state; git ignores it.
 pub const STATE: &str = ".flash-sale";
@@ -14,6 +19,8 @@ pub const CONTROL_SOCKET: &str = ".flash-sale/control.sock";
 pub const LOGS: &str = ".flash-sale/logs";
 /// The lab's own log.
 pub const LAB_LOG: &str = ".flash-sale/logs/lab.log";
+/// The older part of PostgreSQL's log; the log itself is in its folder.
+pub const POSTGRES_LOG_ASIDE: &str = ".flash-sale/logs/postgres.log.1";
 /// The private PostgreSQL, unless its user can't reach it (see [`crate::postgres::place`]).
 pub const POSTGRES: &str = ".flash-sale/postgres";
 /// PostgreSQL's programs, where they had to be fetched.
@@ -38,9 +45,32 @@ pub fn enter() -> anyhow::Result<()> {
 /// Makes the folders of the lab's state.
 ///
 /// # Errors
-/// When they can't be made.
+/// When they can't be made, or are somebody else's: that holds for root too, who would leave files in them.
 pub fn make_folders() -> anyhow::Result<()> {
-    fs::create_dir_all(LOGS).with_context(|| format!("can't make {LOGS}"))
+    make_state()?;
+    own_files::make_folder(Path::new(LOGS), 0o700).with_context(|| format!("can't make {LOGS}"))?;
+    for folder in [STATE, LOGS] {
+        own_files::require_ours(Path::new(folder)).with_context(|| format!("can't use {folder}"))?;
+    }
+    Ok(())
+}
+
+/// Nobody else sees anything in it; but as root, PostgreSQL's own user passes through.
+fn make_state() -> anyhow::Result<()> {
+    let mode = own_files::mode_on_the_way();
+    own_files::make_folder(Path::new(STATE), mode).with_context(|| format!("can't make {STATE}"))
+}
+
+/// Opens the socket that commands are heard on. Nobody else can connect to it, from its first moment: the umask is the
+/// whole process's, which makes no other file at that time.
+///
+/// # Errors
+/// When it can't be made.
+pub fn listen_for_commands() -> anyhow::Result<UnixListener> {
+    let before = umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
+    let listener = UnixListener::bind(CONTROL_SOCKET);
+    umask(before);
+    listener.with_context(|| format!("can't listen on {CONTROL_SOCKET}"))
 }
 
 /// The log of a replica.
@@ -53,11 +83,19 @@ pub fn replica_log(name: &str) -> PathBuf {
 /// # Errors
 /// When the lock's file can't be opened. `None`: somebody else holds it.
 pub fn try_lock() -> anyhow::Result<Option<File>> {
-    fs::create_dir_all(STATE).with_context(|| format!("can't make {STATE}"))?;
-    let file = File::create(LOCK).with_context(|| format!("can't open {LOCK}"))?;
+    make_state()?;
+    let opened = || format!("can't open {LOCK}");
+    let file = own_files::open_to_append(Path::new(LOCK)).with_context(opened)?;
+    // Root may stop the shop of another user, who is to find no file of root's then.
+    own_files::leave_to_owner_of(Path::new(STATE), &file).with_context(opened)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("can't lock {LOCK}")),
     }
+}
+
+/// Which process holds the lock of a running lab, and what to do about it. For messages.
+pub fn lock_holder() -> Option<String> {
+    lock_holder::of(&File::open(LOCK).ok()?, Path::new(LOCK))
 }

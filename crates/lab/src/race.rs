@@ -16,13 +16,14 @@ use std::time::Duration;
 use anyhow::Context;
 use fastrand::Rng;
 use serde::Serialize;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::check::shop::Shop;
 use crate::check::shop_database::ShopDatabase;
 use crate::check::target::Target;
 use crate::control::loan::Loan;
+use crate::drill::patiently;
 use crate::settings::ShopVariables;
+use crate::signals::EndSignals;
 use books::Books;
 use contestant::Contestant;
 use crowd::{Crowd, Round};
@@ -73,13 +74,13 @@ pub async fn run(
         None => None,
     };
 
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut signals = EndSignals::listen()?;
     let report = tokio::select! {
         report = race_all(&shop, &database, &contestants, options, advance) => report,
-        _ = interrupt.recv() => Err(anyhow::anyhow!("stopped before the end. Again: make race")),
-        _ = terminate.recv() => Err(anyhow::anyhow!("stopped before the end. Again: make race")),
+        _ = signals.next() => Err(anyhow::anyhow!("stopped before the end. Again: make race")),
     };
-    let removed = database.remove_products().await;
+    // A purchase that is taken back may hold one of them for a moment.
+    let removed = patiently(|| database.remove_products()).await;
     let given_back = match loan {
         Some(loan) => loan.give_back().await.context("the replicas keep the race's window"),
         None => Ok(()),
@@ -137,6 +138,11 @@ async fn race(
 }
 
 impl Options {
+    /// How many buyers are served at once.
+    pub fn at_once(&self) -> usize {
+        self.concurrency.min(self.buyers)
+    }
+
     fn patience(&self) -> Duration {
         Duration::from_secs(self.patience_seconds.into())
     }

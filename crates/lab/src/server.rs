@@ -2,6 +2,9 @@
 
 mod control_server;
 mod leftovers;
+mod lending;
+mod log_keeper;
+mod opened;
 mod starter;
 
 use std::fs;
@@ -11,117 +14,116 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, ensure};
-use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 
 use crate::control::{Event, Status};
 use crate::database::Database;
 use crate::gateway::{self, Gateway};
 use crate::http::answers_ok;
+use crate::open_files;
+use crate::port::free_beside;
 use crate::progress::{Progress, Stage};
 use crate::project;
+use crate::reach::Reach;
+use crate::reason::{told, told_with_advice};
 use crate::settings::LabSettings;
-use crate::shop_process::ShopProgram;
+use crate::shop_process::{Readiness, ShopProgram};
 use crate::supervisor::Supervisor;
 use leftovers::make_way;
 use starter::{stop_on_signals, stop_when_starter_ends, tell, tell_starter};
 
 pub use leftovers::wait_for_leftovers;
-pub use starter::Starter;
+pub use starter::{Starter, why_it_ended};
 
 /// Everything that runs. Parts that aren't there yet are empty.
 struct Lab {
     settings: LabSettings,
-    program: Program,
+    reach: Reach,
+    /// The shop's program that it was started with.
+    binary: PathBuf,
+    /// The project's static/.
+    static_folder: PathBuf,
     progress: Arc<Progress>,
     gateway: Arc<Gateway>,
     database: OnceLock<Database>,
     supervisor: OnceLock<Supervisor>,
 }
 
-/// Paths that are looked up before a rebuild can replace the files.
-struct Program {
-    binary: PathBuf,
-    static_folder: PathBuf,
-}
-
-/// Starts everything, and returns when everything has ended: told to by a command, by SIGINT or by SIGTERM.
+/// Starts everything, with `binary` as the shop's program, and returns when everything has ended: told to by a command,
+/// or by a signal.
 ///
 /// # Errors
 /// When something doesn't start; nothing is left running then.
-pub async fn run(settings: LabSettings, starter: Starter) -> anyhow::Result<()> {
+pub async fn run(settings: LabSettings, binary: PathBuf, starter: Starter) -> anyhow::Result<()> {
     let Some(lock) = project::try_lock()? else {
         if starter == Starter::Pipes {
             tell_starter(&Event::Busy);
             return Ok(());
         }
-        anyhow::bail!("the lab is running already. See it: make logs. Stop it: make stop");
+        anyhow::bail!("the shop is running already. See it: make status. Stop it: make stop");
     };
     // Only the end of this process gives it back: whoever gets it next may rely on our being gone.
     std::mem::forget(lock);
-    let result = run_locked(settings, starter).await;
+    let result = run_locked(settings, binary, starter).await;
     if let (Err(error), Starter::Pipes) = (&result, starter) {
         // Harmless when it was said before: only the first is heard.
-        tell_starter(&Event::Failed(format!("{error:#}")));
+        tell_starter(&Event::Failed(told_with_advice(error)));
     }
     result
 }
 
-async fn run_locked(settings: LabSettings, starter: Starter) -> anyhow::Result<()> {
+async fn run_locked(settings: LabSettings, binary: PathBuf, starter: Starter) -> anyhow::Result<()> {
     wait_for_leftovers().await?;
     make_way()?;
-    gateway::raise_file_limit();
-    let program = find_program()?;
+    open_files::require(open_files::FEWEST, "the shop needs")?;
+    let static_folder = Path::new("static").canonicalize().context("the folder static/ is missing")?;
     let address = SocketAddr::new(settings.host, settings.port);
     let listener = gateway::bind(address).map_err(|error| port_error(address, &error))?;
+    let reach = Reach::of(listener.local_addr()?).await;
     let gateway = Arc::new(Gateway::start(listener, settings.replicas as usize)?);
     let lab = Arc::new(Lab {
         settings,
-        program,
+        reach,
+        binary,
+        static_folder,
         progress: Arc::default(),
         gateway,
         database: OnceLock::new(),
         supervisor: OnceLock::new(),
     });
 
-    let control = UnixListener::bind(project::CONTROL_SOCKET)
-        .with_context(|| format!("can't listen on {}", project::CONTROL_SOCKET))?;
-    let control = tokio::spawn(control_server::serve(control, Arc::clone(&lab)));
+    let control = tokio::spawn(control_server::serve(project::listen_for_commands()?, Arc::clone(&lab)));
     let (events, receiver) = mpsc::unbounded_channel();
-    let told = tokio::spawn(tell(starter, receiver));
+    let telling = tokio::spawn(tell(starter, receiver));
     let follower = tokio::spawn(Arc::clone(&lab).follow(starter, events));
-    stop_on_signals(&lab.progress)?;
+    tokio::spawn(log_keeper::keep_short());
+    stop_on_signals(starter, &lab.progress)?;
     if starter == Starter::Pipes {
         stop_when_starter_ends(&lab.progress);
     }
 
     let result = lab.live().await;
     lab.close().await;
-    let reason = result.as_ref().err().map(|error| format!("{error:#}"));
+    let reason = result.as_ref().err().map(told_with_advice);
     lab.progress.set_stage(Stage::Stopped(reason));
     let _ = follower.await;
-    let _ = told.await;
+    let _ = telling.await;
     let _ = control.await;
     result
 }
 
-fn find_program() -> anyhow::Result<Program> {
-    let own = std::env::current_exe().context("the lab can't find itself")?;
-    let binary = own.with_file_name("flash-sale-web");
-    ensure!(binary.is_file(), "{} is missing. Build and start everything: make run", binary.display());
-    let static_folder = Path::new("static").canonicalize().context("the folder static/ is missing")?;
-    Ok(Program { binary, static_folder })
-}
-
 fn port_error(address: SocketAddr, error: &io::Error) -> anyhow::Error {
     let port = address.port();
-    let other = port.checked_add(100).unwrap_or(port - 100);
+    let other = || free_beside(address.ip(), port);
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            anyhow::anyhow!("port {port} is taken. Stop what uses it, or: PORT={other} make run")
+            anyhow::anyhow!("port {port} is taken. Stop what uses it, or: PORT={} make run", other())
         }
         io::ErrorKind::PermissionDenied => {
-            anyhow::anyhow!("port {port} is for root only. Take another one: PORT=3000 make run")
+            anyhow::anyhow!("port {port} is for root only. Take another one: PORT={} make run", other())
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            anyhow::anyhow!("HOST={}: this machine does not have that address", address.ip())
         }
         _ => anyhow::anyhow!("can't listen on {address}: {error}. Look at HOST and PORT"),
     }
@@ -135,8 +137,12 @@ impl Lab {
             opened = self.open() => opened?,
             () = self.progress.wait_for(told_to_stop) => return Ok(()),
         }
-        self.progress.set_stage(Stage::Open(self.settings.shop_url()));
-        self.progress.wait_for(told_to_stop).await;
+        self.progress.set_stage(Stage::Open(self.reach.url.clone()));
+        let database = self.database.get().expect("it was opened");
+        tokio::select! {
+            () = database.keep_shop_role() => {}
+            () = self.progress.wait_for(told_to_stop) => {}
+        }
         Ok(())
     }
 
@@ -146,16 +152,20 @@ impl Lab {
         database.migrate(&self.progress).await?;
 
         let program = ShopProgram {
-            binary: self.program.binary.clone(),
-            static_folder: self.program.static_folder.clone(),
+            binary: self.binary.clone(),
+            static_folder: self.static_folder.clone(),
             database_url: database.urls().shop.clone(),
-            order_api_url: self.settings.order_api_url(),
+            order_api_url: format!("http://{}/api/orders", self.reach.address),
         };
         let variables = self.settings.shop.clone();
         let start = || Supervisor::start(self.settings.replicas, &program, variables, &self.gateway);
         let supervisor = self.supervisor.get_or_init(start);
-        supervisor.wait_until_ready(&|line| self.progress.say(line)).await?;
-        let health = format!("http://{}/health", self.settings.local_address());
+        if supervisor.wait_until_ready(&|line| self.progress.say(line)).await? == Readiness::Ready
+            && let Some(note) = database.lost_limits().await
+        {
+            self.progress.say(format!("note: {note}"));
+        }
+        let health = format!("http://{}/health", self.reach.address);
         ensure!(answers_ok(&health).await, "the shop does not answer through the gateway: {health}");
         Ok(())
     }
@@ -179,7 +189,7 @@ impl Lab {
             // Given up while it started: it ends by itself, and we wait for that.
             None => {
                 if let Err(error) = wait_for_leftovers().await {
-                    log::error!("{error:#}");
+                    log::error!("{}", told(&error));
                 }
             }
         }
@@ -190,8 +200,10 @@ impl Lab {
         let connections = self.gateway.connections();
         Status {
             pid: std::process::id(),
-            url: self.settings.shop_url(),
+            url: self.reach.url.clone(),
+            address: self.reach.address,
             connections_open: connections.open,
+            most_connections: gateway::most_connections(),
             connections_accepted: connections.accepted,
             replicas: self.supervisor.get().map(Supervisor::status).unwrap_or_default(),
             database: self.database.get().map(Database::status),
@@ -201,15 +213,42 @@ impl Lab {
     async fn follow(self: Arc<Self>, starter: Starter, events: mpsc::UnboundedSender<Event>) {
         let until_open = |stage: &Stage| matches!(stage, Stage::Open(_) | Stage::Stopped(_));
         let mut stage = self.progress.follow(0, &events, until_open).await;
-        if let (Stage::Open(url), Starter::Terminal) = (&stage, starter) {
-            let _ = events.send(Event::Open(url.clone()));
+        if let (Stage::Open(_), Starter::Terminal) = (&stage, starter) {
+            let heard = self.progress.said();
+            let _ = events.send(self.opened().await);
             let until_stopped = |stage: &Stage| matches!(stage, Stage::Stopped(_));
-            stage = self.progress.follow(self.progress.said(), &events, until_stopped).await;
+            stage = self.progress.follow(heard, &events, until_stopped).await;
         }
         let _ = events.send(match stage {
-            Stage::Open(url) => Event::Open(url),
+            Stage::Open(_) => self.opened().await,
             Stage::Stopped(Some(reason)) => Event::Failed(reason),
             _ => Event::Done,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn a_port_that_may_not_be_used_is_said_with_one_that_may_whatever_it_is() {
+        for port in [1, 80, 1023, 65_436, 65_500, u16::MAX] {
+            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+
+            for (kind, said) in [
+                (io::ErrorKind::AddrInUse, format!("port {port} is taken. Stop what uses it, or: PORT=")),
+                (
+                    io::ErrorKind::PermissionDenied,
+                    format!("port {port} is for root only. Take another one: PORT="),
+                ),
+            ] {
+                let error = port_error(address, &kind.into()).to_string();
+
+                assert!(error.starts_with(&said) && error.ends_with(" make run"), "{error}");
+            }
+        }
     }
 }

@@ -2,13 +2,14 @@
 //! that a mistake is found before anything starts.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use flash_sale_core::allowed_hosts::AllowedHosts;
 use flash_sale_core::database_url::{database_url, migration_database_url};
 use flash_sale_core::environment::{self, SettingError};
 use flash_sale_core::limits::{LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
+use flash_sale_core::secret::Secret;
 
 /// What makes one shop differ from another. A copy of a shop must not take it over from where it was started.
 pub const OF_ONE_SHOP: [&str; 16] = [
@@ -30,6 +31,18 @@ pub const OF_ONE_SHOP: [&str; 16] = [
     "STATIC_DIR",
 ];
 
+/// The shop's own variables, which the lab passes on as they are. No others reach a replica: where its database is, and
+/// whatever a process takes from the environment by itself (PATH, LD_PRELOAD), is the lab's business.
+const OF_THE_SHOP: [&str; 7] = [
+    "ALLOWED_HOSTS",
+    "RACE_WINDOW_MS",
+    "RETRY_AFTER_MS",
+    "RETRY_WITH_IDEMPOTENCY_KEY",
+    "DATABASE_POOL_SIZE",
+    "ORDER_API_URL",
+    "RUST_LOG",
+];
+
 /// Where to look, and what to run.
 #[derive(Clone, Debug)]
 pub struct LabSettings {
@@ -47,13 +60,13 @@ pub struct LabSettings {
     pub shop: ShopVariables,
 }
 
-/// How to reach one database. They hold passwords: don't show them.
+/// How to reach one database.
 #[derive(Clone, Debug)]
 pub struct DatabaseUrls {
     /// As the role that the shop works as.
-    pub shop: String,
+    pub shop: Secret,
     /// As the role that owns the tables: the lab migrates and looks as that one. The same, unless it has been named.
-    pub owner: String,
+    pub owner: Secret,
 }
 
 /// Variables of the shop that somebody has set, by name. The shop knows the defaults of the others.
@@ -74,26 +87,6 @@ impl LabSettings {
             shop: shop_variables()?,
         })
     }
-
-    /// Where a browser finds the shop.
-    pub fn shop_url(&self) -> String {
-        if self.host.is_loopback() || self.host.is_unspecified() {
-            format!("http://localhost:{}", self.port)
-        } else {
-            format!("http://{}", SocketAddr::new(self.host, self.port))
-        }
-    }
-
-    /// Where programs on this machine reach the gateway.
-    pub fn local_address(&self) -> SocketAddr {
-        let host = if self.host.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { self.host };
-        SocketAddr::new(host, self.port)
-    }
-
-    /// Where a replica's checkout client posts its orders: through the gateway.
-    pub fn order_api_url(&self) -> String {
-        format!("http://{}/api/orders", self.local_address())
-    }
 }
 
 /// The shop's variables that are set here and now.
@@ -108,20 +101,17 @@ pub fn shop_variables() -> Result<ShopVariables, SettingError> {
     pool_size()?;
 
     let mut variables = ShopVariables::new();
-    for name in [
-        "ALLOWED_HOSTS",
-        "RACE_WINDOW_MS",
-        "RETRY_AFTER_MS",
-        "RETRY_WITH_IDEMPOTENCY_KEY",
-        "DATABASE_POOL_SIZE",
-        "ORDER_API_URL",
-        "RUST_LOG",
-    ] {
+    for name in OF_THE_SHOP {
         if let Some(value) = environment::optional_text(name)? {
             variables.insert(name.to_owned(), value);
         }
     }
     Ok(variables)
+}
+
+/// The first of `variables` that is none of the shop's own.
+pub fn unknown_variable(variables: &ShopVariables) -> Option<&str> {
+    variables.keys().map(String::as_str).find(|name| !OF_THE_SHOP.contains(name))
 }
 
 fn pool_size() -> Result<u32, SettingError> {
@@ -138,16 +128,55 @@ fn host() -> Result<IpAddr, SettingError> {
         value,
         expected: "an IP address, as 127.0.0.1 or 0.0.0.0".to_owned(),
     };
-    value.parse().map_err(|_| invalid(value))
+    // In docker-compose.yml, which reads the same variable, IPv6 must have brackets.
+    let bare = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(&value);
+    bare.parse().map_err(|_| invalid(value.clone()))
 }
 
-fn database() -> Result<Option<DatabaseUrls>, SettingError> {
+/// `DATABASE_URL` and `MIGRATION_DATABASE_URL`; `None` when they aren't set.
+///
+/// # Errors
+/// When they hold something else, or only the latter is set.
+pub fn database() -> Result<Option<DatabaseUrls>, SettingError> {
     match (database_url()?, migration_database_url()?) {
-        (Some(shop), owner) => Ok(Some(DatabaseUrls { owner: owner.unwrap_or_else(|| shop.clone()), shop })),
+        (Some(shop), owner) => {
+            let owner = Secret::new(owner.unwrap_or_else(|| shop.clone()));
+            Ok(Some(DatabaseUrls { owner, shop: Secret::new(shop) }))
+        }
         (None, None) => Ok(None),
         (None, Some(_)) => Err(SettingError::Missing {
             name: "DATABASE_URL",
             expected: "the same database as in MIGRATION_DATABASE_URL, and the role of the shop".to_owned(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shop_process::ShopProgram;
+
+    #[test]
+    fn settings_can_be_printed_and_show_no_password() {
+        let secret = || Secret::new("postgres://shop:hunter2@db/shop");
+        let settings = LabSettings {
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 3000,
+            replicas: 2,
+            database: Some(DatabaseUrls { shop: secret(), owner: secret() }),
+            pool_size: 10,
+            shop: ShopVariables::new(),
+        };
+        let program = ShopProgram {
+            binary: "shop".into(),
+            static_folder: "static".into(),
+            database_url: secret(),
+            order_api_url: "http://127.0.0.1:3000/api/orders".to_owned(),
+        };
+
+        let printed = format!("{settings:?} {program:#?}");
+
+        assert!(printed.contains("DatabaseUrls") && printed.contains("ShopProgram"), "{printed}");
+        assert!(!printed.contains("hunter2"), "{printed}");
     }
 }

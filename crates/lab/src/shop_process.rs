@@ -1,18 +1,23 @@
 //! One replica as a process: started on a free port, watched until it is ready.
 
+use std::fs::{File, TryLockError};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
+use flash_sale_core::secret::Secret;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use crate::build::program_file::ProgramFile;
 use crate::guard::{Guarded, GuardedCommand, Signal};
 use crate::http::answers_ok;
+use crate::lock_holder;
 use crate::log_file;
-use crate::port::free_port;
+use crate::own_files::open_to_append;
+use crate::port::{free_port, is_ours};
 use crate::project;
 use crate::settings::ShopVariables;
 
@@ -23,6 +28,8 @@ const DATABASE_LIMIT: Duration = Duration::from_secs(5);
 pub const STOP_GRACE: Duration = Duration::from_secs(20);
 const PORT_ATTEMPTS: usize = 5;
 const POLL: Duration = Duration::from_millis(10);
+/// Each question whether it is ready is a line in its log, and among hundreds nobody finds the one that says why not.
+const LONGEST_POLL: Duration = Duration::from_secs(1);
 
 /// What all replicas share.
 #[derive(Clone, Debug)]
@@ -32,9 +39,18 @@ pub struct ShopProgram {
     /// The project's static/.
     pub static_folder: PathBuf,
     /// `DATABASE_URL`, with the role of the shop and its password.
-    pub database_url: String,
+    pub database_url: Secret,
     /// Where a checkout client posts its orders.
     pub order_api_url: String,
+}
+
+/// How a process is when it takes its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// It can sell.
+    Ready,
+    /// It lives, and its database doesn't answer it. It can sell as soon as that does.
+    WithoutDatabase,
 }
 
 /// A running replica.
@@ -44,6 +60,8 @@ pub struct ShopProcess {
     pub address: SocketAddr,
     /// Since when.
     pub started: Instant,
+    /// The file that it runs; `None` before it is ready, and when the file was replaced meanwhile.
+    pub program: Option<ProgramFile>,
     name: String,
     log_start: u64,
 }
@@ -54,14 +72,15 @@ impl ShopProcess {
     /// # Errors
     /// When no process can be started.
     pub async fn spawn(program: &ShopProgram, name: &str, variables: &ShopVariables) -> anyhow::Result<Self> {
-        let port = free_port()?;
+        let port = free_port().map_err(|error| {
+            anyhow!("this machine has no port left for {name} ({error}). See who listens on so many: ss -ltn")
+        })?;
         let path = project::replica_log(name);
-        let log = log_file::open(&path).with_context(|| format!("can't open {}", path.display()))?;
-        // Shared: during a rolling restart, two processes write to it.
-        log.lock_shared().with_context(|| format!("can't lock {}", path.display()))?;
+        let log = open_to_append(&path).with_context(|| format!("can't open {}", path.display()))?;
+        share(&log, &path)?;
         let log_start = log.metadata()?.len();
         let own = [
-            ("DATABASE_URL", program.database_url.clone()),
+            ("DATABASE_URL", program.database_url.reveal().to_owned()),
             ("HOST", Ipv4Addr::LOCALHOST.to_string()),
             ("PORT", port.to_string()),
             ("REPLICA_NAME", name.to_owned()),
@@ -71,12 +90,15 @@ impl ShopProcess {
         let process = GuardedCommand::new(&program.binary)
             .envs(own)
             .envs(variables)
+            // Not ours, with its .env: that is read when the lab starts and when it is told to hand on the settings.
+            .directory(project::STATE)
             .stop_with(Signal::TERM, STOP_GRACE)
             .start(log)
             .await
             .with_context(|| format!("can't start {}", program.binary.display()))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        Ok(Self { process, address, started: Instant::now(), name: name.to_owned(), log_start })
+        let (started, name) = (Instant::now(), name.to_owned());
+        Ok(Self { process, address, started, program: None, name, log_start })
     }
 
     /// Waits until it answers that it is ready; when it lives and the database doesn't answer it, a few
@@ -84,26 +106,38 @@ impl ShopProcess {
     ///
     /// # Errors
     /// When it ends or doesn't answer: the end of its log.
-    pub async fn wait_until_ready(&mut self) -> anyhow::Result<()> {
+    pub async fn wait_until_ready(&mut self) -> anyhow::Result<Readiness> {
         let deadline = Instant::now() + START_LIMIT;
         let mut alive_since = None;
+        let mut pause = POLL;
         while Instant::now() < deadline {
             if let Some(status) = self.process.try_wait()? {
                 bail!("{} ended while it started ({status}):\n{}", self.name, self.log_tail());
             }
             if self.answers("/ready").await {
-                return Ok(());
+                self.require_own_port()?;
+                return Ok(Readiness::Ready);
             }
-            if alive_since.is_none() && self.answers("/health").await {
+            if alive_since.is_some() {
+                pause = (pause * 2).min(LONGEST_POLL);
+            } else if self.answers("/health").await {
                 alive_since = Some(Instant::now());
             }
             if alive_since.is_some_and(|since| since.elapsed() > DATABASE_LIMIT) {
+                self.require_own_port()?;
                 log::warn!("{} can't reach the database, and takes its turn without", self.name);
-                return Ok(());
+                return Ok(Readiness::WithoutDatabase);
             }
-            sleep(POLL).await;
+            sleep(pause).await;
         }
         bail!("{} did not answer in {} s:\n{}", self.name, START_LIMIT.as_secs(), self.log_tail())
+    }
+
+    /// What answers is not always the replica: another user who was faster got the port, and it only is about to end.
+    fn require_own_port(&self) -> anyhow::Result<()> {
+        let port = self.address.port();
+        ensure!(is_ours(port), "port {port} of {} is in use by another user", self.name);
+        Ok(())
     }
 
     async fn answers(&self, path: &str) -> bool {
@@ -137,7 +171,28 @@ impl ShopProcess {
     }
 }
 
-/// Starts one and waits until it is ready, again on another port when somebody took the first one.
+/// The replica's process inherits the lock, so that who opens or removes the log next can wait for its end. Shared: during
+/// a rolling restart, two processes write to it. Nobody of ours holds it for itself meanwhile; to wait here for a stranger
+/// would stop the shop, and to fail would too.
+fn share(log: &File, path: &Path) -> anyhow::Result<()> {
+    match log.try_lock_shared() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            let holder = lock_holder::of(log, path).unwrap_or_default();
+            log::warn!(
+                "somebody else has locked {}: the replica runs without that lock. {holder}",
+                path.display()
+            );
+            Ok(())
+        }
+        Err(TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("can't lock {}", path.display()))
+        }
+    }
+}
+
+/// Starts one and waits until it is ready, as [`ShopProcess::wait_until_ready`]; again on another port when somebody
+/// took the first one.
 ///
 /// # Errors
 /// As [`ShopProcess::wait_until_ready`], and when `stopping` is cancelled. Nothing is left running then.
@@ -146,15 +201,22 @@ pub async fn start(
     name: &str,
     variables: &ShopVariables,
     stopping: &CancellationToken,
-) -> anyhow::Result<ShopProcess> {
+) -> anyhow::Result<(ShopProcess, Readiness)> {
     let mut attempt = 1;
     loop {
+        let before = ProgramFile::at(&program.binary).ok();
         let mut process = ShopProcess::spawn(program, name, variables).await?;
         let outcome = tokio::select! {
             outcome = process.wait_until_ready() => outcome,
             () = stopping.cancelled() => Err(anyhow!("{name} was stopped")),
         };
-        let Err(error) = outcome else { return Ok(process) };
+        let error = match outcome {
+            Ok(readiness) => {
+                process.program = before.filter(|_| ProgramFile::at(&program.binary).ok() == before);
+                return Ok((process, readiness));
+            }
+            Err(error) => error,
+        };
         process.stop().await;
         if attempt == PORT_ATTEMPTS || !error.to_string().to_lowercase().contains("in use") {
             return Err(error);

@@ -1,20 +1,66 @@
 //! Signals that ask a program to end.
 
+use std::fs;
 use std::io;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Waits for Ctrl-C, or for whatever else ends programs: TERM, or a terminal that goes away.
+/// Those that end a program unless it listens: Ctrl-C, Ctrl-\\, `kill`, and a terminal that is closed. Whoever has
+/// something to put in order listens to all of them.
+pub struct EndSignals {
+    interrupt: Signal,
+    quit: Signal,
+    terminate: Signal,
+    /// `None` when it does not end this program.
+    hangup: Option<Signal>,
+}
+
+impl EndSignals {
+    /// Begins to listen: from now on none of them ends the program by itself.
+    ///
+    /// # Errors
+    /// When the system lets nobody listen.
+    pub fn listen() -> io::Result<Self> {
+        let hangup = SignalKind::hangup();
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: if is_ignored(hangup) { None } else { Some(signal(hangup)?) },
+        })
+    }
+
+    /// Waits for the next one, and says which it is. None that came since [`EndSignals::listen`] is lost.
+    pub async fn next(&mut self) -> SignalKind {
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
+            _ = self.quit.recv() => SignalKind::quit(),
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = hangup => SignalKind::hangup(),
+        }
+    }
+}
+
+/// Waits for the first of them.
 ///
 /// # Errors
-/// When the system lets nobody wait for them.
+/// As [`EndSignals::listen`].
 pub async fn end_signal() -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-    }
+    EndSignals::listen()?.next().await;
     Ok(())
+}
+
+/// Whether whoever started us wants us not to hear it, as `nohup` does of HUP. Not known where there is no /proc
+/// (macOS).
+pub fn is_ignored(kind: SignalKind) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    mask >> (kind.as_raw_value() - 1) & 1 == 1
 }

@@ -22,6 +22,12 @@ impl Waits {
     }
 }
 
+/// The one in the middle; `None` when there are none.
+pub fn median(mut times: Vec<Duration>) -> Option<Duration> {
+    times.sort_unstable();
+    nearest_rank(&times, 50)
+}
+
 /// The smallest of the sorted values that at least `percent` of them don't exceed: never one that wasn't
 /// measured.
 fn nearest_rank<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {

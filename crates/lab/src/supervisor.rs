@@ -4,6 +4,7 @@
 mod health_watch;
 pub mod replica;
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,9 +15,12 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use crate::build::program_file::ProgramFile;
+use crate::control::Wanted;
 use crate::gateway::Gateway;
+use crate::http::answers_ok;
 use crate::settings::ShopVariables;
-use crate::shop_process::{STOP_GRACE, ShopProgram};
+use crate::shop_process::{Readiness, STOP_GRACE, ShopProgram};
 use replica::{Command, Replica, ReplicaStatus};
 
 /// An end that takes longer is explained.
@@ -25,22 +29,33 @@ const QUICK_END: Duration = Duration::from_secs(1);
 /// The replicas of a lab.
 pub struct Supervisor {
     replicas: Vec<Handle>,
-    variables: tokio::sync::Mutex<Variables>,
-    loan: tokio::sync::Mutex<()>,
+    running: tokio::sync::Mutex<Running>,
+    turns: [tokio::sync::Mutex<()>; 2],
     stopping: CancellationToken,
 }
 
-/// What the replicas run with.
-#[derive(Clone)]
-struct Variables {
-    own: ShopVariables,
-    /// These win, as long as somebody needs them.
-    lent: ShopVariables,
+/// What can be lent. One borrower at a time has each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lent {
+    /// Any variables.
+    Variables,
+    /// The way to the database: the variable that names it.
+    Line,
 }
 
-impl Variables {
-    fn together(&self) -> ShopVariables {
-        self.own.iter().chain(&self.lent).map(|(name, value)| (name.clone(), value.clone())).collect()
+/// What the replicas run, and with what.
+#[derive(Clone)]
+struct Running {
+    binary: PathBuf,
+    own: ShopVariables,
+    /// These win, as long as somebody needs them.
+    lent: [ShopVariables; 2],
+}
+
+impl Running {
+    fn variables(&self) -> ShopVariables {
+        let all = self.own.iter().chain(self.lent.iter().flatten());
+        all.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 }
 
@@ -48,7 +63,7 @@ struct Handle {
     name: String,
     commands: mpsc::UnboundedSender<Command>,
     status: Arc<Mutex<ReplicaStatus>>,
-    started: Mutex<Option<oneshot::Receiver<anyhow::Result<()>>>>,
+    started: Mutex<Option<oneshot::Receiver<anyhow::Result<Readiness>>>>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -86,43 +101,73 @@ impl Supervisor {
             }
         };
         let replicas = (0..count).map(start).collect();
-        let variables = Variables { own: variables, lent: ShopVariables::new() };
-        Self { replicas, variables: variables.into(), loan: ().into(), stopping }
+        let running = Running { binary: program.binary.clone(), own: variables, lent: Default::default() };
+        Self { replicas, running: running.into(), turns: Default::default(), stopping }
     }
 
-    /// Waits until all are ready, and says each that is.
+    /// Waits until all are ready, or run without their database, and says each that does. Returns whether all are
+    /// ready.
     ///
     /// # Errors
     /// At the first that doesn't start.
-    pub async fn wait_until_ready(&self, say: &dyn Fn(String)) -> anyhow::Result<()> {
+    pub async fn wait_until_ready(&self, say: &dyn Fn(String)) -> anyhow::Result<Readiness> {
+        let mut all = Readiness::Ready;
         for replica in &self.replicas {
             let started = replica.started.lock().unwrap_or_else(PoisonError::into_inner).take();
             if let Some(started) = started {
-                started.await.with_context(|| format!("{} was stopped", replica.name))??;
-                say(format!("{} ready", replica.name));
+                let name = &replica.name;
+                match started.await.with_context(|| format!("{name} was stopped"))?? {
+                    Readiness::Ready => say(format!("{name} ready")),
+                    Readiness::WithoutDatabase => {
+                        say(format!("{name} runs without its database"));
+                        all = Readiness::WithoutDatabase;
+                    }
+                }
             }
         }
-        Ok(())
+        Ok(all)
     }
 
-    /// Replaces each replica by a new process of the same binary, one after the other. `changed` variables
-    /// replace those of the same name.
+    /// Replaces each replica by a new process, one after the other. Returns whether all were ready when they took
+    /// their turn.
     ///
     /// # Errors
     /// When a new process doesn't start; the old one then stays, as do those after it.
-    pub async fn restart(&self, changed: ShopVariables, say: &(dyn Fn(String) + Sync)) -> anyhow::Result<()> {
-        // Locked until the end: two restarts at once come one after the other.
-        let mut variables = self.variables.lock().await;
-        let mut new = variables.clone();
-        new.own.extend(changed);
-        self.replace_each(&new, say).await?;
-        *variables = new;
-        Ok(())
+    pub async fn restart(&self, say: &(dyn Fn(String) + Sync)) -> anyhow::Result<Readiness> {
+        let running = self.running.lock().await;
+        self.replace_each(&running, say).await
     }
 
-    /// Whoever holds it may [`Supervisor::lend`]; others wait.
-    pub async fn loan_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.loan.lock().await
+    /// As [`Supervisor::restart`], by processes of what is wanted from now on. What was lent stays lent.
+    ///
+    /// # Errors
+    /// As [`Supervisor::restart`].
+    pub async fn run(&self, wanted: Wanted, say: &(dyn Fn(String) + Sync)) -> anyhow::Result<Readiness> {
+        let Wanted { binary, variables, only_if_changed } = wanted;
+        // Locked until the end: two restarts at once come one after the other.
+        let mut running = self.running.lock().await;
+        if only_if_changed && running.own == variables && self.all_run(&binary) {
+            let is_ready = self.are_ready().await;
+            return Ok(if is_ready { Readiness::Ready } else { Readiness::WithoutDatabase });
+        }
+        let new = Running { binary, own: variables, lent: running.lent.clone() };
+        let readiness = self.replace_each(&new, say).await?;
+        *running = new;
+        Ok(readiness)
+    }
+
+    /// Whether each replica's process was started from the file that is there now.
+    fn all_run(&self, binary: &Path) -> bool {
+        let built = ProgramFile::at(binary).ok();
+        self.status()
+            .into_iter()
+            .filter_map(|replica| replica.process)
+            .all(|process| process.program == built)
+    }
+
+    /// Whoever holds it may [`Supervisor::lend`] this; others wait.
+    pub async fn loan_turn(&self, what: Lent) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turns[what as usize].lock().await
     }
 
     /// Replaces each replica by a process that has these variables too, until [`Supervisor::take_back`]. A
@@ -130,35 +175,52 @@ impl Supervisor {
     ///
     /// # Errors
     /// As [`Supervisor::restart`].
-    pub async fn lend(&self, lent: ShopVariables) -> anyhow::Result<()> {
-        let mut variables = self.variables.lock().await;
-        variables.lent = lent;
-        self.replace_each(&variables, &|_| {}).await
+    pub async fn lend(&self, what: Lent, lent: ShopVariables) -> anyhow::Result<()> {
+        let mut running = self.running.lock().await;
+        running.lent[what as usize] = lent;
+        self.replace_each(&running, &|_| {}).await?;
+        Ok(())
     }
 
     /// Replaces each replica by a process without what was lent.
     ///
     /// # Errors
     /// As [`Supervisor::restart`].
-    pub async fn take_back(&self) -> anyhow::Result<()> {
-        let mut variables = self.variables.lock().await;
-        variables.lent.clear();
-        self.replace_each(&variables, &|_| {}).await
+    pub async fn take_back(&self, what: Lent) -> anyhow::Result<()> {
+        let mut running = self.running.lock().await;
+        running.lent[what as usize].clear();
+        self.replace_each(&running, &|_| {}).await?;
+        Ok(())
     }
 
-    async fn replace_each(&self, variables: &Variables, say: &(dyn Fn(String) + Sync)) -> anyhow::Result<()> {
+    async fn replace_each(
+        &self,
+        running: &Running,
+        say: &(dyn Fn(String) + Sync),
+    ) -> anyhow::Result<Readiness> {
+        let mut all = Readiness::Ready;
         for replica in &self.replicas {
             let (reply, answer) = oneshot::channel();
             let stopped = || format!("{} was stopped", replica.name);
-            replica
-                .commands
-                .send(Command::Replace(variables.together(), reply))
-                .ok()
-                .with_context(stopped)?;
-            answer.await.with_context(stopped)??;
-            say(format!("{} replaced", replica.name));
+            let replace =
+                Command::Replace { binary: running.binary.clone(), variables: running.variables(), reply };
+            replica.commands.send(replace).ok().with_context(stopped)?;
+            match answer.await.with_context(stopped)?? {
+                Readiness::Ready => say(format!("{} replaced", replica.name)),
+                Readiness::WithoutDatabase => {
+                    say(format!("{} replaced, and runs without its database", replica.name));
+                    all = Readiness::WithoutDatabase;
+                }
+            }
         }
-        Ok(())
+        Ok(all)
+    }
+
+    /// Whether each that runs and answers says that it can sell.
+    pub async fn are_ready(&self) -> bool {
+        let running = self.status().into_iter().filter_map(|replica| replica.process);
+        let asked = running.filter(|process| process.answers).map(|process| is_ready(process.port));
+        join_all(asked).await.into_iter().all(|is_ready| is_ready)
     }
 
     /// How each is.
@@ -182,4 +244,8 @@ impl Supervisor {
         }
         all_ended.await;
     }
+}
+
+async fn is_ready(port: u16) -> bool {
+    answers_ok(&format!("http://127.0.0.1:{port}/ready")).await
 }

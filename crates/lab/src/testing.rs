@@ -1,13 +1,17 @@
 //! The harness for the tests of all crates, which take this one as a dev-dependency: real PostgreSQL, real
 //! processes, no sleeps. Start with [`TestDatabase::create`].
 
+mod at_the_end;
 mod cluster;
 mod database;
+mod pooler;
 mod replica;
 mod side_connection;
 mod wait;
 
+pub use at_the_end::AtTheEnd;
 pub use database::TestDatabase;
+pub use pooler::Pooler;
 pub use replica::{Replica, ReplicaSettings};
 pub use side_connection::SideConnection;
 pub use wait::wait_until;

@@ -4,4 +4,3 @@
 pub mod changes;
 pub mod cycle;
 pub mod keys;
-pub mod program;

@@ -2,13 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+#[path = "containers/commands.rs"]
+mod commands;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
+use flash_sale_core::limits::SHUTDOWN_TIMEOUT;
 use serde_json::{Value, json};
 
 const REPLICAS: [&str; 2] = ["replica-1", "replica-2"];
+/// What the Makefile's docker-… commands run.
+const COMMANDS: &str = "crates/lab/containers.sh";
 
 #[test]
 fn every_container_is_in_the_readme_and_no_other() {
@@ -60,7 +67,8 @@ fn a_request_finds_its_way_from_the_published_port_to_a_replica() {
         json!([format!("${{HOST:-127.0.0.1}}:${{PORT:-{port}}}:{port}")])
     );
     assert_eq!(word_after(&nginx, "listen "), port);
-    assert!(text(&services["gateway"]["healthcheck"]["test"][5]).contains(&format!(":{port}/health")));
+    let takes_no_turn = json!(["CMD", "nc", "-z", "127.0.0.1", port]);
+    assert_eq!(services["gateway"]["healthcheck"]["test"], takes_no_turn);
     let configuration = services["gateway"]["entrypoint"].as_array().unwrap().last().unwrap();
     let mount = format!("./nginx/nginx.conf:{}:ro", text(configuration));
     assert_eq!(services["gateway"]["volumes"], json!([mount]));
@@ -86,7 +94,8 @@ fn a_request_finds_its_way_from_the_published_port_to_a_replica() {
         services["check"]["command"],
         json!(["/lab", "check", "--url", format!("http://gateway:{port}")])
     );
-    assert!(read("Makefile").contains(&format!("run --rm check /lab check --url http://gateway:{port} ")));
+    assert!(read(COMMANDS).contains(&format!(" check /lab check --url http://gateway:{port} ")));
+    assert!(read(COMMANDS).contains(&format!(" http://127.0.0.1:{port}/health ")));
 }
 
 #[test]
@@ -139,6 +148,29 @@ fn no_container_can_do_more_than_it_needs() {
 }
 
 #[test]
+fn no_container_can_take_the_whole_machine() {
+    let compose = compose();
+
+    for (name, service) in compose["services"].as_object().unwrap() {
+        let memory = text(&service["mem_limit"]).strip_suffix('m').and_then(|mib| mib.parse::<u32>().ok());
+        let memory = memory.unwrap_or_else(|| panic!("{name} has a limit in MiB"));
+        // Above what it needs: PostgreSQL has 128 MiB to share and a hundred connections.
+        let needed = if name == "postgres" { 1024 } else { 256 };
+        assert!((needed..=2048).contains(&memory), "{name}: {memory} MiB");
+        let processes = service["pids_limit"].as_u64().unwrap_or_else(|| panic!("{name} has a limit"));
+        // A replica reads files in threads, up to 512 of them; PostgreSQL has a process for each connection.
+        let needed = if service["build"].is_string() {
+            600
+        } else if name == "postgres" {
+            150
+        } else {
+            10
+        };
+        assert!((needed..=1024).contains(&processes), "{name}: {processes} processes");
+    }
+}
+
+#[test]
 fn each_starts_when_what_it_needs_is_there() {
     let compose = compose();
     let needs = |service: &str| compose["services"][service]["depends_on"].clone();
@@ -154,6 +186,17 @@ fn each_starts_when_what_it_needs_is_there() {
 }
 
 #[test]
+fn what_is_in_flight_is_answered_before_a_container_is_killed() {
+    let compose = compose();
+    let grace = |service: &str| seconds(text(&compose["services"][service]["stop_grace_period"]));
+
+    for replica in REPLICAS {
+        assert!(grace(replica) > SHUTDOWN_TIMEOUT, "{replica}");
+    }
+    assert!(grace("gateway") > seconds(word_after(&read("nginx/nginx.conf"), "proxy_read_timeout ")));
+}
+
+#[test]
 fn the_image_is_built_from_this_workspace() {
     let (dockerfile, workspace) = (read("Dockerfile"), read("Cargo.toml"));
     let toolchain = read("rust-toolchain.toml");
@@ -162,8 +205,15 @@ fn the_image_is_built_from_this_workspace() {
 
     let members = workspace.split("members = [").nth(1).unwrap().split(']').next().unwrap();
     for member in members.split(',').map(|member| member.trim().trim_matches('"')) {
-        let manifest = format!("COPY {member}/Cargo.toml {member}/\n");
-        assert!(dockerfile.contains(&manifest), "the layer of the dependencies lacks {manifest}");
+        let top = member.split('/').next().unwrap();
+        assert!(
+            dockerfile.contains(&format!(
+                "
+COPY {top} {top}
+"
+            )),
+            "{member} is not copied"
+        );
     }
     let copied = dockerfile.lines().filter_map(|line| line.strip_prefix("COPY "));
     let from_here = copied.filter(|arguments| !arguments.starts_with("--from="));
@@ -212,6 +262,12 @@ fn readme_section() -> String {
 #[track_caller]
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("text, not {value}"))
+}
+
+/// As in "30s".
+#[track_caller]
+fn seconds(text: &str) -> Duration {
+    Duration::from_secs(text.trim_end_matches('s').parse().unwrap())
 }
 
 fn code_spans(text: &str) -> impl Iterator<Item = &str> {

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use flash_sale_lab::guide::copy::Copy;
+use flash_sale_lab::guide::copy::{Copy, OF_ANOTHER_REPOSITORY};
+use flash_sale_lab::guide::walk::{Typed, walk};
 use flash_sale_lab::testing::wait_until;
 use tempfile::TempDir;
 
@@ -29,7 +30,11 @@ fn project() -> TempDir {
     write("crates/known.rs", "as committed");
     write("crates/removed.rs", "");
     let git = |arguments: &[&str]| {
-        assert!(Command::new("git").args(arguments).current_dir(project.path()).status().unwrap().success());
+        let mut git = Command::new("git");
+        OF_ANOTHER_REPOSITORY.iter().for_each(|name| {
+            git.env_remove(name);
+        });
+        assert!(git.args(arguments).current_dir(project.path()).status().unwrap().success());
     };
     git(&["init", "-q"]);
     git(&["add", "."]);
@@ -83,6 +88,18 @@ async fn it_has_the_working_tree_and_the_builds_of_libraries() {
     copy.remove().await.unwrap();
 }
 
+/// As in a hook of git's.
+#[test]
+fn it_is_of_this_repository_whichever_one_git_has_named() {
+    let mut again = Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", "it_has_the_working_tree_and_the_builds_of_libraries"]);
+    again.envs(OF_ANOTHER_REPOSITORY.map(|name| (name, "/nowhere")));
+
+    let output = again.output().unwrap();
+
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
 #[tokio::test]
 async fn commands_run_in_it_on_a_port_of_its_own() {
     let project = project();
@@ -98,13 +115,50 @@ async fn commands_run_in_it_on_a_port_of_its_own() {
     copy.remove().await.unwrap();
 }
 
+/// A guide with what is printed, and what is in the log; then the same with a word changed.
+#[tokio::test]
+async fn a_walk_compares_what_is_printed() {
+    let project = project();
+    let copy = copy_of(&project).await;
+    let lab = copy.folder().join(".flash-sale/lab");
+    fs::create_dir(copy.folder().join(".flash-sale")).unwrap();
+    fs::write(&lab, "#!/bin/sh\n[ $1 = logs ] && printf 'one 1 ms\\ntwo\\nthree\\n' || cat\n").unwrap();
+    fs::set_permissions(&lab, fs::Permissions::from_mode(0o755)).unwrap();
+    let guide = "# Guide\n\n## 1. Walk\n\n```sh\necho a && \\\n  echo b\necho http://localhost:3000 | cut -c1-17\n```\n\n\
+        ```console\na\nb\nhttp://localhost:\n```\n\n```sql\nSELECT 1;\n```\n\nprints\n\n```console\nSELECT …;\n```\n\n\
+        ```log\none 2 ms\nthree\n```\n\n```sh\ntouch typed\n```\n";
+    let walk = async |guide: &str, typed| {
+        let walked = walk(&copy, guide, "Walk", typed, Duration::ZERO).await;
+        walked.map_err(|error| format!("{error:#}"))
+    };
+
+    walk(guide, Typed::Compared).await.unwrap();
+    assert!(!copy.folder().join("typed").exists());
+    walk(guide, Typed::All).await.unwrap();
+    assert!(copy.folder().join("typed").exists());
+
+    for (said, instead, noticed) in [
+        ("console\na", "console\nc", "should print, as the guide says,\nc\nb"),
+        ("SELECT …;", "SELECT … FROM", "should print"),
+        ("echo a", "exit 1", "exit status: 1"),
+        ("touch typed", "exit 3", "exit status: 3"),
+        ("one 2 ms\nthree", "three\none 2 ms", "has not\none"),
+    ] {
+        let error = walk(&guide.replacen(said, instead, 1), Typed::All).await.expect_err(said);
+        assert!(error.contains(noticed), "{error}");
+    }
+    fs::remove_file(lab).unwrap();
+    copy.remove().await.unwrap();
+}
+
 #[tokio::test]
 async fn its_shop_is_stopped_and_its_folder_removed_however_it_ends() {
     for is_dropped in [false, true] {
         let project = project();
         let copy = copy_of(&project).await;
         let (folder, stopped) = (copy.folder().to_owned(), project.path().join("stopped"));
-        let lab = folder.join("target/debug/lab");
+        let lab = folder.join(".flash-sale/lab");
+        fs::create_dir(folder.join(".flash-sale")).unwrap();
         fs::write(&lab, format!("#!/bin/sh\necho $* > {}\n", stopped.display())).unwrap();
         fs::set_permissions(&lab, fs::Permissions::from_mode(0o755)).unwrap();
 

@@ -4,22 +4,23 @@
 
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use flash_sale_lab::guard::{Guarded, GuardedCommand, Signal};
-use flash_sale_lab::log_file;
-use flash_sale_lab::testing::wait_until;
+use flash_sale_lab::own_files::open_to_append;
+use flash_sale_lab::testing::{AtTheEnd, wait_until};
 use rustix::process::{Pid, test_kill_process};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
 
 fn shell(script: &str) -> GuardedCommand {
     GuardedCommand::new("/bin/sh").args(["-c", script])
 }
 
 async fn start(command: &GuardedCommand, folder: &Path) -> Guarded {
-    command.start(log_file::open(&folder.join("log")).unwrap()).await.unwrap()
+    command.start(open_to_append(&folder.join("log")).unwrap()).await.unwrap()
 }
 
 fn log(folder: &Path) -> String {
@@ -138,13 +139,7 @@ async fn parent_that_waits_to_be_killed() {
 
 #[tokio::test]
 async fn a_child_and_its_folder_are_gone_when_its_parent_is_killed() {
-    let mut parent = tokio::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "parent_that_waits_to_be_killed", "--nocapture"])
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(parent.stdout.take().unwrap()).lines();
+    let (mut parent, mut lines) = start_helper("parent_that_waits_to_be_killed");
     let (pid, folder) = loop {
         let line = lines.next_line().await.unwrap().expect("the helper says its child");
         if let Some((pid, folder)) = line.split_once(" /")
@@ -160,4 +155,51 @@ async fn a_child_and_its_folder_are_gone_when_its_parent_is_killed() {
     assert_eq!(parent.wait().await.unwrap().signal(), Some(9));
     wait_until("the child is gone", async || is_gone(pid)).await;
     wait_until("the folder is gone", async || !Path::new(&folder).exists()).await;
+}
+
+/// Not a test: it is started by the one below, and killed.
+#[tokio::test]
+#[ignore = "a helper of the test below"]
+async fn test_that_waits_to_be_killed() {
+    let folder = tempfile::tempdir().unwrap().keep();
+    let _at_the_end = AtTheEnd::run("touch", &["done"], &folder);
+    println!("\n{}", folder.display());
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn what_must_be_done_at_a_tests_end_is_done_once_also_when_it_is_killed() {
+    let (mut test, mut lines) = start_helper("test_that_waits_to_be_killed");
+    let folder = loop {
+        let line = lines.next_line().await.unwrap().expect("the helper says its folder");
+        if line.starts_with('/') {
+            break PathBuf::from(line);
+        }
+    };
+    assert!(!folder.join("done").exists());
+
+    test.kill().await.unwrap();
+
+    wait_until("it is done", async || folder.join("done").exists()).await;
+    std::fs::remove_dir_all(folder).unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let count = ["-c", "echo again >> done"];
+    let mut at_the_end = AtTheEnd::run("sh", &count, folder.path());
+    assert!(at_the_end.now() && at_the_end.now());
+    drop(at_the_end);
+    assert_eq!(std::fs::read_to_string(folder.path().join("done")).unwrap(), "again\n");
+    assert!(!AtTheEnd::run("false", &[], folder.path()).now());
+}
+
+/// Another process of this program, which runs one of its helpers, and what that prints.
+fn start_helper(name: &str) -> (Child, Lines<BufReader<ChildStdout>>) {
+    let mut helper = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", name, "--nocapture"])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let output = helper.stdout.take().unwrap();
+    (helper, BufReader::new(output).lines())
 }

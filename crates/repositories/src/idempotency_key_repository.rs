@@ -78,4 +78,19 @@ impl<'a, C: ConnectionTrait> IdempotencyKeyRepository<'a, C> {
         let sql = "DELETE FROM idempotency_keys WHERE created_at <= clock_timestamp() - interval '24 hours'";
         Ok(self.connection.execute_raw(statement(sql, [])).await?.rows_affected())
     }
+
+    /// Deletes refusals that are older than the newest `kept` ones, `most` of them at most, and returns how many
+    /// there were: `DELETE … WHERE key IN (SELECT … FOR UPDATE SKIP LOCKED)`
+    ///
+    /// Waits for nobody. A reset deletes the same records in another order, and the two could deadlock.
+    pub async fn delete_refusals(&self, kept: u32, most: u32) -> Result<u64, DbErr> {
+        let sql = "DELETE FROM idempotency_keys WHERE key IN (
+                       SELECT key FROM idempotency_keys
+                       WHERE status <> 200 AND created_at <= (
+                           SELECT created_at FROM idempotency_keys WHERE status <> 200
+                           ORDER BY created_at DESC OFFSET $1 LIMIT 1)
+                       ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+        let values = [i64::from(kept).into(), i64::from(most).into()];
+        Ok(self.connection.execute_raw(statement(sql, values)).await?.rows_affected())
+    }
 }

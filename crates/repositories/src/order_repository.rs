@@ -5,6 +5,8 @@ use sea_orm::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveValue::Set, QueryOrder, QuerySelect};
 
+use crate::stock_repository::statement;
+
 /// The orders, seen through a connection or a transaction.
 pub struct OrderRepository<'a, C> {
     connection: &'a C,
@@ -58,13 +60,22 @@ impl<'a, C: ConnectionTrait> OrderRepository<'a, C> {
         order::Entity::find().filter(order::Column::ProductId.eq(product_id)).count(self.connection).await
     }
 
-    /// Deletes the product's orders, and returns how many there were: `DELETE … WHERE product_id = $1`
-    pub async fn delete_of_product(&self, product_id: Uuid) -> Result<u64, DbErr> {
-        let deleted = order::Entity::delete_many()
-            .filter(order::Column::ProductId.eq(product_id))
-            .exec(self.connection)
-            .await?;
-        Ok(deleted.rows_affected)
+    /// Deletes the product's orders, and with them what is kept for the keys of its purchases, refusals included.
+    /// Returns how many orders there were: `WITH forgotten AS (DELETE …) DELETE … WHERE product_id = $1`
+    ///
+    /// In one statement, which sees both tables at one moment: a purchase that commits meanwhile keeps its order
+    /// and its key, or loses both. Expired keys are left to [`IdempotencyKeyRepository::delete_expired`]: two who
+    /// delete the same rows, each in an order of their own, would deadlock.
+    ///
+    /// [`IdempotencyKeyRepository::delete_expired`]: crate::IdempotencyKeyRepository::delete_expired
+    pub async fn delete_of_product_with_keys(&self, product_id: Uuid) -> Result<u64, DbErr> {
+        let sql = "WITH forgotten AS (
+                       DELETE FROM idempotency_keys
+                       WHERE product_id = $1 AND created_at > clock_timestamp() - interval '24 hours'
+                   )
+                   DELETE FROM orders WHERE product_id = $1";
+        let deleted = self.connection.execute_raw(statement(sql, [product_id.into()])).await?;
+        Ok(deleted.rows_affected())
     }
 }
 

@@ -11,12 +11,11 @@ tokio::task_local! {
     static MARK: CommitMark;
 }
 
-/// Whether what commits was sent to the database and not answered yet, or never. Clones share it.
+/// Whether what commits was sent to the database and not answered yet, or never; or whether it may be sent without
+/// asking the request again. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct CommitMark {
     sent: Arc<AtomicBool>,
-    /// Of requests that are committed together with this one.
-    others: Arc<[CommitMark]>,
 }
 
 impl CommitMark {
@@ -35,16 +34,19 @@ impl CommitMark {
         MARK.try_with(Self::clone).unwrap_or_default()
     }
 
-    /// One that is set when each of these is.
-    pub(crate) fn of_all(marks: impl IntoIterator<Item = Self>) -> Self {
-        Self { sent: Arc::default(), others: marks.into_iter().collect() }
+    /// Runs what is done for several requests together, and goes on when one of them is given up. So each of their
+    /// marks is set from the beginning to the answer; when that is lost, they stay set.
+    pub(crate) async fn follow_for_all<F: Future>(marks: &[Self], work: F) -> F::Output {
+        let set_all = |sent| marks.iter().for_each(|mark| mark.set(sent));
+        set_all(true);
+        let of_work = Self::default();
+        let output = of_work.follow(work).await;
+        set_all(of_work.is_set());
+        output
     }
 
     fn set(&self, sent: bool) {
         self.sent.store(sent, Ordering::Relaxed);
-        for mark in &*self.others {
-            mark.set(sent);
-        }
     }
 }
 
@@ -58,4 +60,44 @@ pub(crate) async fn marking<T>(commit: impl Future<Output = Result<T, DbErr>>) -
         mark.set(false);
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use sea_orm::RuntimeErr;
+    use sea_orm::sqlx::Error;
+
+    use super::*;
+
+    /// A batch may be between two attempts, or at its first statement: its buyers can't be told that nothing will
+    /// happen.
+    #[tokio::test]
+    async fn whoever_is_in_a_batch_may_be_sold_to_until_it_is_answered() {
+        let buyers = [CommitMark::default(), CommitMark::default()];
+        let is_set = || buyers.iter().map(CommitMark::is_set).collect::<Vec<_>>();
+
+        let refused = CommitMark::follow_for_all(&buyers, async {
+            assert_eq!(is_set(), [true, true], "before anything is sent");
+            assert!(!CommitMark::current().is_set(), "an error would be an answer");
+            let refused = marking(ready(Err::<(), _>(DbErr::RecordNotInserted))).await;
+            assert_eq!(is_set(), [true, true], "it may be tried again");
+            refused
+        });
+
+        assert!(refused.await.is_err());
+        assert_eq!(is_set(), [false, false]);
+    }
+
+    #[tokio::test]
+    async fn a_batch_whose_answer_is_lost_leaves_all_its_buyers_unknown() {
+        let buyers = [CommitMark::default(), CommitMark::default()];
+        let lost = DbErr::Query(RuntimeErr::SqlxError(Arc::new(Error::WorkerCrashed)));
+
+        let answer = CommitMark::follow_for_all(&buyers, marking(ready(Err::<(), _>(lost)))).await;
+
+        assert!(answer.is_err());
+        assert!(buyers.iter().all(CommitMark::is_set));
+    }
 }

@@ -34,21 +34,32 @@ pub enum ServiceError {
     /// The database did not do its part. The details are for the log only.
     #[error("the database failed")]
     Database(#[source] DbErr),
-    /// COMMIT was sent, and its answer was lost: it may have been carried out.
+    /// The task that worked on this for several buyers has ended before it could answer. Nothing was sold to this
+    /// one, nor will it be.
+    #[error("the sale was interrupted")]
+    Interrupted,
+    /// COMMIT was sent, and its answer was lost: it may have been carried out. Without an error of the database, it
+    /// was the task that waited for the answer that has ended.
     #[error("whether it was committed is not known")]
-    OutcomeUnknown(#[source] DbErr),
+    OutcomeUnknown(#[source] Option<DbErr>),
 }
 
 impl From<DbErr> for ServiceError {
     fn from(error: DbErr) -> Self {
-        if CommitMark::current().is_set() { Self::OutcomeUnknown(error) } else { Self::Database(error) }
+        if CommitMark::current().is_set() { Self::OutcomeUnknown(Some(error)) } else { Self::Database(error) }
     }
 }
 
 impl ServiceError {
-    /// Whether this is the shop's decision on a purchase, which is kept for its key. Otherwise the same
-    /// purchase may well be made later.
+    /// What the request that runs now is told, when whoever worked on it has ended without an answer.
+    pub(crate) fn interrupted() -> Self {
+        if CommitMark::current().is_set() { Self::OutcomeUnknown(None) } else { Self::Interrupted }
+    }
+
+    /// Whether this is the shop's decision on a purchase, which is kept for its key. Otherwise the same purchase
+    /// may well be made later, or it can't be made at all: there is nothing to decide about a product that isn't
+    /// there, and whoever invents products would fill the database with records.
     pub(crate) fn is_decision(&self) -> bool {
-        matches!(self, Self::OutOfStock | Self::ProductNotFound | Self::StrategyNeeds(_))
+        matches!(self, Self::OutOfStock)
     }
 }

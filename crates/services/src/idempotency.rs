@@ -9,13 +9,28 @@
 //! learns from it that the first is in flight, on whichever replica, and PostgreSQL releases it with the
 //! transaction.
 
+mod kept_request;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use flash_sale_core::order;
 use flash_sale_repositories::{IdempotencyKeyRepository, IdempotencyRecord};
 use sea_orm::{ConnectionTrait, DbErr};
+use tokio::sync::Notify;
 use uuid::Uuid;
+
+use kept_request::KeptRequest;
 
 use crate::strategies::Failure;
 use crate::{ServiceError, Strategy};
+
+/// The status of an order; others are refusals.
+const SOLD: i16 = 200;
+/// So many are some milliseconds' work to delete.
+const MANY_REFUSALS: usize = 1_000;
+/// Stored since there were many. One process is one replica.
+static NEW_REFUSALS: AtomicUsize = AtomicUsize::new(0);
+static HAS_MANY: Notify = Notify::const_new();
 
 /// In characters.
 const LONGEST_KEY: usize = 255;
@@ -56,7 +71,7 @@ pub struct Settled {
 #[derive(Clone)]
 pub(crate) struct Claim {
     key: String,
-    request: String,
+    request: KeptRequest,
     write: AnswerWriter,
 }
 
@@ -71,14 +86,14 @@ pub(crate) enum Claimed {
 }
 
 impl Claim {
-    /// The request is told by what it asks for; a body that says the same in other bytes is the same request.
+    /// A key for the purchase of this product by this strategy, or as the exercise does it.
     pub fn new(
         key: IdempotencyKey,
         product_id: Uuid,
         strategy: Option<Strategy>,
         write: AnswerWriter,
     ) -> Self {
-        Self { key: key.0, request: format!("{product_id} {strategy:?}"), write }
+        Self { key: key.0, request: KeptRequest { product_id, strategy }, write }
     }
 
     /// Claims the keys for the transaction, and returns what came of each, in their order.
@@ -111,7 +126,7 @@ impl Claim {
     }
 
     fn compare(&self, record: &IdempotencyRecord) -> Claimed {
-        if record.request != self.request {
+        if !self.request.is(&record.request) {
             return Claimed::Refused(ServiceError::KeyReused);
         }
         let answer = WrittenAnswer { status: record.status as u16, body: record.body.clone() };
@@ -140,7 +155,7 @@ impl Claim {
         let answer = (self.write)(outcome);
         let record = IdempotencyRecord {
             key: self.key.clone(),
-            request: self.request.clone(),
+            request: self.request.to_string(),
             status: answer.status as i16,
             body: answer.body.clone(),
         };
@@ -158,5 +173,18 @@ pub(crate) async fn store<C: ConnectionTrait>(
     records: &[IdempotencyRecord],
 ) -> Result<(), Failure> {
     let stored = IdempotencyKeyRepository::new(transaction).create(records).await?;
-    if stored < records.len() { Err(Failure::Overtaken) } else { Ok(()) }
+    if stored < records.len() {
+        return Err(Failure::Overtaken);
+    }
+    let refusals = records.iter().filter(|record| record.status != SOLD).count();
+    if NEW_REFUSALS.fetch_add(refusals, Ordering::Relaxed) + refusals >= MANY_REFUSALS {
+        NEW_REFUSALS.store(0, Ordering::Relaxed);
+        HAS_MANY.notify_one();
+    }
+    Ok(())
+}
+
+/// Returns when this replica has stored many refusals since the last time: then old ones are to be deleted.
+pub(crate) async fn many_refusals() {
+    HAS_MANY.notified().await;
 }

@@ -1,9 +1,11 @@
 //! What the shop does, and the only crate that begins and ends transactions.
 //! Start with [`OrderService::create_order`]; [`strategies`] has other ways to sell.
 
+pub mod begin;
 pub mod commit;
 mod error;
 pub mod idempotency;
+pub mod log_context;
 mod order_service;
 mod payment;
 mod shop_service;

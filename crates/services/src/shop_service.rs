@@ -8,6 +8,7 @@ use sea_orm::{AccessMode, DatabaseConnection, IsolationLevel, TransactionTrait};
 use uuid::Uuid;
 
 use crate::ServiceError;
+use crate::begin;
 use crate::commit::marking;
 
 /// Copies in stock after a reset.
@@ -71,7 +72,8 @@ impl ShopService {
     pub async fn get_window(&self, order_limit: u64) -> Result<ShopWindow, ServiceError> {
         // One snapshot for all three reads: a purchase between two of them would show an order without its copy.
         let isolation = Some(IsolationLevel::RepeatableRead);
-        let transaction = self.database.begin_with_config(isolation, Some(AccessMode::ReadOnly)).await?;
+        let reading = self.database.begin_with_config(isolation, Some(AccessMode::ReadOnly));
+        let transaction = begin::logging("BEGIN", reading).await?;
         let orders = OrderRepository::new(&transaction);
 
         let product = ProductRepository::new(&transaction).get_featured().await?;
@@ -82,12 +84,17 @@ impl ShopService {
         Ok(ShopWindow { product, orders: newest, order_count })
     }
 
-    /// Puts the book back to one copy in stock and no orders.
+    /// Puts the book back to one copy in stock and no orders, and forgets every answer that was kept for a key of
+    /// its purchases. The shop starts afresh: an order that is gone is nobody's answer any more, and whoever was
+    /// told "Out of stock" may ask again with the same key.
+    ///
+    /// A purchase in flight keeps its order and its key, or loses both. A refusal in flight changes nothing that
+    /// the reset could wait for: if it is committed later, it stays its key's answer.
     ///
     /// # Errors
     /// As [`Self::get_featured_product`]; nothing has changed then.
     pub async fn reset(&self) -> Result<Reset, ServiceError> {
-        let transaction = self.database.begin().await?;
+        let transaction = begin::logging("BEGIN", self.database.begin()).await?;
         let products = ProductRepository::new(&transaction);
         let orders = OrderRepository::new(&transaction);
 
@@ -96,10 +103,10 @@ impl ShopService {
             return Err(ServiceError::ProductNotFound);
         };
         // Stock first: this UPDATE waits for purchases that have changed the stock, and makes the others wait
-        // before they change it. So each purchase is wholly before the reset, and its order is deleted below,
-        // or wholly after it, and takes its copy from the new stock.
+        // before they change it. So each purchase is wholly before the reset, and its order and its key are
+        // deleted below, or wholly after it, and takes its copy from the new stock.
         products.set_quantity(product.id, STOCK_AFTER_RESET).await?;
-        let deleted_orders = orders.delete_of_product(product.id).await?;
+        let deleted_orders = orders.delete_of_product_with_keys(product.id).await?;
         marking(transaction.commit()).await?;
         Ok(Reset { deleted_orders, quantity: STOCK_AFTER_RESET })
     }

@@ -17,6 +17,8 @@ mod single_statement;
 mod skip_locked;
 mod unlocked;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 pub(crate) use sale::Failure;
@@ -39,6 +41,13 @@ pub enum Strategy {
     AdvisoryLock,
     SkipLocked,
     Batched,
+}
+
+/// Its name, as in JSON.
+impl fmt::Display for Strategy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(formatter)
+    }
 }
 
 impl Strategy {

@@ -11,6 +11,7 @@ use sea_orm::{
     TransactionTrait,
 };
 
+use crate::begin;
 use crate::commit::marking;
 
 /// A pool of connections, or a transaction that was begun on one. All statements are handed on as they are.
@@ -25,6 +26,13 @@ impl TillDatabase {
     /// The same pool.
     pub fn new(pool: DatabaseConnection) -> Self {
         Self { inner: pool, depth: 0 }
+    }
+}
+
+impl<D> TillDatabase<D> {
+    /// The same transaction, in which the till begins a savepoint.
+    pub(crate) fn within(transaction: D) -> Self {
+        Self { inner: transaction, depth: 1 }
     }
 }
 
@@ -84,7 +92,8 @@ impl<D: TransactionTrait<Transaction = DatabaseTransaction>> TransactionTrait fo
     }
 
     async fn begin_with_options(&self, options: TransactionOptions) -> Result<Self::Transaction, DbErr> {
-        let inner = self.inner.begin_with_options(options).await?;
+        let statement = if self.depth == 0 { "BEGIN" } else { "SAVEPOINT" };
+        let inner = begin::logging(statement, self.inner.begin_with_options(options)).await?;
         Ok(TillDatabase { inner, depth: self.depth + 1 })
     }
 

@@ -6,6 +6,7 @@ mod endpoint;
 pub mod healthcheck;
 mod idempotency_key;
 mod json_body;
+pub mod logger;
 mod middleware;
 mod notice;
 pub mod openapi;

@@ -13,8 +13,8 @@ use shared::SharedAnswers;
         title = "Flash Sale",
         description = "A shop that sells the last copy of a book.\n\n\
             Each path answers 405 to other methods than its own, with all of these in `Allow`, and each other path \
-            404. What can't be read as an HTTP request is answered 400, 408 or 431 without a body, and the \
-            connection closed."
+            404. What can't be read as an HTTP request is answered 400, 408, 414 or 431 by the gateway, without \
+            the shop's own headers, and the connection is closed."
     ),
     paths(
         crate::api::products::get_featured,

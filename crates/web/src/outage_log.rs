@@ -1,25 +1,28 @@
-//! An outage is said once, and once that it is over, however many requests meet it: a log of a thousand equal
-//! lines hides what else happens. Each request's own line says its 503 all the same.
+//! An outage is said once with its reason, and once that it is over, however many requests meet it: a log of a
+//! thousand equal lines hides what else happens. Each request's own line says its 503 all the same. A request that
+//! meets another one, or its own time limit, is no outage: the database does its part.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use flash_sale_core::database_error::{is_away, sqlstate};
+use flash_sale_core::database_error::{Obstacle, is_away, obstacle, sqlstate};
+use flash_sale_core::database_reason::{reason, why_unusable};
 use flash_sale_core::limits::READY_TIMEOUT;
 use flash_sale_services::ShopService;
-use sea_orm::DbErr;
+use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::Notify;
 
-/// How long all must be well before an outage is called over.
+/// How long all must be well before an outage is called over, and before the same conflict is news again.
 const QUIET: Duration = Duration::from_secs(1);
 const BETWEEN_CHECKS: Duration = Duration::from_millis(250);
 
-/// The kind of all errors that say that the database is away; the kind of any other is its SQLSTATE.
-const AWAY: &str = "away";
-
 /// One process is one replica, and has one database.
 static LOG: LazyLock<OutageLog> = LazyLock::new(OutageLog::default);
+static CONFLICTS: Mutex<Conflicts> = Mutex::new(Conflicts(BTreeMap::new()));
+
+/// When a request has last met each kind of conflict or limit, by its SQLSTATE.
+struct Conflicts(BTreeMap<String, Instant>);
 
 #[derive(Default)]
 struct OutageLog {
@@ -31,44 +34,140 @@ struct Outage {
     since: Instant,
     last: Instant,
     requests: u64,
-    /// Each kind of error is said the first time.
+    /// Reasons, and SQLSTATEs of what a database said that is there: each is said the first time.
     said: BTreeSet<String>,
+    /// What somebody met when the database was away; `None` when it is there, as far as is known. It may be only a
+    /// consequence of the reason ("the pool timed out"), so it is not said at once.
+    away: Option<String>,
+    /// Whether it was said why the database is away.
+    is_explained: bool,
+    /// Whether it was the database: a new session could not be opened, or one was told that it can't be served.
+    is_of_the_database: bool,
 }
 
-/// Takes note of a request that was told to try again because of this error, and logs it if it is news.
+/// Takes note of a request that was told to try again because of this error. Logs it if it is news; of a database
+/// that is away, [`watch`] finds the reason and logs that.
 pub fn report(error: &DbErr) {
-    let kind = if is_away(error) { AWAY.to_owned() } else { sqlstate(error).unwrap_or_default() };
-    if LOG.note(kind, 1) {
-        log::warn!("the database can't do its part, and requests are told to try again: {error}");
+    if matches!(obstacle(error), Some(Obstacle::Conflict | Obstacle::Limit)) {
+        let code = sqlstate(error).unwrap_or_default();
+        let mut conflicts = CONFLICTS.lock().unwrap_or_else(PoisonError::into_inner);
+        if conflicts.note(&code, Instant::now()) {
+            log::warn!("a request is told to try again: {} (SQLSTATE {code})", reason(error));
+        }
+    } else if is_away(error) {
+        LOG.note_away(reason(error), 1);
+    } else if LOG.note(sqlstate(error).unwrap_or_default(), 1) {
+        say(&reason(error));
     }
 }
 
-/// Says when the database is well again. Also says once at the start that it is waited for.
-pub async fn watch(shop: ShopService) {
-    if !shop.is_database_ready(READY_TIMEOUT).await && LOG.note(AWAY.to_owned(), 0) {
-        log::warn!("the database does not answer yet. Until it does, requests are told to try again");
+/// Says why the database is away, each reason once in an outage, and when it is well again. An outage may stand at
+/// the start, before any request.
+pub async fn watch(shop: ShopService, database: DatabaseConnection) {
+    if !shop.is_database_ready(READY_TIMEOUT).await {
+        LOG.note_away(no_answer(), 0);
     }
+    let options = database.get_postgres_connection_pool().connect_options();
     loop {
         LOG.begun.notified().await;
-        while !(LOG.is_quiet() && shop.is_database_ready(READY_TIMEOUT).await) {
+        loop {
+            if LOG.is_away() {
+                match LOG.explain(why_unusable(&options).await) {
+                    Some(News::Reason(reason)) => say(&reason),
+                    Some(News::Met(met)) => log::warn!(
+                        "requests are told to try again: {met}; a new session of the database has no such trouble"
+                    ),
+                    None => {}
+                }
+            } else if LOG.is_quiet() {
+                if shop.is_database_ready(READY_TIMEOUT).await {
+                    break;
+                }
+                LOG.note_away(no_answer(), 0);
+            }
             tokio::time::sleep(BETWEEN_CHECKS).await;
         }
         LOG.end();
     }
 }
 
+fn no_answer() -> String {
+    format!("no answer in {} s", READY_TIMEOUT.as_secs())
+}
+
+fn say(reason: &str) {
+    log::warn!("the database can't do its part, and requests are told to try again: {reason}");
+}
+
+/// What is new about a database that is away.
+#[derive(Debug, PartialEq, Eq)]
+enum News {
+    /// Why a new session can't be opened.
+    Reason(String),
+    /// What requests have met, though a new session meets nothing: all connections were in use, for example.
+    Met(String),
+}
+
+impl Conflicts {
+    /// Whether it is news: nobody has met the same for a while.
+    fn note(&mut self, code: &str, now: Instant) -> bool {
+        let last = self.0.insert(code.to_owned(), now);
+        last.is_none_or(|last| now.duration_since(last) >= QUIET)
+    }
+}
+
 impl OutageLog {
-    /// Whether this kind of error is the first in this outage.
-    fn note(&self, kind: String, requests: u64) -> bool {
+    /// Whether this is the first time in this outage.
+    fn note(&self, said: String, requests: u64) -> bool {
+        self.with_outage(requests, |outage| {
+            outage.is_of_the_database = true;
+            outage.said.insert(said)
+        })
+    }
+
+    /// The reason will be asked for.
+    fn note_away(&self, met: String, requests: u64) {
+        self.with_outage(requests, |outage| {
+            outage.away.get_or_insert(met);
+        });
+    }
+
+    fn is_away(&self) -> bool {
+        self.lock().as_ref().is_some_and(|outage| outage.away.is_some())
+    }
+
+    /// What to say, if it is news: the reason that a new session meets or, when it meets none and none was said,
+    /// what was met before.
+    fn explain(&self, reason: Option<String>) -> Option<News> {
+        let mut outage = self.lock();
+        let outage = outage.as_mut()?;
+        outage.is_of_the_database |= reason.is_some();
+        let (text, news): (_, fn(String) -> News) = match reason {
+            Some(reason) => (reason, News::Reason),
+            None => (outage.away.take().filter(|_| !outage.is_explained)?, News::Met),
+        };
+        outage.is_explained = true;
+        outage.said.insert(text.clone()).then(|| news(text))
+    }
+
+    fn with_outage<T>(&self, requests: u64, change: impl FnOnce(&mut Outage) -> T) -> T {
         let mut outage = self.lock();
         let now = Instant::now();
         let outage = outage.get_or_insert_with(|| {
             self.begun.notify_one();
-            Outage { since: now, last: now, requests: 0, said: BTreeSet::new() }
+            Outage {
+                since: now,
+                last: now,
+                requests: 0,
+                said: BTreeSet::new(),
+                away: None,
+                is_explained: false,
+                is_of_the_database: false,
+            }
         });
         outage.last = now;
         outage.requests += requests;
-        outage.said.insert(kind)
+        change(outage)
     }
 
     fn is_quiet(&self) -> bool {
@@ -78,10 +177,12 @@ impl OutageLog {
     fn end(&self) {
         if let Some(outage) = self.lock().take() {
             let seconds = outage.since.elapsed().as_secs_f64();
-            let requests = outage.requests;
-            log::info!(
-                "the database is well again after {seconds:.1} s; {requests} requests were told to try again"
-            );
+            let what = if outage.is_of_the_database { "the database" } else { "all" };
+            let requests = match outage.requests {
+                1 => "1 request was".to_owned(),
+                requests => format!("{requests} requests were"),
+            };
+            log::info!("{what} is well again after {seconds:.1} s; {requests} told to try again");
         }
     }
 
@@ -99,13 +200,59 @@ mod tests {
         let log = OutageLog::default();
         let note = |kind: &str| log.note(kind.to_owned(), 1);
 
-        assert!(note("57P01"));
-        assert!(!note("57P01"));
-        assert!(note(AWAY));
+        assert!(note("53100"));
+        assert!(!note("53100"));
+        assert!(note("25006"));
         assert!(!log.is_quiet());
 
         log.end();
         assert!(log.is_quiet());
-        assert!(note("57P01"), "the next outage is news again");
+        assert!(note("53100"), "the next outage is news again");
+    }
+
+    #[test]
+    fn each_kind_of_conflict_is_news_when_nobody_has_met_it_for_a_while() {
+        let mut conflicts = Conflicts(BTreeMap::new());
+        let begun = Instant::now();
+        let mut note = |code, milliseconds| conflicts.note(code, begun + Duration::from_millis(milliseconds));
+
+        assert!(note("40001", 0));
+        assert!(!note("40001", 900));
+        assert!(note("55P03", 900));
+        assert!(!note("40001", 1800), "it was met 900 ms ago");
+        assert!(note("40001", 2800));
+    }
+
+    #[test]
+    fn the_reason_is_news_and_what_follows_from_it_is_not() {
+        let log = OutageLog::default();
+        let explain = |reason: Option<&str>| match log.explain(reason.map(str::to_owned)) {
+            Some(News::Reason(reason)) => Some(reason),
+            other => other.map(|_| "what was met".to_owned()),
+        };
+        log.note_away("the pool timed out".to_owned(), 1);
+
+        assert_eq!(explain(Some("refused")).as_deref(), Some("refused"));
+        assert_eq!(explain(Some("refused")), None);
+        assert_eq!(explain(Some("starting up")).as_deref(), Some("starting up"));
+        assert_eq!(explain(Some("refused")), None);
+        assert!(log.is_away());
+        assert_eq!(explain(None), None);
+        assert!(!log.is_away());
+
+        log.end();
+        log.note_away("refused".to_owned(), 1);
+        assert_eq!(explain(Some("refused")).as_deref(), Some("refused"), "the next outage is news again");
+    }
+
+    #[test]
+    fn what_was_met_is_news_when_a_new_session_meets_nothing() {
+        let log = OutageLog::default();
+        log.note("53100".to_owned(), 1);
+        log.note_away("the session was ended".to_owned(), 1);
+
+        assert_eq!(log.explain(None), Some(News::Met("the session was ended".to_owned())));
+        log.note_away("the session was ended".to_owned(), 1);
+        assert_eq!(log.explain(None), None);
     }
 }

@@ -6,11 +6,13 @@ use actix_web::error::PathError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
-use flash_sale_core::database_error::is_temporary;
+use flash_sale_core::database_error::{Obstacle, is_temporary, obstacle, sqlstate};
+use flash_sale_core::database_reason::reason;
 use flash_sale_services::ServiceError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::logger::Part;
 use crate::outage_log;
 
 /// Why a request was not carried out, as the client is told.
@@ -121,7 +123,7 @@ impl Problem {
 
     /// 422 for a part of the path that is not what it should be. The only one there is, is an id.
     pub fn in_path(error: &PathError) -> Self {
-        log::debug!("path: {error}");
+        log::debug!("path: {}", Part(error));
         Self::unprocessable(&["path", "id"], "expected a UUID")
     }
 
@@ -171,20 +173,31 @@ impl From<ServiceError> for Problem {
                 "This Idempotency-Key was used for another request",
             ),
             ServiceError::Overloaded => Self::unavailable("Too many buyers wait. Try again"),
+            ServiceError::Interrupted => Self::unavailable("The sale was interrupted. Try again"),
             ServiceError::StrategyNeeds(_) => Self {
                 detail: "This product can't be sold by this strategy".to_owned(),
                 ..Self::unprocessable(&["body", "strategy"], &error.to_string())
             },
             ServiceError::Database(error) if is_temporary(&error) => {
                 outage_log::report(&error);
-                Self::unavailable("The database is away or too busy. Try again")
+                Self::unavailable(match obstacle(&error) {
+                    Some(Obstacle::Conflict) => "Another request was in the way. Try again",
+                    _ => "The database is away or too busy. Try again",
+                })
             }
             ServiceError::Database(error) => {
-                log::error!("the database failed: {error}");
+                match sqlstate(&error) {
+                    Some(code) => {
+                        log::error!("the database refused a statement: {} (SQLSTATE {code})", reason(&error))
+                    }
+                    None => log::error!("what the database answered can't be used: {}", reason(&error)),
+                }
                 Self::internal()
             }
             ServiceError::OutcomeUnknown(error) => {
-                outage_log::report(&error);
+                if let Some(error) = &error {
+                    outage_log::report(error);
+                }
                 Self::outcome_unknown()
             }
         }

@@ -7,8 +7,11 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use anyhow::Context;
 use flash_sale_core::database;
+use flash_sale_core::database_error::is_away;
 use flash_sale_core::limits::{KEEP_ALIVE, MOST_CONNECTIONS, REQUEST_HEAD_TIMEOUT, SHUTDOWN_TIMEOUT};
-use flash_sale_services::{OrderService, PaymentProvider, ShopService, StrategyService, TillDatabase};
+use flash_sale_services::{
+    OrderService, PaymentProvider, ServiceError, ShopService, StrategyService, TillDatabase,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::checkout::CheckoutClient;
@@ -41,15 +44,15 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let till = TillDatabase::new(database.clone());
     let orders = web::Data::new(OrderService::new(till, payment.clone(), &settings.replica_name));
     let strategies = web::Data::new(StrategyService::new(database.clone(), payment, &settings.replica_name));
-    let shop = web::Data::new(ShopService::new(database));
+    let shop = web::Data::new(ShopService::new(database.clone()));
     let checkout = web::Data::new(CheckoutClient::new(
         settings.order_api_url,
         settings.retry_after,
         settings.retry_with_idempotency_key,
     )?);
 
-    let watching = outage_log::watch((**shop).clone());
-    let cleaning = forget_expired_keys(strategies.clone());
+    let watching = outage_log::watch((**shop).clone(), database);
+    let cleaning = forget_old_keys(strategies.clone());
     let application = move || {
         App::new()
             .app_data(orders.clone())
@@ -70,7 +73,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             .wrap(from_fn(middleware::identify_and_log))
     };
 
-    let address = format!("{}:{}", settings.host, settings.port);
+    let (host, port) = (settings.host.as_str(), settings.port);
     let server = HttpServer::new(application)
         .workers(WORKERS)
         .on_connect(|_, connection| {
@@ -84,24 +87,34 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         .shutdown_signal(stop_signal()?)
         .backlog(BACKLOG)
         .max_connections(MOST_CONNECTIONS)
-        .bind(&address)
-        .with_context(|| format!("can't listen on {address}. Set HOST and PORT to a free address"))?;
+        .bind((host, port))
+        .with_context(|| format!("can't listen on {host}:{port}. Set HOST and PORT to a free address"))?;
     actix_web::rt::spawn(watching);
     actix_web::rt::spawn(cleaning);
-    log::info!("{} listens on http://{address}", settings.replica_name);
+    for address in server.addrs() {
+        log::info!("{} listens on http://{address}", settings.replica_name);
+    }
     server.run().await?;
     log::info!("{} has answered what was in flight and stops", settings.replica_name);
     Ok(())
 }
 
-/// At the start and from time to time, by each replica: to delete what is deleted already does no harm.
-async fn forget_expired_keys(strategies: web::Data<StrategyService>) {
+/// At the start, from time to time, and after many refusals, by each replica: to delete what is deleted already does no
+/// harm.
+async fn forget_old_keys(strategies: web::Data<StrategyService>) {
     let mut interval = tokio::time::interval(BETWEEN_CLEANINGS);
     loop {
-        interval.tick().await;
-        match strategies.forget_expired_keys().await {
-            Ok(count) => log::debug!("{count} idempotency keys have expired"),
-            Err(error) => log::warn!("expired idempotency keys were not deleted: {error}"),
+        tokio::select! {
+            _ = interval.tick() => {}
+            () = strategies.many_refusals() => {}
+        }
+        match strategies.forget_old_keys().await {
+            Ok(count) => log::debug!("{count} idempotency keys were deleted"),
+            // They are the next time. Why the database is away is said by `outage_log` as soon as it matters.
+            Err(ServiceError::Database(error)) if is_away(&error) => {
+                log::debug!("old idempotency keys were not deleted: {error}");
+            }
+            Err(error) => log::warn!("old idempotency keys were not deleted: {error}"),
         }
     }
 }

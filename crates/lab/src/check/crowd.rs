@@ -1,14 +1,16 @@
-//! Many buyers at once, more than there are copies. Start with [`sell_to_each`].
+//! Many buyers at once, more than there are copies. Start with [`sell`].
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
 use super::purchase::{Outcome, Purchase, buy_at_once};
 use super::shop::Shop;
 use super::shop_database::ShopDatabase;
-use super::{Check, Say};
+use super::{Check, Part, Say};
+use crate::reason::told;
+use crate::wording::counted;
 
 /// How long buyers come back who are told to try again. A shop that sells a copy each 100 ms needs about a
 /// second for ten.
@@ -25,14 +27,23 @@ pub struct Sale {
     pub buyers: usize,
     /// Each request, with its answer.
     pub purchases: Vec<Purchase>,
+    /// From the first request to the last answer.
+    pub took: Duration,
     /// Orders in the database.
     pub orders: BTreeSet<Uuid>,
-    /// Orders in the API.
-    pub orders_shown: BTreeSet<Uuid>,
     /// Copies left, in the database.
     pub left: i64,
-    /// Copies left, in the API.
-    pub left_shown: i64,
+    /// What the API says of both, or why it says nothing.
+    pub shown: Result<Shown, String>,
+}
+
+/// What the API says of a sale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Orders.
+    pub orders: BTreeSet<Uuid>,
+    /// Copies left.
+    pub left: i64,
 }
 
 impl Sale {
@@ -55,63 +66,59 @@ impl Sale {
 /// Puts a product with `stock` copies into the shop, has `buyers` buy it at once, and reads what came of it.
 ///
 /// # Errors
-/// When the shop or its database can't be read.
+/// When the database fails.
 pub async fn sell(
     shop: &Shop,
     database: &ShopDatabase,
     (stock, buyers): (usize, usize),
     say: Say<'_>,
 ) -> anyhow::Result<Sale> {
-    say(&format!("a crowd: {buyers} buyers at once, {}", copies(stock)));
+    say(&format!("a crowd: {buyers} buyers at once, {}", counted(stock, "copy")));
     let product = database.make_product(&format!("{buyers} want it"), stock as i32).await?;
+    let begun = Instant::now();
     let purchases = buy_at_once(shop, product, buyers, PATIENCE).await;
+    let took = begun.elapsed();
 
     let rows = database.rows(product).await?;
-    let orders_shown = shop.orders_of(product).await?.into_iter().map(|order| order.id).collect();
-    let left_shown = shop.product(product).await?.quantity;
+    let shown = look(shop, product).await.map_err(|error| told(&error));
     let orders = rows.orders.into_iter().collect();
-    Ok(Sale { product, stock, buyers, purchases, orders, orders_shown, left: rows.quantity, left_shown })
+    Ok(Sale { product, stock, buyers, purchases, took, orders, left: rows.quantity, shown })
 }
 
-/// Sells as [`sell`] does, to each crowd in turn. Those that remain are left out once a crowd has met a
-/// failure of the shop: the verdict is clear, and to wait for more of them may take half a minute.
-///
-/// # Errors
-/// As [`sell`].
-pub async fn sell_to_each(
-    shop: &Shop,
-    database: &ShopDatabase,
-    crowds: &[(usize, usize)],
-    say: Say<'_>,
-) -> anyhow::Result<Vec<Sale>> {
-    let mut sales: Vec<Sale> = Vec::new();
-    for size in crowds {
-        if sales.last().is_some_and(|sale| sale.has_failure()) {
-            break;
-        }
-        sales.push(sell(shop, database, *size, say).await?);
-    }
-    Ok(sales)
+async fn look(shop: &Shop, product: Uuid) -> anyhow::Result<Shown> {
+    let orders = shop.orders_of(product).await?.into_iter().map(|order| order.id).collect();
+    Ok(Shown { orders, left: shop.product(product).await?.quantity })
 }
 
 /// Exactly the stock is sold to this crowd.
-pub fn judge((stock, buyers): (usize, usize), sales: &[Sale]) -> Check {
+pub fn judge((stock, buyers): (usize, usize), sale: &Part<Sale>) -> Check {
     let name = format!("crowd of {buyers}");
-    let Some(sale) = sales.iter().find(|sale| (sale.stock, sale.buyers) == (stock, buyers)) else {
-        let seen = "left out: the crowd before it met failures".to_owned();
-        return Check::new(&name, false, seen, "Look at the failures first, and then judge again.");
+    let sale = match sale {
+        Ok(sale) => sale,
+        Err(reason) => return Check::left_out(&name, reason),
     };
     let sold = sale.orders.len();
-    let seen = format!("{buyers} buyers at once, {}: {sold} sold, stock {}", copies(stock), sale.left);
-    let meaning = if sold > stock {
-        "More buyers were told yes than there were copies. Look at what one purchase can know of the others \
-         between its check and its commit, in crates/services/src/order_service.rs."
+    let seen =
+        format!("{buyers} buyers at once, {}: {sold} sold, stock {}", counted(stock, "copy"), sale.left);
+    let (meaning, place) = if sold > stock {
+        (
+            "More buyers were told yes than there were copies.",
+            "Look at what one purchase can know of the others between its check and its commit, in \
+             crates/services/src/order_service.rs.",
+        )
+    } else if sold == 0 && sale.has_failure() {
+        (
+            "Nobody got a copy, and buyers met failures. See which: make logs.",
+            "Look at what create_order does: crates/services/src/order_service.rs.",
+        )
+    } else if sold < stock {
+        ("Copies are left that buyers wanted.", "Look at whom create_order turns away, and why.")
     } else {
-        "Copies are left that buyers wanted. Look at whom create_order turns away, and why."
+        (
+            "As many orders as copies, and yet the stock is not 0.",
+            "Look at what create_order changes, and whether each change did what it was meant to.",
+        )
     };
-    Check::new(&name, sold == stock && sale.left == 0, seen, meaning)
-}
-
-fn copies(count: usize) -> String {
-    if count == 1 { "1 copy".to_owned() } else { format!("{count} copies") }
+    let is_right = sold == stock && sale.left == 0;
+    Check::new(&name, is_right, seen, meaning).at(place).after_failure(sale.has_failure())
 }

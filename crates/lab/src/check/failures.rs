@@ -1,36 +1,123 @@
 //! Whoever asks gets an answer that is not the shop's own fault.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::Check;
+use super::alone::Alone;
 use super::crowd::Sale;
 use super::one_click::OneClick;
 use super::patience::Held;
-use super::purchase::Purchase;
+use super::purchase::failure_after;
+use crate::wording::counted;
+
+/// From here on a request was not just refused: something was waited for until a limit was reached.
+const LONG: Duration = Duration::from_secs(7);
+
+const NAME: &str = "no failures";
+
+/// Adds the log's first error to each check in which somebody met a failure: in full to the first one, which the others
+/// name.
+pub fn tell_reason(checks: &mut [Check], reason: &str) {
+    let mut first: Option<String> = None;
+    for check in checks.iter_mut().filter(|check| !check.passed && check.met_failure) {
+        let said = first.as_ref().map_or_else(|| reason.to_owned(), |name| format!("see \"{name}\""));
+        check.seen.push_str(&format!("; the log's first error: {said}"));
+        first.get_or_insert_with(|| check.name.clone());
+    }
+}
 
 /// No 5xx, no missing answer, and no deadlock that PostgreSQL had to break up.
-pub fn judge(clicks: &OneClick, sales: &[Sale], held: &Held, deadlocks: i64) -> Check {
+pub fn judge(
+    alone: &Alone,
+    clicks: &OneClick,
+    sales: &[&Sale],
+    held: Option<&Held>,
+    deadlocks: usize,
+) -> Check {
+    let (mut is_late, mut is_silent) = (false, false);
     let mut failures: BTreeMap<String, usize> = BTreeMap::new();
     let mut count = |what: String| *failures.entry(what).or_default() += 1;
     let attempts = clicks.rounds.iter().flat_map(|round| &round.attempts);
     let failed = attempts.filter(|attempt| attempt.status_code().is_none_or(|status| status >= 500));
-    failed.for_each(|attempt| count(attempt.status.clone()));
-    let purchases = sales.iter().flat_map(|sale| &sale.purchases);
-    let purchases = purchases.chain(&held.held).chain(held.others.iter().flatten());
-    purchases.filter_map(Purchase::failure).for_each(|failure| count(failure.to_owned()));
-    held.failed_reads.iter().cloned().for_each(&mut count);
+    for attempt in failed {
+        let took = Duration::from_millis(attempt.took_ms);
+        is_late |= took >= LONG;
+        is_silent |= attempt.status_code().is_none() || is_a_gateways(&attempt.status, &attempt.served_by);
+        // As purchases that no click has made are told of it.
+        let status = attempt.status_code().map_or_else(|| attempt.status.clone(), |code| code.to_string());
+        count(failure_after(&status, took));
+    }
+    clicks.broken.iter().cloned().for_each(&mut count);
+    let purchases = alone.purchases.iter().chain(sales.iter().flat_map(|sale| &sale.purchases));
+    let in_the_way = held.into_iter().flat_map(|held| held.held.iter().chain(held.others.iter().flatten()));
+    for purchase in purchases.chain(in_the_way) {
+        let Some(failure) = purchase.failure() else { continue };
+        is_late |= purchase.took >= LONG;
+        is_silent |= failure.starts_with("no ") || is_a_gateways(failure, &purchase.served_by);
+        count(failure.to_owned());
+    }
+    held.into_iter().flat_map(|held| &held.failed_reads).cloned().for_each(&mut count);
 
     let mut seen: Vec<String> = failures.iter().map(|(what, times)| format!("{times} × {what}")).collect();
     if deadlocks > 0 {
-        seen.push(format!("{deadlocks} deadlocks"));
+        seen.push(counted(deadlocks, "deadlock"));
     }
     let is_right = seen.is_empty();
     let seen = if is_right { "no 5xx, no missing answer, no deadlock".to_owned() } else { seen.join(", ") };
-    let meaning = if deadlocks > 0 {
-        "Purchases wait for each other in a circle until PostgreSQL ends one of them. Look at the order in which \
-         create_order does its steps, and at: make logs."
+    let (meaning, place) = if deadlocks > 0 {
+        (
+            "Purchases wait for each other in a circle until PostgreSQL ends one of them. See them: make logs.",
+            "Look at the order in which create_order does its steps: crates/services/src/order_service.rs.",
+        )
+    } else if is_late {
+        (
+            "Requests were given up after seconds: something is waited for that doesn't come. See which: make logs.",
+            "Look at what create_order waits for: crates/services/src/order_service.rs.",
+        )
+    } else if is_silent {
+        (
+            "The replica that worked on a request gave no answer to it. Look at: make logs, make status (restarts).",
+            "Look at whether create_order ends more than the purchase.",
+        )
     } else {
-        "Buyers met failures of the shop where a plain answer was due. The reason is in the log: make logs."
+        (
+            "Buyers met failures of the shop where a plain answer was due. The reason is in the log: make logs.",
+            "",
+        )
     };
-    Check::new("no failures", is_right, seen, meaning)
+    Check::new(NAME, is_right, seen, meaning).at(place).after_failure(!is_right)
+}
+
+/// What a gateway says when the replica gives no answer, or none is there. A replica puts its name on each answer.
+fn is_a_gateways(status: &str, served_by: &str) -> bool {
+    matches!(served_by, "" | "–") && ["502", "503", "504"].iter().any(|own| status.starts_with(own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_check_that_saw_a_failure_says_the_logs_first_error_and_only_one_in_full() {
+        let failed = |name| Check::new(name, false, "2 × 503".to_owned(), "why");
+        let mut checks = [
+            failed("retry"),
+            failed("one click").after_failure(true),
+            Check::new("crowd of 50", true, "1 sold".to_owned(), "").after_failure(true),
+            failed("no failures").after_failure(true),
+        ];
+
+        tell_reason(&mut checks, "replica-1: could not serialize access");
+
+        assert_eq!(
+            checks.map(|check| check.seen),
+            [
+                "2 × 503",
+                "2 × 503; the log's first error: replica-1: could not serialize access",
+                "1 sold",
+                "2 × 503; the log's first error: see \"one click\"",
+            ]
+        );
+    }
 }

@@ -4,31 +4,46 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::Check;
 use super::crowd::Sale;
 use super::one_click::OneClick;
 use super::purchase::{Outcome, Purchase};
+use super::{Check, Part};
+use crate::wording::counted;
 
 /// Initial stock − orders = stock, after each click and each sale, in the API as in the database.
-pub fn judge_conservation(clicks: &OneClick, sales: &[Sale]) -> Check {
+pub fn judge_conservation(clicks: &OneClick, sales: &[&Sale]) -> Check {
     let is_kept = |stock: usize, orders: usize, left: i64| stock as i64 - orders as i64 == left;
     let broken_clicks = clicks.rounds.iter().filter(|round| !is_kept(1, round.sold_by.len(), round.quantity));
     let broken_sales = sales.iter().filter(|sale| {
         !is_kept(sale.stock, sale.orders.len(), sale.left)
-            || sale.left != sale.left_shown
-            || sale.orders != sale.orders_shown
+            || sale.shown.as_ref().is_ok_and(|shown| sale.left != shown.left || sale.orders != shown.orders)
     });
     let broken = broken_clicks.count() + broken_sales.count();
 
     let all = clicks.rounds.len() + sales.len();
-    let seen = format!("initial stock - orders = stock in {} of {all} sales", all - broken);
-    let meaning = "An order is there without its copy, or a copy is gone without an order. Look at whether each \
-                   purchase changes both, and whether each change did what it was meant to.";
-    Check::new("conservation", broken == 0, seen, meaning)
+    let mut seen = format!("initial stock - orders = stock in {} of {}", all - broken, counted(all, "sale"));
+    let unseen = sales.iter().find_map(|sale| sale.shown.as_ref().err());
+    if let Some(reason) = unseen {
+        seen.push_str(&format!("; what the API says of it was not to be seen: {reason}"));
+    }
+    if all == 0 {
+        return Check::left_out("conservation", "no sale could be made and looked at");
+    }
+    if broken == 0 && unseen.is_some() {
+        let meaning = "The API doesn't say what was sold. See what it says instead: make logs.";
+        return Check::new("conservation", false, seen, meaning).after_failure(true);
+    }
+    let meaning = "An order is there without its copy, or a copy is gone without an order.";
+    Check::new("conservation", broken == 0, seen, meaning).at(
+        "Look at whether each purchase in create_order changes both, and whether each change did what it was meant to.",
+    )
 }
 
 /// Each 200 has its order, and no other answer has one, however late one looks.
-pub fn judge_answers(clicks: &OneClick, sales: &[Sale]) -> Check {
+pub fn judge_answers(clicks: &OneClick, sales: &[&Sale]) -> Check {
+    if clicks.rounds.is_empty() && sales.is_empty() {
+        return Check::left_out("honest answers", "no sale could be made and looked at");
+    }
     let mut broken = 0;
     for round in &clicks.rounds {
         let told = round.attempts.iter().filter(|attempt| attempt.status_code() == Some(200)).count();
@@ -41,29 +56,36 @@ pub fn judge_answers(clicks: &OneClick, sales: &[Sale]) -> Check {
 
     let seen = match broken {
         0 => "each buyer who was told yes has an order, and nobody else".to_owned(),
+        1 => "1 order or answer has no counterpart".to_owned(),
         _ => format!("{broken} orders and answers don't fit each other"),
     };
-    let meaning = "Buyers were told something else than what the database holds. Look at what create_order \
-                   answers when one of its statements fails or has no effect.";
+    let meaning = "Buyers were told something else than what the database holds.";
     Check::new("honest answers", broken == 0, seen, meaning)
+        .at("Look at what create_order answers when one of its statements fails or has no effect.")
 }
 
 /// While copies remain, nobody is told "Out of stock": `sale` had one for each buyer.
-pub fn judge_lost_sales(sale: &Sale, others: &[Sale]) -> Check {
+pub fn judge_lost_sales(sale: &Part<Sale>, others: &[&Sale]) -> Check {
+    let sale = match sale {
+        Ok(sale) => sale,
+        Err(reason) => return Check::left_out("no lost sale", reason),
+    };
     let is_left_over = |sale: &&Sale| sale.orders.len() < sale.stock;
     let lost = |sale: &Sale| sale.count(&Outcome::OutOfStock);
-    let refused = lost(sale) + others.iter().filter(is_left_over).map(lost).sum::<usize>();
+    let refused = lost(sale) + others.iter().copied().filter(is_left_over).map(lost).sum::<usize>();
 
     let sold = sale.orders.len();
     let others = sale.buyers.saturating_sub(sold + lost(sale));
-    let mut seen = format!("{} copies for {} buyers: {sold} sold", sale.stock, sale.buyers);
+    let mut seen =
+        format!("{} for {}: {sold} sold", counted(sale.stock, "copy"), counted(sale.buyers, "buyer"));
     if refused > 0 {
-        seen.push_str(&format!(", {refused} buyers told \"Out of stock\" too early"));
+        seen.push_str(&format!(", {} told \"Out of stock\" too early", counted(refused, "buyer")));
     }
     if others > 0 {
         seen.push_str(&format!(", {others} gave up or met a failure"));
     }
-    let meaning = "Buyers were sent away while there were copies for them. Look at when create_order says that \
-                   there are none, and what a buyer can do who was only too slow.";
+    let meaning = "Buyers got nothing while there were copies for them.";
     Check::new("no lost sale", refused == 0 && sold >= sale.stock, seen, meaning)
+        .at("Look at when create_order says that there are none, and what a buyer can do who was only too slow.")
+        .after_failure(sale.has_failure())
 }

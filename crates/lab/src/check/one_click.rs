@@ -1,12 +1,25 @@
 //! The exercise itself: one copy, one click on Buy Now, again and again. Start with [`run`].
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
+use tokio::time::timeout;
+
+use super::purchase::failure_after;
 use super::shop::{Attempt, Shop};
 use super::{Check, Say};
+use crate::reason::told;
+use crate::wording::counted;
 
 /// After so many clicks that met a failure of the shop, more of them would only take time.
 const FAILED_CLICKS_LIMIT: usize = 5;
+/// Also after a single one that took longer than this: others would, too.
+const FAILED_CLICK_TIME: Duration = Duration::from_secs(3);
+/// No click begins later: either this, or [`TIME_PER_ROUND`] for each. A right fix needs half of that.
+const TIME: Duration = Duration::from_secs(15);
+const TIME_PER_ROUND: Duration = Duration::from_millis(300);
+/// For a click, with the reset before it and a look at what came of it. Buy Now itself waits for 10 s.
+const CLICK_LIMIT: Duration = Duration::from_secs(12);
 const ROUNDS_PER_LINE: usize = 10;
 
 /// One reset, one click, and what was there afterwards.
@@ -35,6 +48,11 @@ impl Round {
         is_sold_once && sold == 1 && sold + refused == self.attempts.len()
     }
 
+    /// Somebody was told that the book is theirs.
+    pub fn has_sale(&self) -> bool {
+        self.attempts.iter().any(|attempt| attempt.status_code() == Some(200))
+    }
+
     /// A request got no answer, or one that is the shop's own fault.
     pub fn has_failure(&self) -> bool {
         self.attempts.iter().any(|attempt| attempt.status_code().is_none_or(|status| status >= 500))
@@ -51,8 +69,12 @@ impl Round {
 pub struct OneClick {
     /// Those that were played.
     pub rounds: Vec<Round>,
-    /// Those that were asked for. Fewer are played when one click after the other fails.
+    /// Those that could not be played to their end, and why: a reset that is refused, a page that doesn't answer.
+    pub broken: Vec<String>,
+    /// Those that were asked for. Fewer are played when one click after the other fails, or takes too long.
     pub wanted: usize,
+    /// The orders that were there before, and that the first reset has deleted.
+    pub orders_deleted: u64,
 }
 
 impl OneClick {
@@ -66,32 +88,65 @@ impl OneClick {
         self.rounds.iter().filter(|round| round.is_right()).count()
     }
 
+    /// How many were begun.
+    pub fn begun(&self) -> usize {
+        self.rounds.len() + self.broken.len()
+    }
+
+    fn failures(&self) -> usize {
+        self.rounds.iter().filter(|round| round.has_failure()).count() + self.broken.len()
+    }
+
     /// Whether all was as it should be in each round that was asked for.
     pub fn is_right(&self) -> bool {
         self.right() == self.wanted
     }
 }
 
+/// The longest that so many clicks take, whatever the shop does.
+pub fn longest(rounds: usize) -> Duration {
+    time_to_begin(rounds) + CLICK_LIMIT
+}
+
+fn time_to_begin(rounds: usize) -> Duration {
+    TIME.max(TIME_PER_ROUND * u32::try_from(rounds).unwrap_or(u32::MAX))
+}
+
 /// Resets the shop and clicks Buy Now, `rounds` times. The shop is left as the last click made it.
-///
-/// # Errors
-/// When the shop can't be asked, or doesn't know what a click is.
-pub async fn run(shop: &Shop, rounds: usize, say: Say<'_>) -> anyhow::Result<OneClick> {
-    let mut played = OneClick { rounds: Vec::with_capacity(rounds), wanted: rounds };
+pub async fn run(shop: &Shop, rounds: usize, say: Say<'_>) -> OneClick {
+    let begun = Instant::now();
+    let mut played = OneClick { wanted: rounds, ..OneClick::default() };
+    let mut deleted = None;
     for number in 0..rounds {
         if number % ROUNDS_PER_LINE == 0 {
             say(&format!("one click: round {} of {rounds}", number + 1));
         }
-        played.rounds.push(play(shop).await?);
-        if played.rounds.iter().filter(|round| round.has_failure()).count() == FAILED_CLICKS_LIMIT {
+        let failures_before = played.failures();
+        if number == 0 || failures_before > 0 {
+            // A replica that has just ended is there again in a moment.
+            shop.wait_until_healthy().await;
+        }
+        let clicked = Instant::now();
+        match timeout(CLICK_LIMIT, play(shop, &mut deleted)).await {
+            Ok(Ok(round)) => played.rounds.push(round),
+            Ok(Err(error)) => {
+                played.broken.push(told(&error).trim_end_matches(". Look at: make logs").to_owned());
+            }
+            Err(_) => played.broken.push(format!("no answer within {} s", CLICK_LIMIT.as_secs())),
+        }
+        let failures = played.failures();
+        let has_failed_slowly = failures > failures_before && clicked.elapsed() > FAILED_CLICK_TIME;
+        if failures == FAILED_CLICKS_LIMIT || has_failed_slowly || begun.elapsed() > time_to_begin(rounds) {
             break;
         }
     }
-    Ok(played)
+    OneClick { orders_deleted: deleted.unwrap_or_default(), ..played }
 }
 
-async fn play(shop: &Shop) -> anyhow::Result<Round> {
-    shop.reset().await?;
+/// `deleted` is what the first reset has deleted.
+async fn play(shop: &Shop, deleted: &mut Option<u64>) -> anyhow::Result<Round> {
+    let orders = shop.reset().await?;
+    deleted.get_or_insert(orders);
     let attempts = shop.click().await?;
     let product = shop.featured_product().await?;
     let orders = shop.orders_of(product.id).await?;
@@ -101,29 +156,52 @@ async fn play(shop: &Shop) -> anyhow::Result<Round> {
 
 /// Each click makes exactly one order, and the stock is 0.
 pub fn judge(clicks: &OneClick) -> Check {
-    let (right, played) = (clicks.right(), clicks.rounds.len());
-    let mut seen = format!("1 order and stock 0 in {right} of {played} rounds");
+    let (right, begun) = (clicks.right(), clicks.begun());
+    let mut seen = format!("1 order and stock 0 in {right} of {}", counted(begun, "round"));
     let wrong = clicks.rounds.iter().find(|round| !round.is_right());
     if let Some(round) = wrong {
-        let answers: Vec<&str> = round.attempts.iter().map(|attempt| attempt.status.as_str()).collect();
-        let (orders, stock) = (round.sold_by.len(), round.quantity);
-        seen.push_str(&format!(
-            "; otherwise, for example, {orders} orders, stock {stock}, {}",
-            answers.join(" + ")
-        ));
+        seen.push_str(&format!("; otherwise, for example, {}", what_came_of(round)));
+    } else if let Some(reason) = clicks.broken.first() {
+        seen.push_str(&format!("; otherwise, for example, {reason}"));
     }
-    if played < clicks.wanted {
+    if begun < clicks.wanted {
         seen.push_str("; the other rounds were left out");
     }
-    let meaning = if clicks.oversold() > 0 {
-        "Two purchases were decided on the same copy. Look at what create_order reads, and when: \
-         crates/services/src/order_service.rs."
+    let (meaning, place) = if clicks.oversold() > 0 {
+        (
+            "The one copy was sold more than once. How far apart are the orders, and how long does one purchase take? \
+             Click once, and look at the page.",
+            "Look at what create_order reads, and when: crates/services/src/order_service.rs.",
+        )
+    } else if wrong.is_some_and(|round| round.has_failure() && !round.has_sale()) {
+        (
+            "Nobody gets the book, not even the first buyer: each request meets a failure. See which: make logs.",
+            "Look at what create_order does: crates/services/src/order_service.rs.",
+        )
     } else if wrong.is_some_and(Round::has_failure) {
-        "A buyer met a failure where the answer is that the book is gone. Look at what the slower of two purchases \
-         runs into: make logs."
+        (
+            "A buyer met a failure where the answer is that the book is gone. See which: make logs.",
+            "Look at what the slower of two purchases runs into in create_order.",
+        )
+    } else if wrong.is_none() && !clicks.broken.is_empty() {
+        (
+            "The shop could not be reset, clicked or looked at as its page does it. See what it says about that: \
+             make logs.",
+            "",
+        )
+    } else if wrong.is_none() {
+        ("The rounds took too long for all of them to be played.", "")
     } else {
-        "A click must sell the one copy once, and turn the other request away. Look at what create_order answers, \
-         and at: make logs."
+        (
+            "A click must sell the one copy once, and turn the other request away.",
+            "Look at what create_order answers, and when: crates/services/src/order_service.rs.",
+        )
     };
-    Check::new("one click", clicks.is_right(), seen, meaning)
+    Check::new("one click", clicks.is_right(), seen, meaning).at(place).after_failure(clicks.failures() > 0)
+}
+
+fn what_came_of(round: &Round) -> String {
+    let told = |attempt: &Attempt| failure_after(&attempt.status, Duration::from_millis(attempt.took_ms));
+    let answers: Vec<String> = round.attempts.iter().map(told).collect();
+    format!("{}, stock {}, {}", counted(round.sold_by.len(), "order"), round.quantity, answers.join(" + "))
 }

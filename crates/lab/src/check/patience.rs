@@ -4,13 +4,13 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use uuid::Uuid;
 
 use super::purchase::{Outcome, Purchase};
-use super::shop::Shop;
+use super::shop::{Shop, why_silent};
 use super::shop_database::ShopDatabase;
-use super::{Check, Say};
+use super::{Check, Part, Say};
 
 /// How long the held purchases get to arrive at the row.
 const ARRIVAL_LIMIT: Duration = Duration::from_millis(700);
@@ -49,14 +49,18 @@ pub async fn hold_and_look(shop: &Shop, database: &ShopDatabase, say: Say<'_>) -
     let featured = shop.featured_product().await?.id;
 
     let holder = database.hold(&[product, featured]).await?;
-    let held: Vec<_> = (0..EACH).map(|_| spawn_purchase(shop, product)).collect();
-    let all_answered = || held.iter().all(|purchase| purchase.is_finished());
+    let (mut buyers, mut held) = (JoinSet::new(), Vec::with_capacity(EACH));
+    for _ in 0..EACH {
+        let shop = shop.clone();
+        buyers.spawn(async move { Purchase::make(&shop, product).await });
+    }
     let arrival = Instant::now();
     // Those that don't wait at all, as with NOWAIT, have been answered.
     while database.waiting_sessions().await? < EACH as i64
-        && !all_answered()
+        && held.len() < EACH
         && arrival.elapsed() < ARRIVAL_LIMIT
     {
+        held.extend(buyers.try_join_next().transpose()?);
         sleep(POLL).await;
     }
 
@@ -69,16 +73,11 @@ pub async fn hold_and_look(shop: &Shop, database: &ShopDatabase, say: Say<'_>) -
     let (others, reads) = tokio::join!(join_all(others), reads);
     holder.rollback().await?;
 
-    let held = join_all(held).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    held.extend(buyers.join_all().await);
     let failed_reads = reads.iter().filter_map(|(_, _, failure)| failure.clone()).collect();
     let reads = reads.into_iter().map(|(what, took, _)| (what, took)).collect();
     let others = others.into_iter().map(Result::ok).collect();
     Ok(Held { reads, failed_reads, others, held })
-}
-
-fn spawn_purchase(shop: &Shop, product: Uuid) -> tokio::task::JoinHandle<Purchase> {
-    let shop = shop.clone();
-    tokio::spawn(async move { Purchase::make(&shop, product).await })
 }
 
 type Read = (&'static str, Option<Duration>, Option<String>);
@@ -87,13 +86,17 @@ async fn read(shop: &Shop, what: &'static str, path: &str) -> Read {
     match timeout(ANSWER_LIMIT, shop.get(path)).await {
         Ok(Ok(answer)) if answer.status == 200 => (what, Some(answer.took), None),
         Ok(Ok(answer)) => (what, Some(answer.took), Some(answer.status.to_string())),
-        Ok(Err(error)) => (what, None, Some(format!("no answer ({error})"))),
+        Ok(Err(error)) => (what, None, Some(why_silent(&error))),
         Err(_) => (what, None, None),
     }
 }
 
 /// Whoever only looks doesn't wait for whoever buys.
-pub fn judge_reads(held: &Held) -> Check {
+pub fn judge_reads(held: &Part<Held>) -> Check {
+    let held = match held {
+        Ok(held) => held,
+        Err(reason) => return Check::left_out("readers don't wait", reason),
+    };
     let waited: Vec<&str> =
         held.reads.iter().filter(|(_, took)| took.is_none()).map(|(what, _)| *what).collect();
     let slowest = held.reads.iter().filter_map(|(_, took)| *took).max().unwrap_or_default();
@@ -101,13 +104,17 @@ pub fn judge_reads(held: &Held) -> Check {
         None => format!("the page and the product answer in {} ms at most", slowest.as_millis()),
         Some(what) => format!("{what} did not answer while a purchase was under way"),
     };
-    let meaning = "Whoever only looks at a book waits for whoever buys it. Look at who else calls the method that \
-                   you changed.";
+    let meaning = "Whoever only looks at a book waits for whoever buys it.";
     Check::new("readers don't wait", waited.is_empty(), seen, meaning)
+        .at("Look at who else calls the method that you changed.")
 }
 
 /// Whoever buys something else doesn't wait either.
-pub fn judge_others(held: &Held) -> Check {
+pub fn judge_others(held: &Part<Held>) -> Check {
+    let held = match held {
+        Ok(held) => held,
+        Err(reason) => return Check::left_out("other products don't wait", reason),
+    };
     let sold = |purchase: &&Purchase| matches!(purchase.outcome, Outcome::Sold(_));
     let in_time: Vec<&Purchase> = held.others.iter().flatten().filter(sold).collect();
     let slowest = in_time.iter().map(|purchase| purchase.took).max().unwrap_or_default();
@@ -115,9 +122,25 @@ pub fn judge_others(held: &Held) -> Check {
     let seen = if is_right {
         format!("purchases of another product take {} ms at most", slowest.as_millis())
     } else {
-        format!("{} of {} purchases of another product waited", EACH - in_time.len(), EACH)
+        let refused = held.others.iter().flatten().find(|purchase| !sold(purchase));
+        match refused.map(|purchase| purchase.outcome.to_string()) {
+            None => format!("{} of {EACH} purchases of another product waited", EACH - in_time.len()),
+            Some(told) => {
+                format!("{} of {EACH} purchases of another product: {told}", EACH - in_time.len())
+            }
+        }
     };
-    let meaning = "A purchase waits for one of another product. Look at how much of the shop one purchase keeps to \
-                   itself.";
-    Check::new("other products don't wait", is_right, seen, meaning)
+    let (meaning, place) = if held.others.iter().any(Option::is_none) {
+        (
+            "A purchase waits for one of another product.",
+            "Look at how much of the shop one purchase in create_order keeps to itself.",
+        )
+    } else {
+        (
+            "A purchase of a product that nobody else wants is turned away. See what was answered: make logs.",
+            "Look at what create_order answers, and when.",
+        )
+    };
+    let has_failure = held.others.iter().flatten().any(|purchase| purchase.failure().is_some());
+    Check::new("other products don't wait", is_right, seen, meaning).at(place).after_failure(has_failure)
 }

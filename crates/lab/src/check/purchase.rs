@@ -1,18 +1,21 @@
 //! Purchases of the lab's products, one or many at once, and what each buyer was told.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::shop::{Answer, Shop};
+use super::shop::{Answer, Shop, why_silent};
 
 /// A buyer who was told to try again does so after a pause of this length, and a little longer than the buyer
 /// before: two who were turned away together don't meet again.
 const PAUSE: Duration = Duration::from_millis(60);
 const PAUSE_STEP: Duration = Duration::from_millis(23);
 const PAUSE_STEPS: usize = 11;
+/// A failure that came later says how late. Sooner, the time is of no interest.
+const LATE: Duration = Duration::from_secs(2);
 
 /// What a buyer was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +28,17 @@ pub enum Outcome {
     TryAgain,
     /// No answer, or one that is the shop's own fault.
     Failed(String),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sold(_) => formatter.write_str("sold"),
+            Self::OutOfStock => formatter.write_str("\"Out of stock\""),
+            Self::TryAgain => formatter.write_str("told to try again"),
+            Self::Failed(reason) => formatter.write_str(reason),
+        }
+    }
 }
 
 /// One request, and its answer.
@@ -50,7 +64,7 @@ impl Purchase {
                 Self { product, outcome, served_by: answer.served_by, took: answer.took }
             }
             Err(error) => {
-                let outcome = Outcome::Failed(format!("no answer ({error})"));
+                let outcome = Outcome::Failed(why_silent(&error));
                 Self { product, outcome, served_by: String::new(), took: sent.elapsed() }
             }
         }
@@ -73,20 +87,27 @@ fn outcome_of(answer: &Answer) -> Outcome {
         200 => id().map_or_else(|| Outcome::Failed("200 without an order".to_owned()), Outcome::Sold),
         400 if answer.body["detail"] == "Out of stock" => Outcome::OutOfStock,
         409 => Outcome::TryAgain,
-        status => Outcome::Failed(status.to_string()),
+        status => Outcome::Failed(failure_after(&status.to_string(), answer.took)),
     }
+}
+
+/// "503", or "503 after 8 s" when it took its time: then something was waited for in vain.
+pub fn failure_after(status: &str, took: Duration) -> String {
+    if took < LATE { status.to_owned() } else { format!("{status} after {:.0} s", took.as_secs_f64()) }
 }
 
 /// `buyers` who all want one copy at the same moment, each on a connection of their own: with two replicas,
 /// half of them get to each. Who is told to try again (409) does, for `patience`: a fix may be honest about that
 /// it didn't get its turn. Who is told "Out of stock" goes home, and so does who meets a failure, 503 included:
-/// that is counted against the shop anyway. Each request is a purchase of its own in what is returned.
+/// that is counted against the shop anyway. Each request is a purchase of its own in what is returned. Whoever stops
+/// waiting for them takes the buyers away.
 pub async fn buy_at_once(shop: &Shop, product: Uuid, buyers: usize, patience: Duration) -> Vec<Purchase> {
     let deadline = Instant::now() + patience;
-    let crowd = (0..buyers).map(|buyer| {
+    let mut crowd = JoinSet::new();
+    for buyer in 0..buyers {
         let shop = shop.clone();
         let pause = PAUSE + PAUSE_STEP * (buyer % PAUSE_STEPS) as u32;
-        tokio::spawn(async move {
+        crowd.spawn(async move {
             let mut made = vec![Purchase::make(&shop, product).await];
             while let Some(Purchase { outcome: Outcome::TryAgain, .. }) = made.last()
                 && Instant::now() + pause < deadline
@@ -95,8 +116,7 @@ pub async fn buy_at_once(shop: &Shop, product: Uuid, buyers: usize, patience: Du
                 made.push(Purchase::make(&shop, product).await);
             }
             made
-        })
-    });
-    let made = join_all(crowd).await;
-    made.into_iter().flat_map(|buyer| buyer.expect("a buyer's task doesn't panic")).collect()
+        });
+    }
+    crowd.join_all().await.into_iter().flatten().collect()
 }

@@ -1,22 +1,30 @@
 //! The shop as its visitors have it: over HTTP, through the gateway, each request on a connection of its own.
 
+mod sent_order;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
+use percent_encoding::percent_decode_str;
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use crate::percent::decode;
+pub use sent_order::SentOrder;
 
 /// Longer than any answer of the shop may take: its own limits are shorter.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+const HEALTH_LIMIT: Duration = Duration::from_secs(3);
+const HEALTH_POLL: Duration = Duration::from_millis(50);
+/// Far more than a thousand orders are. Of an answer without an end no more is kept.
+const LONGEST_BODY: usize = 4 * 1024 * 1024;
 
 /// A visitor.
 #[derive(Clone)]
@@ -36,6 +44,8 @@ pub struct Answer {
     pub served_by: String,
     /// Whether it has a `Retry-After`.
     pub asks_to_retry: bool,
+    /// Whether it is the answer to an earlier request with the same key (`Idempotency-Replayed`).
+    pub is_replay: bool,
     /// From the request to the end of the answer.
     pub took: Duration,
     /// The body, `null` when it isn't JSON.
@@ -74,6 +84,20 @@ pub struct Attempt {
     pub took_ms: u64,
 }
 
+impl Answer {
+    fn new<'a>(status: u16, header: impl Fn(&str) -> Option<&'a str>, body: &[u8], took: Duration) -> Self {
+        Self {
+            status,
+            served_by: header("X-Served-By").unwrap_or_default().to_owned(),
+            asks_to_retry: header("Retry-After").is_some(),
+            is_replay: header("Idempotency-Replayed").is_some(),
+            took,
+            body: serde_json::from_slice(body).unwrap_or_default(),
+            cookie: header("Set-Cookie").and_then(value_of),
+        }
+    }
+}
+
 impl Attempt {
     /// The HTTP status; `None` when no answer came.
     pub fn status_code(&self) -> Option<u16> {
@@ -81,10 +105,11 @@ impl Attempt {
     }
 }
 
-/// The page's notice after a click, as it travels in its cookie.
+/// The page's notice after a click or a reset, as it travels in its cookie.
 #[derive(Deserialize)]
 enum Notice {
     Bought(Vec<Attempt>),
+    WasReset { deleted_orders: u64 },
 }
 
 impl Shop {
@@ -160,25 +185,33 @@ impl Shop {
     /// # Errors
     /// When it isn't answered as the page does.
     pub async fn click(&self) -> anyhow::Result<Vec<Attempt>> {
-        let answer = self.post("/buy").await?;
-        ensure!(answer.status == 303, "POST /buy: {} instead of the page. Look at: make logs", answer.status);
-        let notice = answer.cookie.context("POST /buy: no notice of what happened")?;
-        let Notice::Bought(attempts) = serde_json::from_str(&notice).context("the notice of POST /buy")?;
-        Ok(attempts)
+        match self.submit("/buy").await? {
+            Notice::Bought(attempts) => Ok(attempts),
+            Notice::WasReset { .. } => bail!("POST /buy: the notice of a reset"),
+        }
     }
 
-    /// Reset, as the page does it.
+    /// Reset, as the page does it. Returns how many orders it has deleted.
     ///
     /// # Errors
-    /// When it fails.
-    pub async fn reset(&self) -> anyhow::Result<()> {
-        let answer = self.post("/reset").await?;
+    /// When it isn't answered as the page does.
+    pub async fn reset(&self) -> anyhow::Result<u64> {
+        match self.submit("/reset").await? {
+            Notice::WasReset { deleted_orders } => Ok(deleted_orders),
+            Notice::Bought(_) => bail!("POST /reset: the notice of a click"),
+        }
+    }
+
+    /// One of the page's forms, and the notice that it leads to.
+    async fn submit(&self, form: &str) -> anyhow::Result<Notice> {
+        let answer = self.post(form).await.map_err(|error| anyhow!("POST {form}: {}", why_silent(&error)))?;
         ensure!(
             answer.status == 303,
-            "POST /reset: {} instead of the page. Look at: make logs",
+            "POST {form}: {} instead of the page. Look at: make logs",
             answer.status
         );
-        Ok(())
+        let notice = answer.cookie.with_context(|| format!("POST {form}: no notice of what happened"))?;
+        serde_json::from_str(&notice).with_context(|| format!("the notice of POST {form}"))
     }
 
     /// The book in the window: `GET /api/products`.
@@ -206,8 +239,19 @@ impl Shop {
         Ok(orders.into_iter().filter(|order| order.product_id == product).collect())
     }
 
+    /// Returns when a replica answers; or, when none does, after a few seconds.
+    pub async fn wait_until_healthy(&self) {
+        let answers = async {
+            while !self.get("/health").await.is_ok_and(|answer| answer.status == 200) {
+                sleep(HEALTH_POLL).await;
+            }
+        };
+        // Whatever comes next says what is wrong.
+        let _ = timeout(HEALTH_LIMIT, answers).await;
+    }
+
     async fn read<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
-        let answer = self.get(path).await?;
+        let answer = self.get(path).await.map_err(|error| anyhow!("GET {path}: {}", why_silent(&error)))?;
         ensure!(answer.status == 200, "GET {path}: {}. Look at: make logs", answer.status);
         serde_json::from_value(answer.body).with_context(|| format!("GET {path}"))
     }
@@ -235,25 +279,33 @@ fn client(host: &str, address: SocketAddr, idle_connections: usize) -> reqwest::
 
 async fn send(request: RequestBuilder) -> reqwest::Result<Answer> {
     let sent = Instant::now();
-    let response = request.send().await?;
-    let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
-    let served_by = header("X-Served-By");
-    let asks_to_retry = header("Retry-After").is_some();
-    let cookie = header("Set-Cookie").and_then(|cookie| value_of(&cookie));
-    let status = response.status().as_u16();
-    let body = response.bytes().await?;
-    Ok(Answer {
-        status,
-        served_by: served_by.unwrap_or_default(),
-        asks_to_retry,
-        took: sent.elapsed(),
-        body: serde_json::from_slice(&body).unwrap_or_default(),
-        cookie,
-    })
+    let mut response = request.send().await?;
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await? {
+        body.extend_from_slice(&piece);
+        if body.len() > LONGEST_BODY {
+            body.clear();
+            break;
+        }
+    }
+    let header = |name: &str| headers.get(name)?.to_str().ok();
+    Ok(Answer::new(status, header, &body, sent.elapsed()))
+}
+
+/// Why there is no answer, in a few words that are the same for each request that met the same.
+pub fn why_silent(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        format!("no answer within {} s", ANSWER_LIMIT.as_secs())
+    } else if error.is_connect() {
+        "no connection".to_owned()
+    } else {
+        "no answer: the connection broke".to_owned()
+    }
 }
 
 /// `notice=%7B…%7D; Path=/; …` → `{…}`
 fn value_of(cookie: &str) -> Option<String> {
     let (_, value) = cookie.split(';').next()?.split_once('=')?;
-    Some(decode(value))
+    Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
 }

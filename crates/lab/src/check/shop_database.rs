@@ -103,13 +103,22 @@ impl ShopDatabase {
         insert.fetch_one(&self.pool).await.context("can't put a product into the shop")
     }
 
+    /// How many orders of the shop's own products there are: those that a reset deletes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn shops_orders(&self) -> anyhow::Result<i64> {
+        let sql = "SELECT count(*) FROM orders JOIN products ON products.id = product_id WHERE author <> $1";
+        Ok(sqlx::query_scalar(sql).bind(AUTHOR).fetch_one(&self.pool).await?)
+    }
+
     /// Removes all products of the lab, with their orders.
     ///
     /// # Errors
     /// When the database fails, or a purchase of one of them doesn't end.
     pub async fn remove_products(&self) -> anyhow::Result<()> {
         let delete = sqlx::query("DELETE FROM products WHERE author = $1").bind(AUTHOR);
-        delete.execute(&self.pool).await.context("can't remove the lab's products")?;
+        delete.execute(&self.pool).await.context("can't remove the products of the check")?;
         Ok(())
     }
 

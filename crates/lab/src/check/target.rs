@@ -1,13 +1,10 @@
 //! Where the shop and its database are that a check judges.
 
-use std::fs;
-
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use crate::commands::status::running;
 use crate::control::Status;
-use crate::database::{DATABASE_NAME, DatabaseStatus};
-use crate::settings::LabSettings;
+use crate::settings;
 
 /// A running shop, and the database behind it.
 #[derive(Clone)]
@@ -33,10 +30,10 @@ impl Target {
     /// # Errors
     /// When they are missing, or no URL of PostgreSQL.
     pub fn elsewhere(url: String) -> anyhow::Result<Self> {
-        let database = LabSettings::read()?.database.context(
-            "--url judges a shop that the lab doesn't run, and needs its database too: DATABASE_URL",
+        let database = settings::database()?.context(
+            "--url is for a shop that make run has not started, and needs its database too: DATABASE_URL",
         )?;
-        Ok(Self { url, database_url: database.owner })
+        Ok(Self { url, database_url: database.owner.reveal().to_owned() })
     }
 
     /// What a lab with this status runs.
@@ -44,23 +41,9 @@ impl Target {
     /// # Errors
     /// When its database can't be found.
     pub fn of(status: &Status) -> anyhow::Result<Self> {
-        let database_url = match &status.database {
-            Some(DatabaseStatus::Private { port, password_file, .. }) => {
-                let password = fs::read_to_string(password_file)
-                    .with_context(|| format!("can't read {}", password_file.display()))?;
-                format!(
-                    "postgres://postgres:{}@127.0.0.1:{port}/{DATABASE_NAME}?sslmode=disable",
-                    password.trim()
-                )
-            }
-            Some(DatabaseStatus::External) => {
-                let database = LabSettings::read()?.database.context(
-                    "the lab runs on a database of yours. Name it here too: DATABASE_URL=… make check",
-                )?;
-                database.owner
-            }
-            None => bail!("the lab is still starting. Ask again in a moment"),
-        };
-        Ok(Self { url: status.url.clone(), database_url })
+        let database = status.database.as_ref();
+        let database = database.context("the shop is still starting. Ask again in a moment")?;
+        let database_url = database.owner_url()?;
+        Ok(Self { url: format!("http://{}", status.address), database_url })
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::wording::counted;
+
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
@@ -11,15 +13,42 @@ pub struct Check {
     pub passed: bool,
     /// What was seen.
     pub seen: String,
-    /// What that means and where to look; `None` when it passed.
+    /// What that means; `None` when it passed.
     pub meaning: Option<String>,
+    /// Where in the code to look: it gives away a part of the exercise, so [`Report::hide_places`] leaves it out.
+    pub place: Option<String>,
+    /// Whether somebody met a failure of the shop here, which the log has the reason of.
+    #[serde(skip)]
+    pub met_failure: bool,
 }
 
 impl Check {
     /// A check and, should it have failed, what that means.
     pub fn new(name: &str, passed: bool, seen: String, meaning: &str) -> Self {
         let meaning = (!passed).then(|| meaning.to_owned());
-        Self { name: name.to_owned(), passed, seen, meaning }
+        Self { name: name.to_owned(), passed, seen, meaning, place: None, met_failure: false }
+    }
+
+    /// The same with the place where to look, should it have failed.
+    pub fn at(mut self, place: &str) -> Self {
+        self.place = (!self.passed && !place.is_empty()).then(|| place.to_owned());
+        self
+    }
+
+    /// The same, with whether somebody met a failure of the shop.
+    pub fn after_failure(mut self, met_failure: bool) -> Self {
+        self.met_failure = met_failure;
+        self
+    }
+
+    /// A check that was not made, and why. Nobody knows that all is well, so it has not passed.
+    pub fn left_out(name: &str, reason: &str) -> Self {
+        Self::new(
+            name,
+            false,
+            format!("left out: {reason}"),
+            "Look at the other checks that failed first, and then judge again.",
+        )
     }
 }
 
@@ -33,6 +62,12 @@ pub enum Verdict {
     NotFixed,
     /// All is as it should be.
     Fixed,
+    /// Nothing was judged: no shop runs, or its database can't be asked.
+    NotJudged,
+    /// Nothing was judged: the files don't compile.
+    NotBuilt,
+    /// Nothing was judged: the shop that runs was not built from the files as they are.
+    Outdated,
 }
 
 /// What was counted.
@@ -48,6 +83,8 @@ pub struct Figures {
     pub sold: usize,
     /// Copies that crowds bought beyond the stock.
     pub copies_oversold: usize,
+    /// Orders of the book that were there before, and that the check's first reset has deleted.
+    pub orders_deleted: u64,
     /// How long it took.
     pub seconds: f64,
 }
@@ -58,35 +95,50 @@ pub struct Figures {
 /// {
 ///   "verdict": "not_fixed",
 ///   "closing": "NOT FIXED: 1 of 13 checks failed: retry",
-///   "checks": [{"name": "retry", "passed": false, "seen": "0 of 50 clicks …", "meaning": "Buy Now …"}],
+///   "checks": [{"name": "retry", "passed": false, "seen": "0 of 50 clicks …", "meaning": "Buy Now …",
+///               "place": null}],
+///   "costs": [],
 ///   "figures": {"rounds": 50, "rounds_oversold": 0, "purchases": 314, "sold": 75, "copies_oversold": 0,
-///               "seconds": 8.4}
+///               "orders_deleted": 2, "seconds": 8.4}
 /// }
 /// ```
+///
+/// `place` says where in the code to look, if that was asked for. `costs` has what a fix costs, and is empty for any
+/// other verdict.
+///
+/// When nothing was judged, it is the same object with `"verdict"`: `"not_judged"`, `"not_built"` or `"outdated"`, no
+/// checks, and `"error"`: the reason.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// "oversold", "not_fixed" or "fixed".
+    /// "oversold", "not_fixed" or "fixed"; "not_judged", "not_built" or "outdated" when nothing was judged.
     pub verdict: Verdict,
     /// The verdict in a line: "FIXED: 372 purchases, 0 oversold".
     pub closing: String,
     /// Each check, in the order they were made.
     pub checks: Vec<Check>,
+    /// What the fix costs others, as far as it was measured; empty unless the verdict is "fixed".
+    pub costs: Vec<String>,
     /// What was counted.
     pub figures: Figures,
+    /// Why nothing was judged; only then is it part of the JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
 }
 
 impl Report {
-    /// Sums up.
-    pub fn new(checks: Vec<Check>, figures: Figures) -> Self {
+    /// Sums up. `costs` are kept if it is a fix.
+    pub fn new(checks: Vec<Check>, mut costs: Vec<String>, figures: Figures) -> Self {
         let failed: Vec<&str> =
             checks.iter().filter(|check| !check.passed).map(|check| check.name.as_str()).collect();
         let (verdict, closing) = if figures.rounds_oversold > 0 {
             let Figures { rounds, rounds_oversold, .. } = figures;
-            (Verdict::Oversold, format!("OVERSOLD in {rounds_oversold} of {rounds} rounds"))
+            (Verdict::Oversold, format!("OVERSOLD in {rounds_oversold} of {}", counted(rounds, "round")))
         } else if figures.copies_oversold > 0 {
             let copies = figures.copies_oversold;
-            let closing =
-                format!("OVERSOLD by {copies} to the crowds, though not in {} rounds", figures.rounds);
+            let closing = format!(
+                "OVERSOLD by {copies} to the crowds, though not in {}",
+                counted(figures.rounds, "round")
+            );
             (Verdict::Oversold, closing)
         } else if failed.is_empty() {
             let purchases = with_thousands(figures.purchases);
@@ -95,12 +147,38 @@ impl Report {
             let (count, all, names) = (failed.len(), checks.len(), failed.join(", "));
             (Verdict::NotFixed, format!("NOT FIXED: {count} of {all} checks failed: {names}"))
         };
-        Self { verdict, closing, checks, figures }
+        if verdict != Verdict::Fixed {
+            costs.clear();
+        }
+        Self { verdict, closing, checks, costs, figures, error: None }
+    }
+
+    /// Leaves out where to look, for whoever has not asked. True: there was something to leave out.
+    pub fn hide_places(&mut self) -> bool {
+        let hidden = self.checks.iter_mut().filter_map(|check| check.place.take()).count();
+        hidden > 0
+    }
+
+    /// For a shop that was not judged, for this reason.
+    pub fn without_verdict(verdict: Verdict, reason: String) -> Self {
+        let word = match verdict {
+            Verdict::NotBuilt => "NOT BUILT",
+            Verdict::Outdated => "OUTDATED",
+            _ => "NOT JUDGED",
+        };
+        Self {
+            verdict,
+            closing: format!("{word}: {reason}"),
+            checks: Vec::new(),
+            costs: Vec::new(),
+            figures: Figures::default(),
+            error: Some(reason),
+        }
     }
 }
 
 /// 1250 → "1,250"
-fn with_thousands(number: usize) -> String {
+pub(super) fn with_thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -121,7 +199,7 @@ mod tests {
         names
             .iter()
             .zip(passed)
-            .map(|(name, passed)| Check::new(name, passed, String::new(), "why"))
+            .map(|(name, passed)| Check::new(name, passed, String::new(), "why").at("where"))
             .collect()
     }
 
@@ -131,25 +209,31 @@ mod tests {
         purchases: 1250,
         sold: 80,
         copies_oversold: 0,
+        orders_deleted: 0,
         seconds: 17.5,
     };
 
+    fn report(passed: [bool; 3], figures: Figures) -> Report {
+        Report::new(checks(passed), vec!["a wait".to_owned()], figures)
+    }
+
     #[test]
     fn fixed_needs_every_check() {
-        let report = Report::new(checks([true; 3]), FIGURES);
-        assert_eq!(report.verdict, Verdict::Fixed);
-        assert_eq!(report.closing, "FIXED: 1,250 purchases, 0 oversold");
+        let fixed = report([true; 3], FIGURES);
+        assert_eq!((fixed.verdict, fixed.costs), (Verdict::Fixed, vec!["a wait".to_owned()]));
+        assert_eq!(fixed.closing, "FIXED: 1,250 purchases, 0 oversold");
 
         for failing in 0..3 {
             let mut passed = [true; 3];
             passed[failing] = false;
-            assert_eq!(Report::new(checks(passed), FIGURES).verdict, Verdict::NotFixed);
+            let other = report(passed, FIGURES);
+            assert_eq!((other.verdict, other.costs), (Verdict::NotFixed, Vec::new()));
         }
     }
 
     #[test]
     fn what_failed_is_named() {
-        let report = Report::new(checks([true, false, false]), FIGURES);
+        let report = report([true, false, false], FIGURES);
 
         assert_eq!(report.closing, "NOT FIXED: 2 of 3 checks failed: retry, replicas");
         assert_eq!(report.checks[0].meaning, None);
@@ -157,24 +241,53 @@ mod tests {
     }
 
     #[test]
+    fn where_to_look_is_left_out_on_request_and_what_it_means_is_not() {
+        let mut report = report([true, false, false], FIGURES);
+        let places = |report: &Report| {
+            report.checks.iter().map(|check| check.place.clone().unwrap_or_default()).collect::<Vec<_>>()
+        };
+        assert_eq!(places(&report), ["", "where", "where"]);
+
+        assert!(report.hide_places());
+        assert_eq!(places(&report), [""; 3]);
+        assert_eq!(report.checks[1].meaning.as_deref(), Some("why"));
+        assert!(!report.hide_places(), "nothing is left to hide");
+    }
+
+    #[test]
     fn oversold_outweighs_all_else() {
         let one_click = Figures { rounds_oversold: 49, copies_oversold: 29, ..FIGURES };
-        let report = Report::new(checks([false, false, true]), one_click);
-        assert_eq!((report.verdict, &*report.closing), (Verdict::Oversold, "OVERSOLD in 49 of 50 rounds"));
+        let clicked = report([false, false, true], one_click);
+        assert_eq!((clicked.verdict, &*clicked.closing), (Verdict::Oversold, "OVERSOLD in 49 of 50 rounds"));
 
         let crowd = Figures { copies_oversold: 29, ..FIGURES };
-        let report = Report::new(checks([true, false, true]), crowd);
-        assert_eq!(report.verdict, Verdict::Oversold);
-        assert_eq!(report.closing, "OVERSOLD by 29 to the crowds, though not in 50 rounds");
+        let crowded = report([true, false, true], crowd);
+        assert_eq!(crowded.verdict, Verdict::Oversold);
+        assert_eq!(crowded.closing, "OVERSOLD by 29 to the crowds, though not in 50 rounds");
     }
 
     #[test]
     fn as_json_it_is_an_object_for_graders() {
-        let json = serde_json::to_value(Report::new(checks([true, true, false]), FIGURES)).unwrap();
+        let json = serde_json::to_value(report([true, true, false], FIGURES)).unwrap();
 
         assert_eq!(json["verdict"], "not_fixed");
         assert_eq!(json["checks"][2]["name"], "replicas");
         assert_eq!(json["checks"][2]["passed"], false);
         assert_eq!(json["figures"]["purchases"], 1250);
+        assert_eq!(json.get("error"), None);
+    }
+
+    #[test]
+    fn without_a_shop_it_has_the_same_fields_and_the_reason() {
+        let judged = serde_json::to_value(report([true; 3], FIGURES)).unwrap();
+        let json =
+            serde_json::to_value(Report::without_verdict(Verdict::NotJudged, "no shop".to_owned())).unwrap();
+
+        assert!(judged.as_object().unwrap().keys().all(|field| json.get(field).is_some()));
+        assert_eq!(json["verdict"], "not_judged");
+        assert_eq!(
+            (json["closing"].as_str(), json["error"].as_str()),
+            (Some("NOT JUDGED: no shop"), Some("no shop"))
+        );
     }
 }

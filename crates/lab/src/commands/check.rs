@@ -1,15 +1,25 @@
 //! `lab check`: is your fix a fix?
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::bail;
 use clap::Args;
 
 use super::progress_line;
-use super::status::running;
+use crate::check::failures::tell_reason;
+use crate::check::first_error::LogsSince;
 use crate::check::target::Target;
-use crate::check::unbuilt::find_edit;
+use crate::check::up_to_date::{Refusal, running_as_built, still_running};
 use crate::check::verdict::{Check, Report, Verdict};
 use crate::check::{self, Options};
+use crate::console;
+use crate::hint;
+use crate::open_files;
+use crate::project::{LOGS, STATE};
+use crate::reason::told;
+use crate::wording::counted;
 use crate::wrap::wrapped;
 
 /// The widest line that is printed.
@@ -17,19 +27,41 @@ const WIDTH: usize = 108;
 const MARK_WIDTH: usize = 8;
 const NAME_WIDTH: usize = 27;
 
+/// Of the commands that are named, those that a shop in containers has instead.
+const IN_CONTAINERS: [(&str, &str); 4] = [
+    ("make logs", "make docker-logs"),
+    ("make build", "make docker-build"),
+    ("make check", "make docker-check"),
+    ("make status", "docker compose ps"),
+];
+
+/// What to read after a fix: the walkthrough, and a title there. A test looks whether it is there.
+pub const NEXT_SECTION: (&str, &str) = ("DETONADO.md", "8. In production");
+
+/// The exit code when there is no verdict. Also clap's, for arguments that it doesn't know.
+const NOT_JUDGED: u8 = 2;
+
 /// How to judge, and what.
 #[derive(Args)]
+#[command(
+    after_help = "Exit code: 0 the verdict is FIXED, 1 it is another one, 2 nothing was judged: no shop runs, its \
+                        database can't be asked, the files don't compile (not_built), or the shop that runs was not \
+                        built from them (outdated)."
+)]
 pub struct CheckArguments {
-    /// Print one JSON object: verdict, closing, checks, figures
+    /// Print one JSON object, whatever happens: verdict, closing, checks, costs, figures; error, when nothing was judged
     #[arg(long)]
-    json: bool,
+    pub json: bool,
+    /// Say also where in the code to look; without this, only once make hint has said it
+    #[arg(long)]
+    explain: bool,
     /// Let the database have a CHECK constraint, or another rule of its own
     #[arg(long)]
     allow_constraint: bool,
     /// How many clicks on Buy Now
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
-    /// A shop that this lab doesn't run, as http://gateway:3000, on the database that DATABASE_URL names
+    /// A shop that make run has not started, as http://gateway:3000, on the database that DATABASE_URL names
     #[arg(long)]
     url: Option<String>,
 }
@@ -41,47 +73,173 @@ impl CheckArguments {
     }
 }
 
-/// Judges the running shop, and prints what was found. Fails unless all is as it should be.
+/// Judges the running shop, and prints what was found. Fails unless all is as it should be. The shop is reset: the
+/// orders of the book are gone afterwards.
 ///
 /// # Errors
 /// When it can't be judged.
 pub async fn check(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
-    let CheckArguments { json, allow_constraint, rounds, url } = arguments;
-    let target = match url {
-        Some(url) => Target::elsewhere(url)?,
+    let is_here = arguments.is_here();
+    open_files::require(open_files::FEWEST, "a check needs")?;
+    let CheckArguments { json, explain, allow_constraint, rounds, url } = arguments;
+    let (target, program) = match url {
+        Some(url) => (Target::elsewhere(url)?, None),
         None => {
-            let status = running().await?;
-            if let Some(file) = find_edit(&status) {
-                let file = file.display();
-                eprintln!("note: {file} was changed after the shop had started. To judge that: make build");
-            }
-            Target::of(&status)?
+            let (status, program) = running_as_built().await?;
+            (Target::of(&status)?, Some(program))
         }
     };
     let options = Options { rounds: rounds.into(), allow_constraint };
+    let logs = is_here.then(|| LogsSince::now(LOGS.as_ref()));
     let report = check::run(&target, options, &progress_line::show).await;
     progress_line::clear();
-    let report = report?;
-    if json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        print!("{}", text(&report));
+    let mut report = match report {
+        Err(error) if !is_here => bail!(for_containers(&told(&error))),
+        report => report?,
+    };
+    if let Some(program) = program {
+        still_running(&program).await?;
     }
+    if let Some(error) = logs.and_then(|logs| logs.first_error()) {
+        tell_reason(&mut report.checks, &error);
+    }
+    let is_explained = explain || (is_here && hint::have_named_the_place(Path::new(STATE)));
+    let has_hidden = !is_explained && report.hide_places();
+    let said = if json { serde_json::to_string_pretty(&report)? + "\n" } else { text(&report, has_hidden) };
+    console::text(if is_here { said } else { for_containers(&said) });
     Ok(if report.verdict == Verdict::Fixed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn text(report: &Report) -> String {
-    let checks: String = report.checks.iter().map(lines).collect();
-    format!("{checks}\n{} ({:.1} s)\n", report.closing, report.figures.seconds)
+/// A shop elsewhere is one in containers: `make docker-check`.
+fn for_containers(text: &str) -> String {
+    IN_CONTAINERS.iter().fold(text.to_owned(), |text, (here, there)| text.replace(here, there))
 }
 
-fn lines(check: &Check) -> String {
+/// Says why there is no verdict: with `json` as an object, too. Its exit code is no other's.
+pub fn tell_error(error: &anyhow::Error, json: bool) -> ExitCode {
+    let reason = told(error);
+    console::error_line(format_args!("error: {reason}"));
+    if json {
+        let verdict = error.downcast_ref().map_or(Verdict::NotJudged, |refusal: &Refusal| refusal.verdict());
+        let report = serde_json::to_string_pretty(&Report::without_verdict(verdict, reason));
+        console::line(report.expect("texts and numbers always become JSON"));
+    }
+    ExitCode::from(NOT_JUDGED)
+}
+
+/// Prints what clap has to say: help, or what is wrong with the arguments. Graders, who asked for JSON, get an object.
+pub fn tell_usage(usage: &clap::Error) -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let is_for_graders = arguments.first().is_some_and(|first| first == "check")
+        && arguments.iter().any(|given| given == "--json");
+    if usage.use_stderr() && is_for_graders {
+        let reason = usage.to_string();
+        let reason = reason.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        return tell_error(&anyhow::Error::msg(reason), true);
+    }
+    console::note(usage.print());
+    ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(NOT_JUDGED))
+}
+
+fn text(report: &Report, has_hidden: bool) -> String {
+    let mut said = BTreeSet::new();
+    let checks: String = report.checks.iter().map(|check| lines(check, &mut said)).collect();
+    let mut text = format!("{checks}\n");
+    let mut say = |paragraph: &str, indent: usize| {
+        let lines = wrapped(paragraph, WIDTH - indent);
+        text.push_str(&format!("{}\n", lines.join(&format!("\n{:indent$}", ""))));
+    };
+    say(&format!("{} ({:.1} s)", report.closing, report.figures.seconds), 0);
+    let deleted = report.figures.orders_deleted;
+    if deleted > 0 {
+        let orders = counted(usize::try_from(deleted).unwrap_or(usize::MAX), "order");
+        say(&format!("The check has reset the shop, which deleted {orders}."), 0);
+    }
+    if has_hidden {
+        say("Where in the code to look: make check ARGS=--explain. Or a step at a time: make hint.", 0);
+    }
+    if report.verdict == Verdict::Fixed {
+        say("What it costs, as measured here:", 0);
+        report.costs.iter().for_each(|cost| say(&format!("- {cost}"), 2));
+        let (guide, title) = NEXT_SECTION;
+        say(&format!("What that means, and what else there is: {guide}, section \"{title}\"."), 0);
+    }
+    text
+}
+
+/// What several checks mean is said with the first of them.
+fn lines(check: &Check, said: &mut BTreeSet<String>) -> String {
     let mark = if check.passed { "ok" } else { "FAILED" };
     let indent = MARK_WIDTH + NAME_WIDTH;
     let seen = wrapped(&check.seen, WIDTH - indent).join(&format!("\n{:indent$}", ""));
     let mut text = format!("{mark:<MARK_WIDTH$}{:<NAME_WIDTH$}{seen}\n", check.name);
-    for line in check.meaning.iter().flat_map(|meaning| wrapped(meaning, WIDTH - MARK_WIDTH)) {
+    let meaning = [&check.meaning, &check.place]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(" ");
+    if !said.insert(meaning.clone()) {
+        return text;
+    }
+    for line in wrapped(&meaning, WIDTH - MARK_WIDTH) {
         text.push_str(&format!("{:MARK_WIDTH$}{line}\n", ""));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::verdict::Figures;
+
+    fn said(checks: Vec<Check>, orders_deleted: u64, has_hidden: bool) -> String {
+        let costs = vec!["10 buyers of 10 copies were served in 1080 ms: one after the other.".to_owned()];
+        let figures = Figures { orders_deleted, seconds: 8.9, ..Figures::default() };
+        text(&Report::new(checks, costs, figures), has_hidden)
+    }
+
+    #[test]
+    fn after_a_fix_it_says_what_that_costs_and_what_to_read() {
+        let text = said(vec![Check::new("one click", true, "1 order".to_owned(), "")], 1, false);
+
+        assert_eq!(
+            text,
+            "ok      one click                  1 order\n\n\
+             FIXED: 0 purchases, 0 oversold (8.9 s)\n\
+             The check has reset the shop, which deleted 1 order.\n\
+             What it costs, as measured here:\n\
+             - 10 buyers of 10 copies were served in 1080 ms: one after the other.\n\
+             What that means, and what else there is: DETONADO.md, section \"8. In production\".\n"
+        );
+    }
+
+    #[test]
+    fn a_shop_in_containers_is_said_to_have_their_commands() {
+        let makefile = include_str!("../../../../Makefile");
+        for (here, there) in IN_CONTAINERS {
+            let has = |command: &str| match command.strip_prefix("make ") {
+                Some(target) => makefile.contains(&format!("\n{target}: ")),
+                None => command.starts_with("docker compose "),
+            };
+            assert!(has(here) && has(there), "{here}, {there}");
+        }
+        assert_eq!(for_containers("See which: make logs."), "See which: make docker-logs.");
+    }
+
+    #[test]
+    fn before_a_fix_it_says_where_the_places_are_said() {
+        let failed =
+            || Check::new("one click", false, "2 orders".to_owned(), "Sold twice.").at("Look there.");
+
+        let text = said(vec![failed(), failed()], 0, true);
+        assert_eq!(text.matches("Sold twice.").count(), 1, "{text}");
+        assert!(text.ends_with(
+            "(8.9 s)\nWhere in the code to look: make check ARGS=--explain. Or a step at a time: make hint.\n"
+        ));
+        assert!(!text.contains("costs") && !text.contains("reset"), "{text}");
+
+        let text = said(vec![failed()], 0, false);
+        assert!(text.contains("\n        Sold twice. Look there.\n"), "{text}");
+    }
 }

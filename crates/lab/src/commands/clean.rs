@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::down;
+use crate::console;
 use crate::postgres::place;
 use crate::project::{LOGS, POSTGRES};
 
@@ -21,7 +22,9 @@ pub async fn clean() -> anyhow::Result<()> {
     }
     remove(Path::new(POSTGRES))?;
     remove(Path::new(LOGS))?;
-    println!("The database is removed. The next make run starts with a new one.");
+    console::line(
+        "The shop's private database and its logs are removed. A database of your own (DATABASE_URL) is as it was.",
+    );
     Ok(())
 }
 

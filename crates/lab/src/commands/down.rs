@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use tokio::time::sleep;
 
+use crate::console;
 use crate::control::{Request, ask};
 use crate::{project, server};
 
@@ -27,14 +28,15 @@ pub(super) async fn stop() -> anyhow::Result<File> {
     let deadline = Instant::now() + LIMIT;
     let mut running = false;
     while Instant::now() < deadline {
-        running |= ask(&Request::Stop, |line| println!("{line}")).await?.is_some();
+        running |= ask(&Request::Stop, |line| console::line(line)).await?.is_some();
         if let Some(lock) = project::try_lock()? {
             server::wait_for_leftovers().await?;
-            println!("{}", if running { "The shop is closed." } else { "Nothing is running." });
+            console::line(if running { "The shop is closed." } else { "Nothing is running." });
             return Ok(lock);
         }
         running = true;
         sleep(POLL).await;
     }
-    bail!("the lab did not stop in {} s. Look at {}", LIMIT.as_secs(), project::LAB_LOG)
+    let holder = project::lock_holder().unwrap_or_default();
+    bail!("the shop did not stop in {} s. Look at {}\n{holder}", LIMIT.as_secs(), project::LAB_LOG)
 }

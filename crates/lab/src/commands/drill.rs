@@ -5,15 +5,19 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::progress_line;
-use super::status::running;
-use crate::check::unbuilt::find_edit;
-use crate::drill::{self, Options, Progress, definitions, fault, table};
-use crate::gateway::raise_file_limit;
+use crate::check::up_to_date::running_as_built;
+use crate::console;
+use crate::drill::options::Options;
+use crate::drill::{self, Progress, definitions, fault, table};
+use crate::open_files::{self, BESIDE_CONNECTIONS};
 use crate::settings::LabSettings;
 
 /// The race window unless somebody names one: wide enough that there is always a purchase in the middle of its
 /// work, and so small that buyers don't only wait for one another.
 const WINDOW_MS: u16 = 20;
+
+/// A transaction around a lock, one that is tried again, a single statement, and a queue: each breaks in another way.
+const STRATEGIES: &str = "pessimistic,optimistic,single_statement,batched";
 
 /// What to do to the shop, and for how long.
 #[derive(Args)]
@@ -25,9 +29,10 @@ pub struct DrillArguments {
     /// Print the faults, and end
     #[arg(long)]
     list: bool,
-    /// How the shop is told to sell; "exercise" is what it does by itself, and may oversell
-    #[arg(long, default_value = "pessimistic")]
-    strategy: String,
+    /// How the shop is told to sell, by one buyer so and by the next one so; "exercise" is what it does by itself,
+    /// and may oversell
+    #[arg(long, value_delimiter = ',', default_value = STRATEGIES)]
+    strategy: Vec<String>,
     /// Steady buyers: each buys one copy after the other, with short pauses
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(8..=1000))]
     buyers: u16,
@@ -46,6 +51,12 @@ pub struct DrillArguments {
     /// Random faults, one after the other, for so many minutes; then what the shop uses of the machine
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
     soak: Option<u64>,
+    /// PostgreSQL is 10 ms away from the replicas, in each direction, all the time
+    #[arg(long)]
+    far: bool,
+    /// Buyers who leave before their answer come during every fault
+    #[arg(long)]
+    leaving: bool,
     /// Decides what is random [default: any]
     #[arg(long)]
     seed: Option<u32>,
@@ -60,25 +71,22 @@ pub struct DrillArguments {
 /// When it can't be drilled.
 pub async fn drill(arguments: DrillArguments) -> anyhow::Result<ExitCode> {
     if arguments.list {
-        print!("{}", fault::list());
+        console::text(fault::list());
         return Ok(ExitCode::SUCCESS);
     }
     let faults = fault::choose(&arguments.fault)?;
-    raise_file_limit();
-    let status = running().await?;
-    if let Some(file) = find_edit(&status) {
-        let file = file.display();
-        eprintln!("note: {file} was changed after the shop was built. To drill that: make build");
-    }
+    let buyers = u64::from(arguments.burst) + u64::from(arguments.buyers);
+    open_files::require(buyers + BESIDE_CONNECTIONS, &format!("{buyers} buyers at once need"))?;
+    let (status, _) = running_as_built().await?;
     let options = arguments.options()?;
-    eprintln!("seed: {}", options.seed);
+    console::error_line(format_args!("seed: {}", options.seed));
     let report = drill::run(&status, &faults, &options, &show).await;
     progress_line::clear();
     let report = report?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        console::line(serde_json::to_string_pretty(&report)?);
     } else {
-        print!("{}", table::text(&report));
+        console::text(table::text(&report));
     }
     Ok(if report.survived { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -87,8 +95,7 @@ fn show(progress: Progress) {
     match progress {
         Progress::Doing(line) => progress_line::show(&line),
         Progress::Done(line) => {
-            progress_line::clear();
-            eprintln!("{line}");
+            progress_line::say(&line);
         }
     }
 }
@@ -96,7 +103,7 @@ fn show(progress: Progress) {
 impl DrillArguments {
     fn options(&self) -> anyhow::Result<Options> {
         Ok(Options {
-            strategy: self.strategy.clone(),
+            strategies: self.strategy.clone(),
             buyers: self.buyers.into(),
             seconds: self.seconds,
             lasts_seconds: self.lasts,
@@ -105,6 +112,8 @@ impl DrillArguments {
             pool_size: LabSettings::read()?.pool_size,
             seed: self.seed.unwrap_or_else(|| fastrand::u32(..)),
             soak_minutes: self.soak,
+            far: self.far,
+            leaving: self.leaving,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::console;
 use crate::hint;
 use crate::project::STATE;
 
@@ -14,6 +15,6 @@ pub fn hint(reset: bool) -> anyhow::Result<()> {
     if reset {
         hint::reset(state)?;
     }
-    println!("{}", hint::next(state)?);
+    console::line(hint::next(state)?);
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! A line that says how far a command is.
+//! A line that says how far a command is. The terminal may be closed meanwhile: then nothing is said, and the command
+//! lives long enough to put things in order.
 
 use std::io::{IsTerminal, Write};
 
@@ -16,4 +17,10 @@ pub fn clear() {
     if errors.is_terminal() {
         let _ = write!(errors, "\r\x1b[K");
     }
+}
+
+/// Prints a line that stays.
+pub fn say(line: &str) {
+    clear();
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -3,14 +3,17 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::ensure;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::status::running;
+use crate::check::shop::Shop;
 use crate::check::target::Target;
-use crate::check::unbuilt::find_edit;
-use crate::gateway::raise_file_limit;
-use crate::race::{self, Options, definitions, table};
+use crate::check::up_to_date::running_as_built;
+use crate::console;
+use crate::open_files::{self, BESIDE_CONNECTIONS};
+use crate::race::{self, Options, contestant, definitions, table};
 
 /// The race window unless somebody names one: wide enough that every strategy meets it, and so small that all
 /// of them are raced in a minute or two, those too that sell one copy after the other.
@@ -20,6 +23,9 @@ const WINDOW_MS: u16 = 5;
 #[derive(Args)]
 #[command(after_help = definitions::text())]
 pub struct RaceArguments {
+    /// List the strategies that the shop knows, and end
+    #[arg(long)]
+    list: bool,
     /// Which strategies, as pessimistic,nowait; "exercise" is what the shop does by itself [default: all]
     #[arg(long, value_delimiter = ',')]
     strategy: Vec<String>,
@@ -54,7 +60,7 @@ pub struct RaceArguments {
     /// Print a line of CSV for each strategy
     #[arg(long)]
     csv: bool,
-    /// A shop that this lab doesn't run, as http://gateway:3000, on the database of DATABASE_URL; its race
+    /// A shop that make run has not started, as http://gateway:3000, on the database of DATABASE_URL; its race
     /// window stays as it is
     #[arg(long)]
     url: Option<String>,
@@ -65,21 +71,31 @@ pub struct RaceArguments {
 /// # Errors
 /// When there can't be a race.
 pub async fn race(arguments: RaceArguments) -> anyhow::Result<ExitCode> {
-    raise_file_limit();
+    if arguments.list {
+        console::text(list(arguments.url).await?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let options = arguments.options();
+    let at_once = options.at_once();
+    open_files::require(at_once as u64 + BESIDE_CONNECTIONS, &format!("{at_once} buyers at once need"))?;
     let target = match arguments.url {
         Some(url) => Target::elsewhere(url)?,
         None => {
-            let status = running().await?;
-            if let Some(file) = find_edit(&status) {
-                let file = file.display();
-                eprintln!("note: {file} was changed after the shop was built. To race that: make build");
-            }
+            let (status, _) = running_as_built().await?;
+            ensure!(
+                at_once <= status.most_connections,
+                "{at_once} buyers at once need as many connections, and this shop was started where its limit of \
+                 open files (ulimit -n) lets it take {most}. Race fewer at once: --concurrency {most}. Or allow more \
+                 files (ulimit -n 4096), and start the shop anew: make stop run",
+                most = status.most_connections
+            );
             Target::of(&status)?
         }
     };
     if let Some(window) = options.window_ms {
-        eprintln!("The replicas run with a race window of {window} ms until the race is over.");
+        console::error_line(format_args!(
+            "The replicas run with a race window of {window} ms until the race is over."
+        ));
     }
     let bar = progress_bar();
     let advance = |name: &str, done: usize, all: usize| {
@@ -91,13 +107,22 @@ pub async fn race(arguments: RaceArguments) -> anyhow::Result<ExitCode> {
     bar.finish_and_clear();
     let report = report?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        console::line(serde_json::to_string_pretty(&report)?);
     } else if arguments.csv {
-        print!("{}", report.to_csv()?);
+        console::text(report.to_csv()?);
     } else {
-        print!("{}", table::text(&report));
+        console::text(table::text(&report));
     }
     Ok(if report.is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn list(url: Option<String>) -> anyhow::Result<String> {
+    let url = match url {
+        Some(url) => url,
+        None => running().await?.url,
+    };
+    let strategies = contestant::strategies(&Shop::at(&url).await?).await?;
+    Ok(table::list(&strategies))
 }
 
 /// On standard error; nothing when that is no terminal.

@@ -1,19 +1,23 @@
-//! `lab restart`: new processes of the binary as it is now, one replica after the other.
+//! `lab restart`: new processes of what is built now, one replica after the other.
 
 use anyhow::{Context, bail};
 
-use super::NOT_RUNNING;
-use crate::control::{Event, Request, ask};
+use super::{NOT_BUILT, NOT_RUNNING};
+use crate::build::{Show, build};
+use crate::console;
+use crate::control::{Event, Request, Wanted, ask};
 use crate::settings;
 
-/// Replaces each replica without refusing a connection.
+/// Builds what has changed, and replaces each replica without refusing a connection.
 ///
 /// # Errors
-/// When nothing runs, or a new process doesn't start.
-pub async fn restart() -> anyhow::Result<()> {
-    let request = Request::Restart(settings::shop_variables()?);
-    match ask(&request, |line| println!("{line}")).await?.context(NOT_RUNNING)? {
-        Event::Failed(reason) => bail!(reason),
+/// When it doesn't compile, nothing runs, a new process doesn't start, or the new ones can't use their database.
+pub async fn restart(show: Show) -> anyhow::Result<()> {
+    let variables = settings::shop_variables()?;
+    let binary = build(show).await?.context(NOT_BUILT)?.path;
+    let request = Request::Run(Wanted { binary, variables, only_if_changed: false });
+    match ask(&request, |line| console::line(line)).await?.context(NOT_RUNNING)? {
+        Event::Failed(reason) | Event::WithoutDatabase(reason) => bail!(reason),
         _ => Ok(()),
     }
 }

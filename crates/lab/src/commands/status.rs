@@ -5,9 +5,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, bail};
 
 use super::NOT_RUNNING;
-use crate::control::{Event, Request, Status, ask};
+use crate::console;
+use crate::control::{Event, Request, Status, ask, not_understood};
 use crate::database::DatabaseStatus;
 use crate::supervisor::replica::ReplicaStatus;
+use crate::wording::counted;
 
 /// Prints what runs, as a table or as JSON.
 ///
@@ -16,9 +18,9 @@ use crate::supervisor::replica::ReplicaStatus;
 pub async fn status(json: bool) -> anyhow::Result<()> {
     let status = running().await?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&status)?);
+        console::line(serde_json::to_string_pretty(&status)?);
     } else {
-        print!("{}", table(&status));
+        console::text(table(&status));
     }
     Ok(())
 }
@@ -27,7 +29,7 @@ pub async fn status(json: bool) -> anyhow::Result<()> {
 pub(crate) async fn running() -> anyhow::Result<Status> {
     match ask(&Request::Status, |_| {}).await?.context(NOT_RUNNING)? {
         Event::Status(status) => Ok(status),
-        other => bail!("unexpected answer: {other:?}"),
+        other => bail!(not_understood(&other)),
     }
 }
 
@@ -43,10 +45,10 @@ fn table(status: &Status) -> String {
         None => lines.push(row("PostgreSQL", "starting", "", "", "")),
     }
     format!(
-        "{}\n\nThe shop: {} ({} connections open, {} since the start)\n",
+        "{}\n\nThe shop: {} ({} open, {} since the start)\n",
         lines.join("\n"),
         status.url,
-        status.connections_open,
+        counted(status.connections_open, "connection"),
         status.connections_accepted
     )
 }

@@ -2,20 +2,31 @@
 //! in a copy of the project.
 
 use std::fs;
-use std::io::{self, Write};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 
+use crate::console;
 use crate::guide::copy::{Copy, Outcome};
-use crate::guide::{Edit, GUIDE, commands, drift, section};
+use crate::guide::printed::is_same_but_for_numbers;
+use crate::guide::walk::{Typed, walk};
+use crate::guide::{Edit, GUIDE, blocks, drift, section};
 use crate::signals::end_signal;
+
+const VERIFY: &str = "Verify the fix";
+const IN_PRODUCTION: &str = "In production";
+/// What has Buy Now send a key.
+const KEYS: &str = "RETRY_WITH_IDEMPOTENCY_KEY=";
+const WITHOUT_KEYS: &str = "make build";
 
 /// What else to run in the copy. The commands of the shell find the copy's port in PORT.
 #[derive(Args)]
 pub struct TestGuideArguments {
+    /// Seconds before each line that is typed into psql: a person takes about 3
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pace: u64,
     /// A command for the shop as shipped, after its check
     #[arg(long, value_name = "COMMAND")]
     when_shipped: Option<String>,
@@ -34,29 +45,36 @@ pub async fn test_guide(arguments: TestGuideArguments) -> anyhow::Result<()> {
     let guide = fs::read_to_string(GUIDE).with_context(|| format!("can't read {GUIDE}"))?;
     let problems = drift::all(Path::new("."), &guide)?;
     ensure!(problems.is_empty(), "{GUIDE} and the tree don't fit together:\n\n{}", problems.join("\n\n"));
-    println!("{GUIDE} names nothing that isn't there");
+    console::line(format_args!("{GUIDE} names nothing that isn't there"));
 
-    let own = std::env::current_exe().context("the lab can't find itself")?;
-    let target = own.ancestors().nth(2).context("the lab is not in target/debug/")?;
+    // Not the link that make has started.
+    let own = std::env::current_exe().and_then(fs::canonicalize);
+    let own = own.context("this program can't find its own file")?;
+    let target = own.ancestors().nth(2).context("this program is not in cargo's folder")?;
     let making = Copy::make(Path::new("."), target);
     let copy = step("copy the tree and its dependencies' builds", making).await?;
     let followed = tokio::select! {
         followed = follow(&guide, &copy, &arguments) => followed,
         told = end_signal() => {
-            println!();
+            console::line("");
             told?;
             bail!("stopped before the end")
         }
     };
     copy.remove().await?;
     followed?;
-    println!("{GUIDE} leads from the bug to the fix ({:.0} s)", begun.elapsed().as_secs_f64());
+    console::line(format_args!(
+        "{GUIDE} leads from the bug to the fix ({:.0} s)",
+        begun.elapsed().as_secs_f64()
+    ));
     Ok(())
 }
 
 /// Does what the walkthrough says: its commands and its edit are taken from its own text.
 async fn follow(guide: &str, copy: &Copy, arguments: &TestGuideArguments) -> anyhow::Result<()> {
-    run_all(copy, guide, "See the problem").await?;
+    let pace = Duration::from_secs(arguments.pace);
+    walk(copy, guide, "See the problem", Typed::All, pace).await?;
+    walk(copy, guide, "Diagnose it", Typed::All, pace).await?;
     let checked = step("make check", copy.run("make check")).await?;
     let oversold = oversold_rounds(&checked.output);
     ensure!(
@@ -64,14 +82,16 @@ async fn follow(guide: &str, copy: &Copy, arguments: &TestGuideArguments) -> any
         "as shipped, it must oversell each time, and make check must fail:\n{}",
         checked.output
     );
-    println!("  {}", closing(&checked));
+    console::line(format_args!("  {}", closing(&checked)));
+    expect_check(guide, VERIFY, 0, &checked)?;
+    check_with_keys(copy, guide).await?;
     show(copy, arguments.when_shipped.as_deref()).await?;
 
     let edit = Edit::read(guide)?;
     edit.make(copy.folder()).context("the edit")?;
-    println!("edited {}", edit.file.display());
-    run_all(copy, guide, "Verify the fix").await?;
-    let names_check = section(guide, "Verify the fix").is_some_and(|text| text.contains("`make check`"));
+    console::line(format_args!("edited {}", edit.file.display()));
+    walk(copy, guide, VERIFY, Typed::All, pace).await?;
+    let names_check = section(guide, VERIFY).is_some_and(|text| text.contains("`make check`"));
     ensure!(names_check, "{GUIDE}'s section \"Verify the fix\" does not name `make check`");
     let checked = step("make check", copy.run("make check")).await?;
     ensure!(
@@ -79,22 +99,49 @@ async fn follow(guide: &str, copy: &Copy, arguments: &TestGuideArguments) -> any
         "after {GUIDE}'s edit, make check must pass:\n{}",
         checked.output
     );
-    println!("  {}", closing(&checked));
+    console::line(format_args!("  {}", closing(&checked)));
+    expect_check(guide, VERIFY, 1, &checked)?;
+    walk(copy, guide, IN_PRODUCTION, Typed::Compared, pace).await?;
     show(copy, arguments.when_fixed.as_deref()).await
 }
 
-/// Runs the commands of a section's first block.
-async fn run_all(copy: &Copy, guide: &str, section: &str) -> anyhow::Result<()> {
-    for command in commands(guide, section)? {
-        let Outcome { status, output } = step(command, copy.run(command)).await?;
-        ensure!(status.success(), "{command}: {status}\n{output}");
+/// The part of section "In production" that is done without the fix: clicks that have a key, and the check of them.
+async fn check_with_keys(copy: &Copy, guide: &str) -> anyhow::Result<()> {
+    let section = section(guide, IN_PRODUCTION).unwrap_or_default();
+    let mut lines = blocks(section, "sh").flat_map(str::lines);
+    let with = lines.find(|line| line.starts_with(KEYS));
+    let (Some(with), Some(without)) = (with, lines.find(|line| *line == WITHOUT_KEYS)) else {
+        bail!("{GUIDE}'s section {IN_PRODUCTION:?} has no clicks with {KEYS}, and then {WITHOUT_KEYS}")
+    };
+    for (setting, checks) in [(with, true), (without, false)] {
+        let built = step(setting, copy.run(setting)).await?;
+        ensure!(built.status.success(), "{setting}:\n{}", built.output);
+        if checks {
+            expect_check(guide, IN_PRODUCTION, 0, &step("make check", copy.run("make check")).await?)?;
+        }
     }
+    Ok(())
+}
+
+/// Compares a check with what the section prints of one: the block of the language `check` with this number.
+fn expect_check(guide: &str, title: &str, number: usize, checked: &Outcome) -> anyhow::Result<()> {
+    let expected = section(guide, title).and_then(|section| blocks(section, "check").nth(number));
+    let expected = expected.with_context(|| format!("{GUIDE}'s section {title:?} prints too few checks"))?;
+    // First it says how far it is, which on a terminal is gone by now.
+    let verdict: String = checked
+        .output
+        .split_inclusive('\n')
+        .skip_while(|line| !line.starts_with("ok ") && !line.starts_with("FAILED "))
+        .collect();
+    let is_same = is_same_but_for_numbers(expected, &verdict);
+    ensure!(is_same, "make check should print, as {GUIDE} says,\n{expected}but prints\n{}", checked.output);
+    console::line("  as the guide prints it");
     Ok(())
 }
 
 async fn show(copy: &Copy, command: Option<&str>) -> anyhow::Result<()> {
     let Some(command) = command else { return Ok(()) };
-    println!("{command}");
+    console::line(command);
     let status = copy.show(command).await?;
     ensure!(status.success(), "{command}: {status}");
     Ok(())
@@ -102,19 +149,18 @@ async fn show(copy: &Copy, command: Option<&str>) -> anyhow::Result<()> {
 
 /// Says what is done, and how long it took.
 async fn step<T>(name: &str, doing: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    print!("{name}… ");
-    // Nobody misses a line that can't be shown.
-    let _ = io::stdout().flush();
+    console::text(format_args!("{name}… "));
     let begun = Instant::now();
     let done = doing.await;
-    println!("{:.1} s", begun.elapsed().as_secs_f64());
+    console::line(format_args!("{:.1} s", begun.elapsed().as_secs_f64()));
     done
 }
 
-/// The last line of a check: its verdict.
+/// The line of a check that has its verdict. Others follow.
 fn closing(checked: &Outcome) -> &str {
-    let is_said_by_make = |line: &&str| line.starts_with("make");
-    checked.output.lines().rfind(|line| !is_said_by_make(line)).unwrap_or_default()
+    let is_verdict =
+        |line: &&str| ["FIXED", "NOT FIXED", "OVERSOLD"].iter().any(|word| line.starts_with(word));
+    checked.output.lines().rfind(is_verdict).unwrap_or_default()
 }
 
 /// "OVERSOLD in 49 of 50 rounds" → 49 and 50.

@@ -1,15 +1,20 @@
 //! `lab up`: starts everything in the background, and returns when the shop is open.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use flash_sale_core::database_url::others_may_read_passwords;
 use tokio::process::Command;
 use tokio::time::sleep;
 
-use crate::control::{Event, Request, ask, last_event};
-use crate::log_file;
+use super::status::running;
+use super::{NOT_BUILT, NOT_RUNNING};
+use crate::build::{Show, build};
+use crate::console;
+use crate::control::{Event, Request, Wanted, ask, last_event};
+use crate::own_files::open_to_append;
 use crate::project::{self, LAB_LOG};
 use crate::server::{self, Starter};
 use crate::settings::LabSettings;
@@ -18,69 +23,98 @@ use crate::settings::LabSettings;
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 const BUSY_ATTEMPTS: usize = 1200;
 
-/// Starts everything, or finds it started. In the foreground it returns when everything has ended.
+/// Builds what has changed and starts everything, or has a running shop take over what has changed. In the foreground
+/// it returns when everything has ended.
 ///
 /// # Errors
-/// When something doesn't start; nothing is left running then.
-pub async fn up(foreground: bool) -> anyhow::Result<()> {
+/// When it doesn't compile, or something doesn't start; nothing is left running then. When the replicas run and can't
+/// use their database; they go on then.
+pub async fn up(foreground: bool, show: Show) -> anyhow::Result<()> {
     let settings = LabSettings::read()?;
+    if others_may_read_passwords(Path::new(".")) {
+        print(
+            "note: other users of this machine may read the password in .env. Keep them out: chmod 600 .env",
+        );
+    }
+    let binary = build(show).await?.context(NOT_BUILT)?.path;
     if foreground {
-        return server::run(settings, Starter::Terminal).await;
+        return server::run(settings, binary, Starter::Terminal).await;
     }
     for _ in 0..BUSY_ATTEMPTS {
         match ask(&Request::WaitUntilOpen, print).await? {
-            Some(Event::Open(url)) => {
-                println!("The shop is open already: {url}");
-                return Ok(());
-            }
-            Some(Event::Failed(reason)) => bail!(reason),
+            Some(Event::Open(url)) => return renew(&url, binary, settings).await,
+            Some(Event::Failed(reason) | Event::WithoutDatabase(reason)) => bail!(reason),
             // It was stopping, and has stopped now.
             Some(_) => continue,
             None => {}
         }
-        match start().await? {
+        match start(&binary).await? {
             Event::Open(url) => {
                 print_next_commands(&url);
                 return Ok(());
             }
-            Event::Failed(reason) => bail!(reason),
+            Event::Failed(reason) | Event::WithoutDatabase(reason) => bail!(reason),
             Event::Busy => sleep(BUSY_PAUSE).await,
-            _ => bail!("the lab was stopped while it started"),
+            _ => bail!("the shop was stopped while it started"),
         }
     }
-    bail!("another lab neither starts nor stops. Look at {LAB_LOG}")
+    bail!("another start of the shop in this folder neither ends nor opens it. Look at {LAB_LOG}")
+}
+
+/// Has the replicas of the running lab replaced, if they run something else than what is wanted now.
+async fn renew(url: &str, binary: PathBuf, settings: LabSettings) -> anyhow::Result<()> {
+    let mut are_replaced = false;
+    let hear = |line: &str| {
+        are_replaced = true;
+        print(line);
+    };
+    let wanted = Wanted { binary, variables: settings.shop.clone(), only_if_changed: true };
+    match ask(&Request::Run(wanted), hear).await?.context(NOT_RUNNING)? {
+        Event::Failed(reason) | Event::WithoutDatabase(reason) => bail!(reason),
+        _ if are_replaced => {
+            console::line(format_args!("The shop was open. Its replicas are new now: {url}"))
+        }
+        _ => console::line(format_args!("The shop is open already: {url}")),
+    }
+    let (is, set) = (running().await?.address.port(), settings.port);
+    if is != set {
+        console::line(format_args!("PORT is {set} now. To move the shop there: make stop run"));
+    }
+    Ok(())
 }
 
 /// Starts `lab serve`, prints what it says, and returns its last word.
-async fn start() -> anyhow::Result<Event> {
+async fn start(binary: &Path) -> anyhow::Result<Event> {
     project::make_folders()?;
-    let log = log_file::open(Path::new(LAB_LOG)).with_context(|| format!("can't open {LAB_LOG}"))?;
+    let log = open_to_append(Path::new(LAB_LOG)).with_context(|| format!("can't open {LAB_LOG}"))?;
     let mut server = Command::new(std::env::current_exe()?)
         .arg("serve")
+        .arg(binary)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(log)
         .spawn()
-        .context("can't start the lab")?;
-    let output = server.stdout.take().context("no pipe from the lab")?;
+        .context("can't start the shop")?;
+    let output = server.stdout.take().context("no pipe from the shop")?;
 
     let last = last_event(output, print).await?;
-    if !matches!(last, Some(Event::Open(_))) {
-        server.wait().await?;
+    if let Some(open @ (Event::Open(_) | Event::WithoutDatabase(_))) = last {
+        return Ok(open);
     }
-    last.with_context(|| format!("the lab was killed while it started. Look at {LAB_LOG}"))
+    let ended = server.wait().await?;
+    last.with_context(|| server::why_it_ended(ended, Path::new(LAB_LOG)))
 }
 
 fn print(line: &str) {
-    println!("{line}");
+    console::line(line);
 }
 
 fn print_next_commands(url: &str) {
-    println!(
+    console::line(format_args!(
         "\nThe shop is open: {url}\n\n  \
          make logs       see what the replicas do\n  \
          make build      after a change: rebuild, and replace the replicas\n  \
          make db-shell   look at the rows\n  \
          make stop       close the shop"
-    );
+    ));
 }

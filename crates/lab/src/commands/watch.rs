@@ -7,35 +7,45 @@ use std::time::Instant;
 use anstyle::{AnsiColor, Style};
 
 use crate::check::one_click::{self, OneClick};
+use crate::console;
 use crate::hint;
+use crate::program;
 use crate::project::STATE;
+use crate::reason::told;
 use crate::signals::end_signal;
 use crate::watch::changes::{Changes, Save, WATCHED};
 use crate::watch::cycle::{Cycle, End};
 use crate::watch::keys::{Key, Keys};
-use crate::watch::program;
+use crate::wording::counted;
 
-/// Builds, replaces the replicas and clicks, now and after each save, until it is told to end. The shop stays
-/// open.
+/// Builds, replaces the replicas and clicks, now and after each save, until it is told to end or nobody reads any more
+/// what it says. The shop stays open.
 ///
 /// # Errors
 /// When files can't be watched, or the shop doesn't start the first time.
 pub async fn watch() -> anyhow::Result<()> {
-    let mut watch = Watch { cycle: Cycle::new()?, changes: Changes::watch(".".as_ref())? };
+    let (cycle, changes) = (Cycle::new()?, Changes::watch(".".as_ref())?);
     let mut keys = Keys::listen()?;
-    println!("Watching {}. Each save is built and judged.\n", WATCHED.join(", "));
+    let mut watch = Watch { cycle, changes, has_keys: keys.are_there() };
+    console::line(format_args!(
+        "Watching {}. After each save: build, replace the replicas, click.",
+        WATCHED.join(", ")
+    ));
+    console::line("Each click begins with a reset, which deletes the orders.\n");
     let result = tokio::select! {
         result = watch.run(&mut keys) => result,
         ended = end_signal() => ended.map_err(Into::into),
     };
     drop(keys);
-    println!("\nThe watch has ended. The shop, if it was open, still is. Close it: make stop");
+    console::line("\nThe watch has ended. The shop, if it was open, still is. Close it: make stop");
     result
 }
 
 struct Watch {
     cycle: Cycle,
     changes: Changes,
+    /// Whether there is a keyboard to press keys on.
+    has_keys: bool,
 }
 
 /// What is done, one after the other.
@@ -76,10 +86,13 @@ impl Watch {
             };
             match done {
                 Err(error) if std::mem::take(&mut is_first) => return Err(error),
-                Err(error) => eprintln!("error: {error:#}"),
+                Err(error) => console::error_line(format_args!("error: {}", told(&error))),
                 Ok(()) => is_first = false,
             }
             print_keys(keys);
+            if console::reader_has_left() {
+                return Ok(());
+            }
         }
     }
 
@@ -88,8 +101,8 @@ impl Watch {
             Task::Judge(began) => self.judge(began).await,
             Task::Check => program::run(self.cycle.lab(), &["check"]).await.map(|_| ()),
             Task::Reset => {
-                self.cycle.reset().await?;
-                println!("One copy, no orders.");
+                let deleted = usize::try_from(self.cycle.reset().await?).unwrap_or(usize::MAX);
+                console::line(format_args!("One copy, no orders. {} deleted.", counted(deleted, "order")));
                 Ok(())
             }
         }
@@ -98,7 +111,7 @@ impl Watch {
     async fn judge(&mut self, mut began: Instant) -> anyhow::Result<()> {
         loop {
             match self.cycle.run(&mut self.changes, began).await? {
-                End::Judged(rounds) => print_verdict(&rounds),
+                End::Judged(rounds) => print_verdict(&rounds, self.has_keys),
                 End::NotBuilt => {
                     print_in(YELLOW, "NOT BUILT. The shop, if it is open, sells as before.");
                 }
@@ -118,7 +131,7 @@ impl Watch {
 async fn asked_for(keys: &mut Keys) -> anyhow::Result<Option<Task>> {
     loop {
         match keys.next().await {
-            Key::Hint => println!("{}\n", hint::next(Path::new(STATE))?),
+            Key::Hint => console::line(format_args!("{}\n", hint::next(Path::new(STATE))?)),
             Key::Check => return Ok(Some(Task::Check)),
             Key::Reset => return Ok(Some(Task::Reset)),
             Key::Quit => return Ok(None),
@@ -129,33 +142,50 @@ async fn asked_for(keys: &mut Keys) -> anyhow::Result<Option<Task>> {
 fn print_save(save: &Save) {
     let mut files = save.files.iter();
     match files.next() {
-        Some(file) if files.len() == 0 => println!("saved {}", file.display()),
-        Some(file) => println!("saved {} and {} more", file.display(), files.len()),
-        None => println!("saved"),
+        Some(file) if files.len() == 0 => console::line(format_args!("saved {}", file.display())),
+        Some(file) => console::line(format_args!("saved {} and {} more", file.display(), files.len())),
+        None => console::line("saved"),
     }
     if save.files.iter().any(|file| file.starts_with("migration")) {
-        println!("The schema changes when the shop opens: make stop, make run");
+        console::line("The schema changes when the shop opens: make stop, make run");
     }
 }
 
-fn print_verdict(played: &OneClick) {
-    let (oversold, right, wanted) = (played.oversold(), played.right(), played.wanted);
-    if oversold > 0 {
-        print_in(RED, &format!("OVERSOLD in {oversold} of {wanted} rounds of one click"));
+/// In the check's words. What a click alone can't show is not called FIXED.
+fn verdict(played: &OneClick, has_keys: bool) -> (AnsiColor, String, String) {
+    let rounds = counted(played.begun(), "round");
+    let check = if has_keys { "press c (make check)" } else { "make check" };
+    if played.oversold() > 0 {
+        let headline = format!("OVERSOLD in {} of {rounds}", played.oversold());
+        (RED, headline, one_click::judge(played).seen)
     } else if played.is_right() {
-        print_in(GREEN, &format!("RIGHT in {right} of {wanted} rounds of one click: one order, stock 0"));
-        println!("Whether it is a fix, the whole check knows: make check (here: c)");
+        let headline =
+            format!("ONE CLICK LOOKS RIGHT: 1 order and stock 0 in {} of {rounds}", played.right());
+        let more = format!(
+            "Nobody knows yet whether a crowd is served right too. To see whether it is FIXED: {check}"
+        );
+        (GREEN, headline, more)
     } else {
-        print_in(YELLOW, &format!("RIGHT in only {right} of {wanted} rounds of one click"));
-        println!("{}. See why: make logs", one_click::judge(played).seen);
+        let more = format!("{}. See why: make logs", one_click::judge(played).seen);
+        (YELLOW, "NOT FIXED: one click is not right".to_owned(), more)
     }
+}
+
+fn print_verdict(played: &OneClick, has_keys: bool) {
+    if played.orders_deleted > 0 {
+        let orders = counted(usize::try_from(played.orders_deleted).unwrap_or(usize::MAX), "order");
+        console::line(format_args!("The first reset has deleted {orders}."));
+    }
+    let (color, headline, more) = verdict(played, has_keys);
+    print_in(color, &headline);
+    console::line(more);
 }
 
 fn print_keys(keys: &Keys) {
     if keys.are_there() {
-        println!("\nh hint · c whole check · r reset · q quit · or save a file\n");
+        console::line("\nh hint · c check with crowds · r reset · q quit · or save a file\n");
     } else {
-        println!();
+        console::line("");
     }
 }
 
@@ -165,5 +195,53 @@ const YELLOW: AnsiColor = AnsiColor::Yellow;
 
 fn print_in(color: AnsiColor, line: &str) {
     let style = Style::new().bold().fg_color(Some(color.into()));
-    anstream::println!("\n{style}{line}{style:#}");
+    console::line(format_args!("\n{style}{line}{style:#}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::one_click::Round;
+    use crate::check::shop::Attempt;
+
+    fn played(rounds: usize, sold: usize, second: &str) -> OneClick {
+        let attempt = |status: &str| Attempt {
+            status: status.to_owned(),
+            served_by: "replica-1".to_owned(),
+            took_ms: 50,
+        };
+        let round = Round {
+            attempts: vec![attempt("200 OK"), attempt(second)],
+            sold_by: vec!["replica-1".to_owned(); sold],
+            quantity: 1 - sold as i64,
+        };
+        OneClick { rounds: vec![round; rounds], wanted: 10, ..OneClick::default() }
+    }
+
+    #[test]
+    fn what_looks_right_is_not_called_fixed_and_the_way_to_the_crowd_is_named() {
+        let right = played(10, 1, "400 Bad Request");
+        let said = |has_keys| {
+            let (_, headline, more) = verdict(&right, has_keys);
+            format!("{headline}\n{more}")
+        };
+
+        assert!(said(true).starts_with("ONE CLICK LOOKS RIGHT: 1 order and stock 0 in 10 of 10 rounds\n"));
+        assert!(said(true).ends_with("whether it is FIXED: press c (make check)"), "{}", said(true));
+        assert!(said(false).ends_with("whether it is FIXED: make check"), "{}", said(false));
+    }
+
+    #[test]
+    fn the_rounds_that_are_counted_are_the_same_in_both_lines() {
+        let (_, headline, more) = verdict(&played(5, 1, "503 Service Unavailable"), true);
+        assert_eq!(headline, "NOT FIXED: one click is not right");
+        assert!(
+            more.starts_with("1 order and stock 0 in 0 of 5 rounds; otherwise, for example, 1 order, "),
+            "{more}"
+        );
+
+        let (_, headline, more) = verdict(&played(10, 2, "200 OK"), true);
+        assert_eq!(headline, "OVERSOLD in 10 of 10 rounds");
+        assert!(more.contains("2 orders, stock -1"), "{more}");
+    }
 }

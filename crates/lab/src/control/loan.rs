@@ -1,14 +1,16 @@
-//! Variables that the replicas run with only for a while. Whoever borrows them gives them back by going away:
-//! also when it is killed, the lab notices.
+//! What the replicas run with only for a while: other variables, or a database that is far away. Whoever borrows it
+//! gives it back by going away: also when it is killed, the lab notices.
+
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 
-use super::{Event, Request, last_event, send};
+use super::{Event, Request, last_event, not_understood, send};
 use crate::settings::ShopVariables;
 
-/// The replicas run with other variables as long as this lives.
+/// The replicas run with what was borrowed as long as this lives.
 pub struct Loan(UnixStream);
 
 impl Loan {
@@ -18,13 +20,27 @@ impl Loan {
     /// # Errors
     /// When no lab runs, or the replicas don't start with them.
     pub async fn take(variables: ShopVariables) -> anyhow::Result<Self> {
-        let not_running = "the lab is not running. Start it: make run";
-        let mut stream = send(&Request::Lend(variables)).await?.context(not_running)?;
-        let silent = "the lab was stopped, or is older than this command. Start it anew: make stop run";
+        Self::ask_for(&Request::Lend(variables)).await
+    }
+
+    /// As [`Loan::take`], of distance: PostgreSQL is so far away from the replicas, in each direction. It can be
+    /// borrowed besides variables.
+    ///
+    /// # Errors
+    /// When no lab runs, no line can lead to its database, or the replicas don't start with it.
+    pub async fn take_distance(delay: Duration) -> anyhow::Result<Self> {
+        let milliseconds = u32::try_from(delay.as_millis())?;
+        Self::ask_for(&Request::LendDistance { milliseconds }).await
+    }
+
+    async fn ask_for(request: &Request) -> anyhow::Result<Self> {
+        let not_running = "the shop is not running. Start it: make run";
+        let mut stream = send(request).await?.context(not_running)?;
+        let silent = "the shop was stopped, or was started by an older version. Start it anew: make stop run";
         match last_event(&mut stream, |_| {}).await?.context(silent)? {
             Event::Done => Ok(Self(stream)),
             Event::Failed(reason) => bail!(reason),
-            other => bail!("unexpected answer: {other:?}"),
+            other => bail!(not_understood(&other)),
         }
     }
 

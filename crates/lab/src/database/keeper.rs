@@ -1,7 +1,8 @@
-//! Keeps the private PostgreSQL running, on one port: the replicas know that one. Starts it again when it dies, and
+//! Keeps the private PostgreSQL running, at one address: the replicas know that one. Starts it again when it dies, and
 //! stops it for a while when it is told to.
 
 use std::io;
+use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,10 @@ use tokio_util::sync::CancellationToken;
 use super::{DatabaseStatus, status_of};
 use crate::control::DatabaseStop;
 use crate::guard::Signal;
+use crate::log_file::BETWEEN_LOOKS;
 use crate::postgres::{Cluster, ClusterSettings};
+use crate::project::POSTGRES_LOG_ASIDE;
+use crate::reason::told;
 
 const BACK_OFF: Duration = Duration::from_secs(1);
 /// A checkpoint on a slow disk takes seconds. After this, the server is stopped as at the lab's end, and then killed.
@@ -30,6 +34,8 @@ pub(super) struct Outage {
 
 pub(super) struct Keeper {
     pub(super) settings: ClusterSettings,
+    /// For a person's own programs.
+    pub(super) port: u16,
     pub(super) status: Arc<Mutex<DatabaseStatus>>,
     pub(super) outages: mpsc::UnboundedReceiver<Outage>,
     pub(super) stopping: CancellationToken,
@@ -49,6 +55,7 @@ impl Keeper {
                         None => return,
                     }
                 }
+                () = sleep(BETWEEN_LOOKS) => keep_log_short(&cluster).await,
                 Some(outage) = self.outages.recv() => {
                     self.say_stopped();
                     end(cluster, outage.how).await;
@@ -77,7 +84,7 @@ impl Keeper {
             loop {
                 match Cluster::start(&self.settings).await {
                     Ok(cluster) => return cluster,
-                    Err(error) => log::error!("{error:#}"),
+                    Err(error) => log::error!("{}", told(&error)),
                 }
                 sleep(BACK_OFF).await;
             }
@@ -87,7 +94,7 @@ impl Keeper {
             () = self.stopping.cancelled() => return None,
         };
         log::info!("PostgreSQL runs again as process {}", cluster.pid());
-        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status_of(&cluster);
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status_of(&cluster, self.port);
         Some(cluster)
     }
 
@@ -96,6 +103,13 @@ impl Keeper {
         if let DatabaseStatus::Private { pid, .. } = &mut *status {
             *pid = None;
         }
+    }
+}
+
+/// In the folder of the logs, which is ours alone; its own folder may be another user's.
+async fn keep_log_short(cluster: &Cluster) {
+    if let Err(error) = cluster.keep_log_short(Path::new(POSTGRES_LOG_ASIDE)).await {
+        log::warn!("PostgreSQL's log was long, and not all of it was put aside: {error}");
     }
 }
 

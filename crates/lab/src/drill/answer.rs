@@ -2,6 +2,7 @@
 //! that was not made and never will be; one whose outcome nobody knows is told as such.
 
 use std::error::Error;
+use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
 use uuid::Uuid;
@@ -23,6 +24,8 @@ pub enum Told {
     OutcomeUnknown,
     /// The connection broke after the request was sent, or time was up: which.
     NoAnswer(String),
+    /// Nothing: the buyer closed the connection before the answer.
+    Left,
     /// Whatever else: what. The purchase may have been made or not.
     Wrong(String),
 }
@@ -32,12 +35,22 @@ pub enum Told {
 pub struct Request {
     /// What the buyer was told.
     pub told: Told,
+    /// Whether that was the answer to an earlier request with the same key.
+    pub is_replay: bool,
     /// When, by a clock that never jumps.
     pub answered: Instant,
     /// When, by the clock that the database's is compared with.
     pub answered_at: SystemTime,
     /// From the request to the end of the answer.
     pub took: Duration,
+}
+
+impl Request {
+    /// One that began at `begun` and is over now.
+    pub fn over(begun: Instant, told: Told, is_replay: bool) -> Self {
+        let answered = Instant::now();
+        Self { told, is_replay, answered, answered_at: SystemTime::now(), took: answered - begun }
+    }
 }
 
 impl Told {
@@ -47,6 +60,14 @@ impl Told {
             Ok(answer) => Self::of_answer(answer),
             Err(error) if error.is_connect() => Self::Wrong("no connection".to_owned()),
             Err(error) => Self::NoAnswer(root_cause(error)),
+        }
+    }
+
+    /// As [`Told::of`], of a request that was sent on a connection of its own.
+    pub fn of_sent(answer: &io::Result<Answer>) -> Self {
+        match answer {
+            Ok(answer) => Self::of_answer(answer),
+            Err(error) => Self::NoAnswer(error.to_string()),
         }
     }
 
@@ -66,7 +87,7 @@ impl Told {
 
     /// Whether the purchase may have been made all the same.
     pub fn leaves_open(&self) -> bool {
-        matches!(self, Self::OutcomeUnknown | Self::NoAnswer(_) | Self::Wrong(_))
+        matches!(self, Self::OutcomeUnknown | Self::NoAnswer(_) | Self::Left | Self::Wrong(_))
     }
 
     /// Whether there is nothing left to ask.

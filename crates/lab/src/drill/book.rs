@@ -55,15 +55,14 @@ impl Sightings {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant, SystemTime};
+    use std::time::Instant;
 
     use super::super::answer::{Request, Told};
     use super::*;
 
     fn purchase(told: Told) -> Purchase {
-        let request =
-            Request { told, answered: Instant::now(), answered_at: SystemTime::now(), took: Duration::ZERO };
-        Purchase { product: Uuid::nil(), key: None, requests: vec![request] }
+        let requests = vec![Request::over(Instant::now(), told, false)];
+        Purchase { product: Uuid::nil(), key: None, requests }
     }
 
     fn rows(quantity: i64, orders: &[u128]) -> Rows {

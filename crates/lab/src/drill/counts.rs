@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::answer::Told;
-use super::purchase::Purchase;
+use super::purchase::{Ending, Purchase};
 
 /// Of all purchases of a drilled fault, or of several.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,8 +25,12 @@ pub struct Counts {
     pub outcome_unknown: usize,
     /// Connections that broke, and how many of them how.
     pub no_answer: BTreeMap<String, usize>,
+    /// Connections that their buyers closed before the answer.
+    pub left: usize,
     /// Purchases whose outcome was unknown until their key settled it.
     pub settled: usize,
+    /// Purchases with a key whose buyers had left, and that the key has not settled.
+    pub unsettled: usize,
     /// All other answers, and how many of each.
     pub wrong: BTreeMap<String, usize>,
     /// How long the answer took that took longest.
@@ -40,6 +44,9 @@ impl Counts {
         for purchase in purchases {
             counts.purchases += 1;
             counts.settled += usize::from(purchase.is_settled());
+            let is_open = purchase.ending() == Ending::Unknown;
+            let is_unsettled = is_open && purchase.was_left() && purchase.key.is_some();
+            counts.unsettled += usize::from(is_unsettled);
             for request in &purchase.requests {
                 counts.requests += 1;
                 counts.longest = counts.longest.max(request.took);
@@ -49,6 +56,7 @@ impl Counts {
                     Told::Conflict => counts.conflicts += 1,
                     Told::NotCarriedOut => counts.not_carried_out += 1,
                     Told::OutcomeUnknown => counts.outcome_unknown += 1,
+                    Told::Left => counts.left += 1,
                     Told::NoAnswer(how) => add(&mut counts.no_answer, how, 1),
                     Told::Wrong(what) => counts.add_wrong(what, 1),
                 }
@@ -74,7 +82,9 @@ impl Counts {
             sum.not_carried_out += one.not_carried_out;
             sum.outcome_unknown += one.outcome_unknown;
             one.no_answer.iter().for_each(|(how, times)| add(&mut sum.no_answer, how, *times));
+            sum.left += one.left;
             sum.settled += one.settled;
+            sum.unsettled += one.unsettled;
             one.wrong.iter().for_each(|(what, times)| sum.add_wrong(what, *times));
             sum.longest = sum.longest.max(one.longest);
         }

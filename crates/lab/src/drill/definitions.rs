@@ -3,7 +3,7 @@
 use crate::definitions::{self, Definition};
 
 /// Each figure: its name in JSON, and what it is. In the tables, some have a shorter name.
-pub const DEFINITIONS: [Definition; 24] = [
+pub const DEFINITIONS: [Definition; 31] = [
     ("fault, times", "what was done (--list says more), and how many times"),
     ("survived, broken", "verdict: survived, or what was broken of what follows"),
     ("purchases", "copies that buyers wanted"),
@@ -18,7 +18,9 @@ pub const DEFINITIONS: [Definition; 24] = [
          answer",
     ),
     ("no_answer", "the connection broke after the request was sent, and how: an unknown outcome too"),
+    ("left", "the buyer closed the connection before the answer: an unknown outcome too"),
     ("settled", "purchases whose outcome was unknown until the same key settled it"),
+    ("unsettled", "purchases with a key whose buyer left, and which the key did not settle: none may be"),
     ("wrong", "any other answer, and connections that were refused: none may be"),
     ("longest_ms", "longest: the longest wait for an answer; at most 10 s"),
     (
@@ -40,8 +42,14 @@ pub const DEFINITIONS: [Definition; 24] = [
         "invariant 4: answers without their order, and orders of nobody beyond the unknown outcomes without a key; \
          orders recorded for a key whose buyer was told 503, not carried out",
     ),
+    (
+        "not_there_when_told",
+        "not yet, invariant 4: orders that were not in the database when their buyers were told of them; the book's are \
+         not looked for",
+    ),
     ("committed_later", "later, invariant 4: orders that came or went after the last answer"),
     ("recovery_ms", "recovery: from the end of the fault to the first 200; at most 1 s"),
+    ("recovery_of_all_ms", "of all: the same, to the first 200 by each strategy; at most 3 s"),
     ("replica_away_ms", "away: until a killed replica was replaced; at most 1 s"),
     (
         "health_p99_ms, health_longest_ms",
@@ -51,6 +59,23 @@ pub const DEFINITIONS: [Definition; 24] = [
         "health_late",
         "late, invariant 5: answers of /health that the prober saw to be missing after 50 ms, the time taken off \
          in which the machine had no processor for the replica",
+    ),
+    (
+        "left_in_transaction",
+        "open: the shop's database sessions that were idle in a transaction for a second longer than the race window, \
+         or in one a second after the last buyer: none may be; sessions of a replica that stands still don't count",
+    ),
+    (
+        "leaving",
+        "who left: buyers who left before the answer (left), and who meant to and were faster answered (answered); in \
+         how many tenths of a request's life somebody left (parts_of_life, of the strategy with the fewest: at least 8 \
+         of 10), and how long it is for each strategy (life_ms); purchases with a key that had been made when their \
+         buyers came back (made) and that had not (taken_back). Where one of them is missing, the fault was not met",
+    ),
+    (
+        "ready_near_ms, ready_far_ms",
+        "the shortest of ten times that /ready took before the database went far away, and meanwhile: the second is \
+         longer by the way there and back, or the fault was not met",
     ),
     (
         "soak",

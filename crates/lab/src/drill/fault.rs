@@ -20,6 +20,8 @@ pub enum Kind {
     ReadOnly,
     Burst,
     ResetDuringSale,
+    BuyersLeave,
+    FarDatabase,
 }
 
 /// A fault.
@@ -40,7 +42,7 @@ pub struct Fault {
 }
 
 /// All of them, in the order in which they are drilled.
-pub const FAULTS: [Fault; 11] = [
+pub const FAULTS: [Fault; 13] = [
     Fault {
         kind: Kind::KillReplica,
         name: "kill-replica",
@@ -129,6 +131,22 @@ pub const FAULTS: [Fault; 11] = [
         may_lose_answers: false,
         may_refuse: true,
     },
+    Fault {
+        kind: Kind::BuyersLeave,
+        name: "buyers-leave",
+        what: "buyers close their connections before the answer, at every moment of a request's life",
+        lasts_seconds: Some(0),
+        may_lose_answers: false,
+        may_refuse: false,
+    },
+    Fault {
+        kind: Kind::FarDatabase,
+        name: "far-database",
+        what: "PostgreSQL is 10 ms away, in each direction, and buyers leave besides",
+        lasts_seconds: Some(0),
+        may_lose_answers: false,
+        may_refuse: true,
+    },
 ];
 
 /// Those of these names, or all when there are none.
@@ -159,6 +177,11 @@ pub fn list() -> String {
 }
 
 impl Fault {
+    /// Whether it has a replica stand still, in the middle of its transactions.
+    pub fn stands_still(&self) -> bool {
+        self.kind == Kind::FreezeReplica
+    }
+
     /// How long it is done: `chosen`, if somebody has chosen; `load` when it goes on as long as the load.
     pub fn lasts(&self, chosen: Option<Duration>, load: Duration) -> Duration {
         match self.lasts_seconds {

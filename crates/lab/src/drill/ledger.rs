@@ -91,17 +91,21 @@ impl Ledger {
         }
     }
 
+    /// Adds another one.
+    pub fn add(&mut self, other: Self) {
+        self.sold += other.sold;
+        self.unconserved += other.unconserved;
+        self.oversold += other.oversold;
+        self.lost_sales += other.lost_sales;
+        self.dishonest += other.dishonest;
+        self.committed_later += other.committed_later;
+    }
+
     /// The sum of several.
     pub fn sum(ledgers: impl IntoIterator<Item = Self>) -> Self {
-        let add = |sum: Self, ledger: Self| Self {
-            sold: sum.sold + ledger.sold,
-            unconserved: sum.unconserved + ledger.unconserved,
-            oversold: sum.oversold + ledger.oversold,
-            lost_sales: sum.lost_sales + ledger.lost_sales,
-            dishonest: sum.dishonest + ledger.dishonest,
-            committed_later: sum.committed_later + ledger.committed_later,
-        };
-        ledgers.into_iter().fold(Self::default(), add)
+        let mut sum = Self::default();
+        ledgers.into_iter().for_each(|ledger| sum.add(ledger));
+        sum
     }
 }
 
@@ -146,7 +150,7 @@ mod tests {
     fn request(told: Told, milliseconds_after: i64) -> Request {
         let begun = SOLD_OUT - Duration::from_secs(1);
         let answered_at = begun + Duration::from_millis((1000 + milliseconds_after) as u64);
-        Request { told, answered: Instant::now(), answered_at, took: Duration::from_millis(5) }
+        Request { answered_at, ..Request::over(Instant::now(), told, false) }
     }
 
     fn without_key(told: Told) -> Purchase {

@@ -1,24 +1,25 @@
 //! The buyers: a steady load as long as a fault is drilled, and whoever a fault sends besides. Start with
 //! [`Market::open`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use tokio::sync::watch;
+use tokio::sync::{RwLock, RwLockWriteGuard, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::answer::Told;
+use super::goods::{Item, Shelf};
+use super::notary::Counter;
 use super::purchase::Purchase;
 use super::rows::KEY_PREFIX;
 use crate::back_off::BackOff;
 use crate::check::shop::Shop;
-use crate::race::contestant::Contestant;
 
 /// The longest pause of a steady buyer between two purchases.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
@@ -26,16 +27,20 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// Where the buyers of one drilled fault buy, and what all of them were told.
 pub struct Market {
     shop: Shop,
-    contestant: Contestant,
+    shelves: Vec<Shelf>,
+    /// Where each sale from the shelves is shown.
+    counter: Counter,
     /// Part of each key: no run meets the keys of another.
     run: Uuid,
-    plenty: Uuid,
-    scarce: Uuid,
     scarce_is_on_sale: AtomicBool,
     purchases: Mutex<Vec<Purchase>>,
     keys: AtomicUsize,
-    last_sale: watch::Sender<Option<Instant>>,
-    scarce_is_sold_out: watch::Sender<bool>,
+    /// Of each product, when it was sold last.
+    last_sales: watch::Sender<BTreeMap<Uuid, Instant>>,
+    /// Of which somebody was told that there is no copy left.
+    sold_out: watch::Sender<BTreeSet<Uuid>>,
+    /// Shared by all who buy steadily, while they do.
+    noise: RwLock<()>,
     closing: CancellationToken,
 }
 
@@ -43,26 +48,36 @@ pub struct Market {
 pub type Buyers = JoinSet<()>;
 
 impl Market {
-    /// A market with two products: of one there is plenty, the other, of which there is too little, isn't on
-    /// sale yet.
-    pub fn open(shop: &Shop, contestant: &Contestant, plenty: Uuid, scarce: Uuid) -> Arc<Self> {
+    /// A market with these shelves, on which that of which there is too little isn't on sale yet.
+    pub fn open(shop: &Shop, shelves: Vec<Shelf>, counter: Counter) -> Arc<Self> {
         Arc::new(Self {
             shop: shop.clone(),
-            contestant: contestant.clone(),
+            shelves,
+            counter,
             run: Uuid::new_v4(),
-            plenty,
-            scarce,
             scarce_is_on_sale: AtomicBool::new(false),
             purchases: Mutex::default(),
             keys: AtomicUsize::new(0),
-            last_sale: watch::Sender::new(None),
-            scarce_is_sold_out: watch::Sender::new(false),
+            last_sales: watch::Sender::default(),
+            sold_out: watch::Sender::default(),
+            noise: RwLock::default(),
             closing: CancellationToken::new(),
         })
     }
 
-    /// The steady load. Half of them send keys, and half keep their connection from purchase to purchase; the
-    /// others open one for each. Of eight, two of each kind: one would have all its connections at one replica.
+    /// Where it is.
+    pub fn shop(&self) -> &Shop {
+        &self.shop
+    }
+
+    /// A shelf for each strategy.
+    pub fn shelves(&self) -> &[Shelf] {
+        &self.shelves
+    }
+
+    /// The steady load. Each of them buys by one strategy after the other. Half of them send keys, and half keep
+    /// their connection from purchase to purchase; the others open one for each. Of eight, two of each kind: one
+    /// would have all its connections at one replica.
     ///
     /// # Errors
     /// When there can't be so many clients.
@@ -72,10 +87,15 @@ impl Market {
             let shop = if index % 8 < 4 { self.shop.clone() } else { self.shop.with_one_connection()? };
             let (market, has_keys, mut random) = (Arc::clone(self), index % 4 < 2, random.fork());
             buyers.spawn(async move {
-                while !market.closing.is_cancelled() {
-                    let product = market.choose(&mut random);
+                for shelf in market.shelves.iter().cycle().skip(index) {
+                    if market.closing.is_cancelled() {
+                        return;
+                    }
+                    let item = market.choose(shelf, &mut random);
                     let back_off = BackOff::new(random.fork());
-                    market.buy(&shop, product, has_keys, Some(back_off)).await;
+                    let noise = market.noise.read().await;
+                    market.buy(&shop, item, has_keys, Some(back_off)).await;
+                    drop(noise);
                     market.pause(LONGEST_PAUSE.mul_f64(random.f64())).await;
                 }
             });
@@ -84,28 +104,29 @@ impl Market {
     }
 
     /// `count` buyers who ask for one copy each, once, all at the same moment and each on a connection of their
-    /// own. Returns when all have gone home.
-    pub async fn send_crowd(self: &Arc<Self>, product: Uuid, count: usize) {
+    /// own: of these items the first for the first buyer, and so on. Returns when all have gone home.
+    pub async fn send_crowd(self: &Arc<Self>, items: &[Item], count: usize) {
         let mut crowd = Buyers::new();
-        for index in 0..count {
-            let market = Arc::clone(self);
+        for (index, item) in items.iter().cycle().take(count).enumerate() {
+            let (market, item, has_key) = (Arc::clone(self), item.clone(), has_key(index, items.len()));
             crowd.spawn(async move {
-                market.buy(&market.shop, product, index % 2 == 0, None).await;
+                market.buy(&market.shop, &item, has_key, None).await;
             });
         }
         while crowd.join_next().await.is_some() {}
     }
 
-    /// `count` buyers who ask for one copy of the product after the other, once for each, until `enough`.
-    /// Returns when all have gone home.
-    pub async fn send_regulars(self: &Arc<Self>, product: Uuid, count: usize, enough: &CancellationToken) {
+    /// `count` buyers, each of whom asks for one copy of their item after the other, once for each, until
+    /// `enough`. Returns when all have gone home.
+    pub async fn send_regulars(self: &Arc<Self>, items: &[Item], count: usize, enough: &CancellationToken) {
         let mut regulars = Buyers::new();
-        for index in 0..count {
-            let (market, enough) = (Arc::clone(self), enough.clone());
+        for (index, item) in items.iter().cycle().take(count).enumerate() {
+            let (market, item, enough) = (Arc::clone(self), item.clone(), enough.clone());
+            let has_key = has_key(index, items.len());
             regulars.spawn(async move {
                 let mut random = Rng::with_seed(index as u64);
                 while !enough.is_cancelled() {
-                    market.buy(&market.shop, product, index % 2 == 0, None).await;
+                    market.buy(&market.shop, &item, has_key, None).await;
                     market.pause(LONGEST_PAUSE.mul_f64(random.f64())).await;
                 }
             });
@@ -113,21 +134,32 @@ impl Market {
         while regulars.join_next().await.is_some() {}
     }
 
-    /// From now on the product is bought too of which there is too little.
+    /// From now on that is bought too of which there is too little.
     pub fn put_scarce_on_sale(&self) {
         self.scarce_is_on_sale.store(true, Ordering::Relaxed);
     }
 
-    /// Waits for a sale after `moment`.
-    pub async fn sale_after(&self, moment: Instant) {
-        let is_later = |last: &Option<Instant>| last.is_some_and(|last| last > moment);
-        // It can fail only without a sender, and we are it.
-        let _ = self.last_sale.subscribe().wait_for(is_later).await;
+    /// Waits until no steady buyer has an open purchase. As long as the silence lives, none begins one.
+    pub async fn silence(&self) -> RwLockWriteGuard<'_, ()> {
+        self.noise.write().await
     }
 
-    /// Waits until somebody was told that there is no copy left of what there was too little of.
+    /// Waits until each strategy has sold after `moment`.
+    pub async fn sales_after(&self, moment: Instant) {
+        let all_are_later = |sales: &BTreeMap<Uuid, Instant>| {
+            let mut plenty = self.shelves.iter().map(|shelf| shelf.plenty.product);
+            plenty.all(|product| sales.get(&product).is_some_and(|last| *last > moment))
+        };
+        // It can fail only without a sender, and we are it.
+        let _ = self.last_sales.subscribe().wait_for(all_are_later).await;
+    }
+
+    /// Waits until somebody was told that there is no copy left, of each product of which there was too little.
     pub async fn scarce_sold_out(&self) {
-        let _ = self.scarce_is_sold_out.subscribe().wait_for(|is_sold_out| *is_sold_out).await;
+        let are_sold_out = |sold_out: &BTreeSet<Uuid>| {
+            self.shelves.iter().all(|shelf| sold_out.contains(&shelf.scarce.product))
+        };
+        let _ = self.sold_out.subscribe().wait_for(are_sold_out).await;
     }
 
     /// Waits until all steady buyers have their last answer.
@@ -146,28 +178,28 @@ impl Market {
         by_product
     }
 
-    fn choose(&self, random: &mut Rng) -> Uuid {
-        if self.scarce_is_on_sale.load(Ordering::Relaxed) && random.bool() {
-            self.scarce
-        } else {
-            self.plenty
-        }
+    /// A purchase of the item that nobody has asked for yet.
+    pub fn new_purchase(&self, item: &Item, has_key: bool) -> Purchase {
+        let new_key = || format!("{KEY_PREFIX}{} {}", self.run, self.keys.fetch_add(1, Ordering::Relaxed));
+        Purchase::new(item.product, has_key.then(new_key))
     }
 
-    async fn buy(&self, shop: &Shop, product: Uuid, has_key: bool, back_off: Option<BackOff>) {
-        let key = has_key.then(|| self.new_key());
-        let order = self.contestant.order(product);
-        self.note(Purchase::make(shop, &order, product, key, back_off).await);
-    }
-
-    fn note(&self, purchase: Purchase) {
+    /// Notes one that its buyer has done with.
+    pub fn note(&self, purchase: Purchase) {
+        let product = purchase.product;
         for request in &purchase.requests {
             match request.told {
-                Told::Sold(_) if purchase.product == self.plenty => {
-                    self.last_sale.send_modify(|last| *last = (*last).max(Some(request.answered)));
+                Told::Sold(order) => {
+                    if self.is_of_a_shelf(product) {
+                        self.counter.show(order);
+                    }
+                    self.last_sales.send_modify(|last| {
+                        let last = last.entry(product).or_insert(request.answered);
+                        *last = request.answered.max(*last);
+                    });
                 }
-                Told::OutOfStock if purchase.product == self.scarce => {
-                    self.scarce_is_sold_out.send_if_modified(|is| !std::mem::replace(is, true));
+                Told::OutOfStock => {
+                    self.sold_out.send_if_modified(|sold_out| sold_out.insert(product));
                 }
                 _ => {}
             }
@@ -175,8 +207,20 @@ impl Market {
         self.purchases.lock().unwrap_or_else(PoisonError::into_inner).push(purchase);
     }
 
-    fn new_key(&self) -> String {
-        format!("{KEY_PREFIX}{} {}", self.run, self.keys.fetch_add(1, Ordering::Relaxed))
+    /// Others are deleted while they are sold.
+    fn is_of_a_shelf(&self, product: Uuid) -> bool {
+        self.shelves.iter().any(|shelf| shelf.items().iter().any(|item| item.product == product))
+    }
+
+    fn choose<'a>(&self, shelf: &'a Shelf, random: &mut Rng) -> &'a Item {
+        let is_scarce = self.scarce_is_on_sale.load(Ordering::Relaxed) && random.bool();
+        if is_scarce { &shelf.scarce } else { &shelf.plenty }
+    }
+
+    async fn buy(&self, shop: &Shop, item: &Item, has_key: bool, back_off: Option<BackOff>) {
+        let mut purchase = self.new_purchase(item, has_key);
+        purchase.ask(shop, &item.order, back_off).await;
+        self.note(purchase);
     }
 
     async fn pause(&self, pause: Duration) {
@@ -185,4 +229,9 @@ impl Market {
             () = self.closing.cancelled() => {}
         }
     }
+}
+
+/// Of the buyers of each item, every other one sends keys.
+fn has_key(index: usize, items: usize) -> bool {
+    (index / items).is_multiple_of(2)
 }

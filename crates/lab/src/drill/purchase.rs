@@ -1,6 +1,6 @@
 //! A purchase: one copy for one buyer, with all the requests that it took.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::time::sleep;
@@ -38,28 +38,26 @@ pub enum Ending {
 }
 
 impl Purchase {
-    /// Asks for a copy of `product` with the body `order`. Without a key only once: to ask again might buy a
-    /// second copy. With one, again after a pause of `back_off`, as long as there is no final answer and some
-    /// patience left; `None` is for somebody who has none.
-    pub async fn make(
-        shop: &Shop,
-        order: &Value,
-        product: Uuid,
-        key: Option<String>,
-        mut back_off: Option<BackOff>,
-    ) -> Self {
+    /// One of `product` that nobody has asked for yet.
+    pub fn new(product: Uuid, key: Option<String>) -> Self {
+        Self { product, key, requests: Vec::with_capacity(1) }
+    }
+
+    /// Asks for a copy with the body `order`. Without a key only once: to ask again might buy a second copy. With
+    /// one, again after a pause of `back_off`, as long as there is no final answer and some patience left; `None`
+    /// is for somebody who has none.
+    pub async fn ask(&mut self, shop: &Shop, order: &Value, mut back_off: Option<BackOff>) {
         let begun = Instant::now();
-        let mut requests = Vec::with_capacity(1);
         loop {
             let asked = Instant::now();
-            let answer = shop.order_once(order, key.as_deref()).await;
-            let (answered, answered_at) = (Instant::now(), SystemTime::now());
+            let answer = shop.order_once(order, self.key.as_deref()).await;
             let told = Told::of(&answer);
-            let is_done = key.is_none() || told.is_final();
-            requests.push(Request { told, answered, answered_at, took: answered - asked });
+            let is_done = self.key.is_none() || told.is_final();
+            let is_replay = answer.is_ok_and(|answer| answer.is_replay);
+            self.requests.push(Request::over(asked, told, is_replay));
             match back_off.as_mut().map(BackOff::next_pause) {
                 Some(pause) if !is_done && begun.elapsed() + pause < PATIENCE => sleep(pause).await,
-                _ => return Self { product, key, requests },
+                _ => return,
             }
         }
     }
@@ -80,6 +78,18 @@ impl Purchase {
         if let Ending::Sold(order) = self.ending() { Some(order) } else { None }
     }
 
+    /// Whether its buyer closed the connection before the answer.
+    pub fn was_left(&self) -> bool {
+        self.requests.iter().any(|request| request.told == Told::Left)
+    }
+
+    /// Whether its buyer left, and learned by its key that it had been made by then. `None` when nobody left or
+    /// there was no such lesson.
+    pub fn was_made_for_who_left(&self) -> Option<bool> {
+        let last = self.requests.last()?;
+        (self.was_left() && last.told.is_final()).then_some(last.is_replay)
+    }
+
     /// Whether its outcome was unknown, and its key has settled it.
     pub fn is_settled(&self) -> bool {
         self.ending() != Ending::Unknown && self.requests.iter().any(|request| request.told.leaves_open())
@@ -91,22 +101,21 @@ mod tests {
     use super::*;
 
     fn ending(told: &[Told]) -> (Ending, bool) {
-        let request = |told: &Told| Request {
-            told: told.clone(),
-            answered: Instant::now(),
-            answered_at: SystemTime::now(),
-            took: Duration::ZERO,
-        };
-        let requests = told.iter().map(request).collect();
-        let purchase = Purchase { product: Uuid::nil(), key: None, requests };
+        let purchase = purchase(told, false);
         (purchase.ending(), purchase.is_settled())
+    }
+
+    fn purchase(told: &[Told], is_replay: bool) -> Purchase {
+        let request = |told: &Told| Request::over(Instant::now(), told.clone(), is_replay);
+        let requests = told.iter().map(request).collect();
+        Purchase { product: Uuid::nil(), key: None, requests }
     }
 
     #[test]
     fn the_last_word_counts_and_only_a_final_one_settles_what_was_open() {
         let order = Uuid::nil();
         let no_answer = || Told::NoAnswer("connection closed".to_owned());
-        use Told::{Conflict, NotCarriedOut, OutOfStock, OutcomeUnknown, Sold, Wrong};
+        use Told::{Conflict, Left, NotCarriedOut, OutOfStock, OutcomeUnknown, Sold, Wrong};
 
         assert_eq!(ending(&[Sold(order)]), (Ending::Sold(order), false));
         assert_eq!(ending(&[OutcomeUnknown, Conflict, Sold(order)]), (Ending::Sold(order), true));
@@ -114,5 +123,19 @@ mod tests {
         assert_eq!(ending(&[Conflict, NotCarriedOut]), (Ending::NotCarriedOut, false));
         assert_eq!(ending(&[no_answer(), NotCarriedOut]), (Ending::Unknown, false));
         assert_eq!(ending(&[Wrong("502".to_owned())]), (Ending::Unknown, false));
+        assert_eq!(ending(&[Left]), (Ending::Unknown, false));
+        assert_eq!(ending(&[Left, Conflict, Sold(order)]), (Ending::Sold(order), true));
+    }
+
+    #[test]
+    fn who_left_learns_by_the_key_whether_it_was_made_by_then() {
+        let (left, sold) = (Told::Left, Told::Sold(Uuid::nil()));
+        let lesson = |told: &[Told], is_replay| purchase(told, is_replay).was_made_for_who_left();
+
+        assert_eq!(lesson(&[left.clone(), sold.clone()], true), Some(true));
+        assert_eq!(lesson(&[left.clone(), sold.clone()], false), Some(false));
+        assert_eq!(lesson(&[left.clone(), Told::Conflict], false), None);
+        assert_eq!(lesson(&[left], false), None);
+        assert_eq!(lesson(&[sold], true), None);
     }
 }

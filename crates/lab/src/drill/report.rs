@@ -1,15 +1,16 @@
 //! What a drill has found, as JSON has it. What each figure means is in [`super::definitions`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Options;
 use super::fault::Fault;
+use super::findings::Findings;
+use super::leaving::{Departures, Leaving};
+use super::options::Options;
 use super::original::{FIGURES, Figure, SOURCE};
 use super::soak::Soak;
-use super::verdict::Findings;
 use crate::statistics::Waits;
 
 /// A drill.
@@ -54,7 +55,9 @@ pub struct Row {
     pub not_carried_out_503: usize,
     pub outcome_unknown_503: usize,
     pub no_answer: BTreeMap<String, usize>,
+    pub left: usize,
     pub settled: usize,
+    pub unsettled: usize,
     pub wrong: BTreeMap<String, usize>,
     pub longest_ms: f64,
     pub orders: usize,
@@ -64,10 +67,28 @@ pub struct Row {
     pub dishonest: usize,
     pub committed_later: usize,
     pub recovery_ms: Option<f64>,
+    pub recovery_of_all_ms: Option<f64>,
     pub replica_away_ms: Option<f64>,
     pub health_p99_ms: Option<f64>,
     pub health_longest_ms: Option<f64>,
     pub health_late: usize,
+    pub not_there_when_told: usize,
+    pub left_in_transaction: usize,
+    pub leaving: Option<LeavingFigures>,
+    pub ready_near_ms: Option<f64>,
+    pub ready_far_ms: Option<f64>,
+}
+
+/// How buyers left who did so before their answer.
+#[derive(Clone, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "they are defined in one place")]
+pub struct LeavingFigures {
+    pub left: usize,
+    pub answered: usize,
+    pub parts_of_life: usize,
+    pub life_ms: BTreeMap<String, f64>,
+    pub made: usize,
+    pub taken_back: usize,
 }
 
 impl Report {
@@ -88,8 +109,8 @@ impl Report {
 
 impl Row {
     /// Sums up a fault.
-    pub fn new(fault: &Fault, times: usize, findings: &Findings, may_oversell: bool) -> Self {
-        let Findings { counts, ledger, .. } = findings;
+    pub fn new(fault: &Fault, times: usize, findings: &Findings, may_oversell: &BTreeSet<String>) -> Self {
+        let (counts, ledger) = (&findings.counts, findings.ledger());
         let broken = findings.broken(fault, may_oversell);
         let beats: Vec<Duration> = findings.beats.iter().map(|beat| beat.took).collect();
         Self {
@@ -105,7 +126,9 @@ impl Row {
             not_carried_out_503: counts.not_carried_out,
             outcome_unknown_503: counts.outcome_unknown,
             no_answer: counts.no_answer.clone(),
+            left: counts.left,
             settled: counts.settled,
+            unsettled: counts.unsettled,
             wrong: counts.wrong.clone(),
             longest_ms: milliseconds(counts.longest),
             orders: ledger.sold,
@@ -115,10 +138,31 @@ impl Row {
             dishonest: ledger.dishonest,
             committed_later: ledger.committed_later,
             recovery_ms: findings.slowest_recovery().map(milliseconds),
+            recovery_of_all_ms: findings.slowest_recovery_of_all().map(milliseconds),
             replica_away_ms: findings.away.iter().max().copied().map(milliseconds),
             health_longest_ms: beats.iter().max().copied().map(milliseconds),
             health_p99_ms: Waits::of(beats).map(|waits| waits.p99),
             health_late: findings.late_beats(),
+            not_there_when_told: findings.not_there_when_told,
+            left_in_transaction: findings.left_in_transaction,
+            leaving: findings.leaving.as_ref().map(LeavingFigures::new),
+            ready_near_ms: findings.ready.iter().map(|ready| ready.near).max().map(milliseconds),
+            ready_far_ms: findings.ready.iter().map(|ready| ready.far).min().map(milliseconds),
+        }
+    }
+}
+
+impl LeavingFigures {
+    fn new(leaving: &Leaving) -> Self {
+        let life_ms =
+            |(name, departures): (&String, &Departures)| (name.clone(), milliseconds(departures.life));
+        Self {
+            left: leaving.left(),
+            answered: leaving.answered(),
+            parts_of_life: leaving.parts(),
+            life_ms: leaving.strategies.iter().map(life_ms).collect(),
+            made: leaving.made,
+            taken_back: leaving.taken_back,
         }
     }
 }

@@ -11,27 +11,27 @@ use uuid::Uuid;
 use super::answer::Told;
 use super::book::Sightings;
 use super::counts::Counts;
+use super::distance::ReadyTimes;
 use super::fault::{Fault, Kind};
 use super::faults::{Scene, Struck, strike};
+use super::findings::{Findings, Recovery, THE_BOOK};
+use super::goods::{Item, Shelf, put_on_sale};
+use super::leavers::Leavers;
 use super::ledger::{Holdings, Ledger};
 use super::market::Market;
+use super::notary::Notary;
 use super::purchase::{Ending, Purchase};
-use super::verdict::Findings;
+use super::sessions_watch::SessionsWatch;
+use super::visitor::shortest_ready;
 use super::{Drill, patiently};
 
-/// Copies of the product that sells out in the middle of it.
-const SCARCE: u32 = 40;
-/// Copies for the crowd: too few for most.
-const FOR_A_CROWD: u32 = 100;
-/// More than a steady buyer can buy in a second.
-const BOUGHT_IN_A_SECOND: u64 = 30;
 /// A shop that has sold nothing by then has troubles of its own.
 const FIRST_SALE_WITHIN: Duration = Duration::from_secs(15);
 /// The load before anything is done: long enough that all buyers are in the middle of something.
 const BEFORE: Duration = Duration::from_millis(500);
-/// The scarce product is on sale so long before the fault: not so long that it is sold out.
+/// The scarce products are on sale so long before the fault: not so long that they are sold out.
 const SCARCE_BEFORE: Duration = Duration::from_millis(200);
-/// For the first sale after the fault, and for the sale of the scarce product.
+/// For the first sales after the fault, and for the sale of the scarce products.
 const AFTERWARDS: Duration = Duration::from_secs(15);
 
 /// A fault that was drilled.
@@ -48,6 +48,8 @@ pub struct Round {
 
 /// The rows of a product at the first look.
 pub struct Seen {
+    /// By which strategy it is sold.
+    pub strategy: String,
     /// Which.
     pub product: Uuid,
     /// Copies at the beginning.
@@ -56,14 +58,6 @@ pub struct Seen {
     pub orders: BTreeSet<Uuid>,
     /// Copies left.
     pub left: i64,
-}
-
-/// What is sold, and how many copies of it there are.
-struct Goods {
-    plenty: (Uuid, u32),
-    scarce: (Uuid, u32),
-    other: (Uuid, u32),
-    book: Uuid,
 }
 
 /// Drills `fault`, which lasts for `lasts`, within a load of at least `load`. `random` decides
@@ -80,99 +74,107 @@ pub(super) async fn drill(
     say: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<Round> {
     say("the buyers come");
-    let goods = put_on_sale(drill, fault, lasts, load).await?;
-    let market = Market::open(drill.shop, drill.contestant, goods.plenty.0, goods.scarce.0);
-    drill.pulse.take_beats();
+    let Drill { shop, database, pulse, options, distance, .. } = *drill;
+    let time = load + lasts + AFTERWARDS * 3;
+    let is_for_a_crowd = fault.kind == Kind::Burst;
+    let shelves = put_on_sale(database, drill.contestants, options, is_for_a_crowd, time).await?;
+    let notary = Notary::open(database);
+    let market = Market::open(shop, shelves, notary.counter());
+    pulse.take_beats();
+    let watch = SessionsWatch::begin(database, options.window());
     let begun = Instant::now();
-    let buyers = market.send_steady_buyers(drill.options.buyers, &mut random)?;
-    let first_sale = timeout(FIRST_SALE_WITHIN, market.sale_after(begun)).await;
-    first_sale.context("nothing was sold before anything was done. Is the shop well? Look at: make logs")?;
+    let buyers = market.send_steady_buyers(options.buyers, &mut random)?;
+    let leavers = options.leaving.then(|| Leavers::send(&market, options.leavers(), &mut random));
+    let first_sales = timeout(FIRST_SALE_WITHIN, market.sales_after(begun)).await;
+    first_sales.context("nothing was sold before anything was done. Is the shop well? Look at: make logs")?;
+    let ready = match drill.near {
+        Some(near) => Some(ReadyTimes { near, far: shortest_ready(shop).await? }),
+        None => None,
+    };
     sleep(BEFORE).await;
     market.put_scarce_on_sale();
     sleep(SCARCE_BEFORE).await;
 
     say(fault.what);
-    let replicas = drill.pulse.replicas();
-    let scene = Scene {
+    let replicas = pulse.replicas();
+    let mut scene = Scene {
         market: &market,
-        shop: drill.shop,
-        database: drill.database,
-        pulse: drill.pulse,
-        plenty: goods.plenty.0,
-        other: goods.other.0,
-        book: goods.book,
+        shop,
+        database,
+        pulse,
+        distance,
+        watch: &watch,
+        book: drill.book().await?,
         lasts,
-        burst: drill.options.burst,
-        connections: replicas * drill.options.pool_size as usize,
+        burst: options.burst,
+        leavers: (!options.leaving).then(|| options.leavers()),
+        connections: replicas * options.pool_size as usize,
         victim: random.usize(..replicas.max(1)),
+        random: random.fork(),
     };
-    let struck = strike(fault, &scene).await?;
+    let mut struck = strike(fault, &mut scene).await?;
 
     say("the shop recovers");
-    let _ = timeout(AFTERWARDS, market.sale_after(struck.ended)).await;
+    let _ = timeout(AFTERWARDS, market.sales_after(struck.ended)).await;
     let _ = timeout(AFTERWARDS, market.scarce_sold_out()).await;
     sleep_until((begun + load).into()).await;
     say("the last buyers go home");
+    if let Some(leavers) = leavers {
+        struck.leaving = Some(leavers.call_off().await);
+    }
     market.close(buyers).await;
     say("comparing what they were told with the rows");
-    let beats = drill.pulse.take_beats();
-    let purchases = market.take_purchases();
-    let mut round = compare(drill, fault, &goods, &purchases, &struck).await?;
-    round.findings.beats = beats;
-    Ok(round)
-}
-
-async fn put_on_sale(
-    drill: &Drill<'_>,
-    fault: &Fault,
-    lasts: Duration,
-    load: Duration,
-) -> anyhow::Result<Goods> {
-    let seconds = (load + lasts + AFTERWARDS * 3).as_secs();
-    let enough = u32::try_from(drill.options.buyers as u64 * BOUGHT_IN_A_SECOND * seconds)?;
-    let of_other = if fault.kind == Kind::Burst { FOR_A_CROWD } else { enough };
-    let make = async |stock: u32| -> anyhow::Result<(Uuid, u32)> {
-        let product = patiently(|| drill.contestant.make_product(drill.database, stock)).await?;
-        Ok((product, stock))
-    };
-    Ok(Goods {
-        plenty: make(enough).await?,
-        scarce: make(SCARCE).await?,
-        other: make(of_other).await?,
-        book: drill.shop.featured_product().await?.id,
-    })
+    let beats = pulse.take_beats();
+    let not_there_when_told = notary.close().await;
+    let left_in_transaction = watch.end(fault.stands_still()).await?;
+    let (mut findings, seen) = compare(drill, &market, &scene.book, &struck).await?;
+    findings.beats = beats;
+    findings.not_there_when_told = not_there_when_told;
+    findings.left_in_transaction = left_in_transaction;
+    findings.leaving = struck.leaving;
+    findings.ready = struck.ready.or(ready).into_iter().collect();
+    Ok(Round { fault, findings, seen, read: Instant::now() })
 }
 
 async fn compare(
     drill: &Drill<'_>,
-    fault: &'static Fault,
-    goods: &Goods,
-    purchases: &BTreeMap<Uuid, Vec<Purchase>>,
+    market: &Market,
+    book: &[Item],
     struck: &Struck,
-) -> anyhow::Result<Round> {
+) -> anyhow::Result<(Findings, Vec<Seen>)> {
     let clock_ahead = patiently(|| drill.database.clock_ahead()).await?;
+    let purchases = market.take_purchases();
     let of = |product: Uuid| purchases.get(&product).map(Vec::as_slice).unwrap_or_default();
-    let (mut ledgers, mut seen) = (Vec::new(), Vec::new());
-    for (product, stock) in [goods.plenty, goods.scarce, goods.other] {
-        let bought = of(product);
-        let read = || Holdings::read(drill.database, product, stock, bought, clock_ahead);
-        let holdings = patiently(read).await?;
-        ledgers.push(Ledger::compare(bought, &holdings, stock as usize));
-        seen.push(Seen { product, stock, orders: holdings.orders, left: holdings.left });
+    let (mut ledgers, mut seen) = (BTreeMap::<String, Ledger>::new(), Vec::new());
+    for shelf in market.shelves() {
+        for &Item { product, stock, .. } in shelf.items() {
+            let bought = of(product);
+            let read = || Holdings::read(drill.database, product, stock, bought, clock_ahead);
+            let holdings = patiently(read).await?;
+            let ledger = Ledger::compare(bought, &holdings, stock as usize);
+            ledgers.entry(shelf.strategy.clone()).or_default().add(ledger);
+            let strategy = shelf.strategy.clone();
+            seen.push(Seen { strategy, product, stock, orders: holdings.orders, left: holdings.left });
+        }
     }
     let mut counts = Counts::of(purchases.values().flatten());
-    if let Some(sightings) = &struck.sightings {
+    struck.wrong.iter().for_each(|(what, times)| counts.add_wrong(what, *times));
+    if let (Some(sightings), [book, ..]) = (&struck.sightings, book) {
         sightings.failed_resets.iter().for_each(|what| counts.add_wrong(what, 1));
-        ledgers.push(compare_book(drill, goods.book, of(goods.book), sightings).await?);
+        let ledger = compare_book(drill, book.product, of(book.product), sightings).await?;
+        ledgers.insert(THE_BOOK.to_owned(), ledger);
     }
+    let first_sale =
+        |shelf: &Shelf| (shelf.strategy.clone(), first_sale_after(of(shelf.plenty.product), struck.ended));
+    let recovery = Recovery { strategies: market.shelves().iter().map(first_sale).collect() };
     let findings = Findings {
         counts,
-        ledger: Ledger::sum(ledgers),
-        recoveries: vec![first_sale_after(of(goods.plenty.0), struck.ended)],
+        ledgers,
+        recoveries: vec![recovery],
         away: struck.away.into_iter().collect(),
-        beats: Vec::new(),
+        ..Findings::default()
     };
-    Ok(Round { fault, findings, seen, read: Instant::now() })
+    Ok((findings, seen))
 }
 
 async fn compare_book(

@@ -1,6 +1,7 @@
 //! What a drill asks the database, and does to it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sea_orm::sqlx;
 use uuid::Uuid;
@@ -25,6 +26,17 @@ impl ShopDatabase {
         Ok(orders.into_iter().collect())
     }
 
+    /// How many of these orders are not there.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn missing_orders(&self, orders: &[Uuid]) -> anyhow::Result<usize> {
+        let sql = "SELECT count(*) FROM unnest($1) AS told (id)
+                   WHERE NOT EXISTS (SELECT FROM orders WHERE orders.id = told.id)";
+        let missing: i64 = sqlx::query_scalar(sql).bind(orders).fetch_one(&self.pool).await?;
+        Ok(usize::try_from(missing)?)
+    }
+
     /// Removes the records of all keys of drills.
     ///
     /// # Errors
@@ -42,6 +54,41 @@ impl ShopDatabase {
     pub async fn shop_sessions(&self) -> anyhow::Result<i64> {
         let sql = format!("SELECT count(*) FROM pg_stat_activity WHERE {SHOP_SESSIONS}");
         Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&self.pool).await?)
+    }
+
+    /// Whether we may see what the shop's sessions do: only a role that has the shop's, or one that may see all, can.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sees_shop_sessions(&self) -> anyhow::Result<bool> {
+        let sql = format!("SELECT bool_and(state IS NOT NULL) FROM pg_stat_activity WHERE {SHOP_SESSIONS}");
+        let sees: Option<bool> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&self.pool).await?;
+        Ok(sees.unwrap_or(true))
+    }
+
+    /// The shop's sessions that are in a transaction or run a statement, by their processes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sessions_at_work(&self) -> anyhow::Result<BTreeSet<i32>> {
+        let sql =
+            format!("SELECT pid FROM pg_stat_activity WHERE {SHOP_SESSIONS} AND xact_start IS NOT NULL");
+        let pids: Vec<i32> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_all(&self.pool).await?;
+        Ok(pids.into_iter().collect())
+    }
+
+    /// The shop's sessions that are in a transaction in which nothing has happened for so long.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sessions_left_in_transaction(&self, idle_for: Duration) -> anyhow::Result<BTreeSet<i32>> {
+        let sql = format!(
+            "SELECT pid FROM pg_stat_activity WHERE {SHOP_SESSIONS} AND state LIKE 'idle in transaction%'
+             AND clock_timestamp() - state_change > make_interval(secs => $1)"
+        );
+        let left = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(idle_for.as_secs_f64());
+        let pids: Vec<i32> = left.fetch_all(&self.pool).await?;
+        Ok(pids.into_iter().collect())
     }
 
     /// Ends all sessions of the shop, and returns how many there were.

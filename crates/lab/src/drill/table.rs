@@ -1,12 +1,15 @@
 //! A drill as a person reads it.
 
-use super::Options;
-use super::report::{Report, Row};
+use super::distance::FAR;
+use super::leaving::PARTS;
+use super::options::Options;
+use super::report::{LeavingFigures, Report, Row};
 use super::resources::{Resources, Usage};
 use super::soak::Soak;
 use crate::table::{align, with_heading};
+use crate::wording::counted;
 
-const LEGEND: &str = "What each figure is: lab drill --help\n";
+const LEGEND: &str = "What each figure is: make drill ARGS=--help\n";
 
 /// The tables, with what is needed to repeat the drill, and the figures of the other system beside them.
 pub fn text(report: &Report) -> String {
@@ -15,6 +18,8 @@ pub fn text(report: &Report) -> String {
         align(&answer_rows(&report.faults)),
         align(&wait_rows(&report.faults)),
         align(&ledger_rows(&report.faults)),
+        leaving(&report.faults),
+        distance(&report.faults),
         lines_of(report),
     ];
     parts.extend(report.soak.as_ref().map(soak));
@@ -24,14 +29,18 @@ pub fn text(report: &Report) -> String {
 }
 
 fn conditions(report: &Report) -> String {
-    let Options { strategy, buyers, seconds, burst, window_ms, seed, soak_minutes, .. } = &report.options;
+    let Options { strategies, buyers, seconds, burst, window_ms, seed, soak_minutes, far, leaving, .. } =
+        &report.options;
     let (faults, load) = match soak_minutes {
         Some(minutes) => (format!("random faults for {minutes} min"), super::soak::LOAD.as_secs()),
         None => (format!("faults: {}", report.faults.len()), *seconds),
     };
+    let strategies = strategies.join(", ");
+    let far = if *far { "database: far away all the time, " } else { "" };
+    let leaving = if *leaving { "buyers leave all the time, " } else { "" };
     format!(
-        "{faults}, strategy: {strategy}, steady buyers: {buyers}, load: at least {load} s around each fault, \
-         burst: {burst}, race window: {window_ms} ms, seed: {seed}\n"
+        "{faults}, strategies: {strategies}\nsteady buyers: {buyers}, load: at least {load} s around each fault, \
+         {far}{leaving}burst: {burst}, race window: {window_ms} ms, seed: {seed}\n"
     )
 }
 
@@ -46,6 +55,7 @@ fn answer_rows(faults: &[Row]) -> Vec<Vec<String>> {
         "503",
         "unknown",
         "no answer",
+        "left",
         "settled",
         "wrong",
     ];
@@ -59,6 +69,7 @@ fn answer_rows(faults: &[Row]) -> Vec<Vec<String>> {
             row.not_carried_out_503,
             row.outcome_unknown_503,
             row.no_answer.values().sum(),
+            row.left,
             row.settled,
             row.wrong.values().sum(),
         ];
@@ -70,12 +81,21 @@ fn answer_rows(faults: &[Row]) -> Vec<Vec<String>> {
 }
 
 fn wait_rows(faults: &[Row]) -> Vec<Vec<String>> {
-    let heading =
-        ["waits, ms", "longest", "recovery", "away", "/health p99", "/health longest", "/health late"];
+    let heading = [
+        "waits, ms",
+        "longest",
+        "recovery",
+        "of all",
+        "away",
+        "/health p99",
+        "/health longest",
+        "/health late",
+    ];
     let row = |row: &Row| {
         let waits = [
             Some(row.longest_ms),
             row.recovery_ms,
+            row.recovery_of_all_ms,
             row.replica_away_ms,
             row.health_p99_ms,
             row.health_longest_ms,
@@ -89,16 +109,73 @@ fn wait_rows(faults: &[Row]) -> Vec<Vec<String>> {
 }
 
 fn ledger_rows(faults: &[Row]) -> Vec<Vec<String>> {
-    let heading = ["ledger", "orders", "unconserved", "oversold", "lost", "dishonest", "later", "verdict"];
+    let heading = [
+        "ledger",
+        "orders",
+        "unconserved",
+        "oversold",
+        "lost",
+        "dishonest",
+        "not yet",
+        "later",
+        "open",
+        "verdict",
+    ];
     let row = |row: &Row| {
-        let counts =
-            [row.orders, row.unconserved, row.oversold, row.lost_sales, row.dishonest, row.committed_later];
+        let counts = [
+            row.orders,
+            row.unconserved,
+            row.oversold,
+            row.lost_sales,
+            row.dishonest,
+            row.not_there_when_told,
+            row.committed_later,
+            row.left_in_transaction,
+        ];
         let mut cells = vec![row.fault.clone()];
         cells.extend(counts.map(|count| count.to_string()));
         cells.push(verdict(row));
         cells
     };
     with_heading(heading, faults.iter().map(row))
+}
+
+/// Only of faults during which buyers left.
+fn leaving(faults: &[Row]) -> String {
+    let heading = [
+        "who left",
+        "left",
+        "answered first",
+        "parts of a life",
+        "life, ms",
+        "made",
+        "taken back",
+        "unsettled",
+    ];
+    let row = |row: &Row| {
+        let LeavingFigures { left, answered, parts_of_life, life_ms, made, taken_back } =
+            row.leaving.as_ref()?;
+        let lives = || life_ms.values().copied();
+        let life = format!("{:.0} to {:.0}", lives().fold(f64::MAX, f64::min), lives().fold(0.0, f64::max));
+        let mut cells = vec![row.fault.clone(), left.to_string(), answered.to_string()];
+        cells.extend([format!("{parts_of_life} of {PARTS}"), life]);
+        cells.extend([*made, *taken_back, row.unsettled].map(|count| count.to_string()));
+        Some(cells)
+    };
+    let rows: Vec<Vec<String>> = faults.iter().filter_map(row).collect();
+    if rows.is_empty() { String::new() } else { align(&with_heading(heading, rows.into_iter())) }
+}
+
+fn distance(faults: &[Row]) -> String {
+    let near = faults.iter().filter_map(|row| row.ready_near_ms).reduce(f64::max);
+    let far = faults.iter().filter_map(|row| row.ready_far_ms).reduce(f64::min);
+    match (near, far) {
+        (Some(near), Some(far)) => format!(
+            "/ready, the database near: {near:.1} ms at least; far, {} ms in each direction: {far:.1} ms at least\n",
+            FAR.as_millis()
+        ),
+        _ => String::new(),
+    }
 }
 
 fn verdict(row: &Row) -> String {
@@ -137,7 +214,10 @@ fn soak(soak: &Soak) -> String {
     let (Resources { sessions: from, .. }, Resources { sessions: to, .. }) = (&soak.start, &soak.end);
     let grown: String = soak.growth.iter().map(|what| format!("GROWN: {what}\n")).collect();
     let Soak { minutes, faults, .. } = soak;
-    format!("{table}{faults} faults in {minutes} min; database sessions: {from}, at the end {to}\n{grown}")
+    format!(
+        "{table}{} in {minutes} min; database sessions: {from}, at the end {to}\n{grown}",
+        counted(*faults, "fault")
+    )
 }
 
 fn original(report: &Report) -> String {
@@ -154,6 +234,7 @@ fn closing(report: &Report) -> String {
         report.faults.iter().filter(|row| !row.survived).map(|row| row.fault.as_str()).collect();
     let all = report.faults.len();
     match broken.len() {
+        0 if report.survived && all == 1 => "The fault was survived, the invariants intact.\n".to_owned(),
         0 if report.survived => format!("All {all} faults survived, the invariants intact.\n"),
         0 if all == 0 => "No fault was drilled.\n".to_owned(),
         0 => "All faults survived, but something has grown. Look at: make logs\n".to_owned(),

@@ -1,57 +1,43 @@
 //! What was broken, if anything was.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::counts::Counts;
-use super::fault::Fault;
-use super::ledger::Ledger;
-use super::pulse::{Beat, HEALTH_LIMIT};
+use super::distance::ReadyTimes;
+use super::fault::{Fault, Kind};
+use super::findings::Findings;
+use super::pulse::HEALTH_LIMIT;
 
 /// Invariant 5: each answer to a purchase comes within it.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// From the end of a fault to the first sale, and from the death of a replica to the next one.
 pub const RECOVERY_LIMIT: Duration = Duration::from_secs(1);
-
-/// All that was found out about a fault, each time that it struck.
-#[derive(Clone, Debug, Default)]
-pub struct Findings {
-    /// What the buyers saw.
-    pub counts: Counts,
-    /// What the rows say.
-    pub ledger: Ledger,
-    /// From the end of the fault to the first sale; `None` if there was none. One for each time.
-    pub recoveries: Vec<Option<Duration>>,
-    /// How long killed replicas were away.
-    pub away: Vec<Duration>,
-    /// What was felt of the replicas.
-    pub beats: Vec<Beat>,
-}
+/// From the end of a fault to the first sale by each strategy. Longer: the few buyers of a strategy may all be waiting
+/// to ask again.
+pub const RECOVERY_LIMIT_OF_ALL: Duration = Duration::from_secs(3);
 
 impl Findings {
-    /// Answers of `/health` that were missing past their limit.
-    pub fn late_beats(&self) -> usize {
-        self.beats.iter().filter(|beat| beat.is_late()).count()
-    }
-
-    /// The longest time from the end of the fault to the first sale; `None` if once there was none.
-    pub fn slowest_recovery(&self) -> Option<Duration> {
-        self.recoveries.iter().copied().collect::<Option<Vec<Duration>>>()?.into_iter().max()
-    }
-
-    /// What was broken, in words; nothing when all was survived. `may_oversell` is for the exercise.
-    pub fn broken(&self, fault: &Fault, may_oversell: bool) -> Vec<String> {
-        let Self { counts, ledger, .. } = self;
+    /// What was broken, in words; nothing when all was survived. `may_oversell` are the strategies that may.
+    pub fn broken(&self, fault: &Fault, may_oversell: &BTreeSet<String>) -> Vec<String> {
+        let counts = &self.counts;
         let mut broken = Vec::new();
         let mut count = |count: usize, what: &str| {
             if count > 0 {
                 broken.push(format!("{count} × {what}"));
             }
         };
-        count(ledger.unconserved, "initial stock - orders is not the stock");
-        count(if may_oversell { 0 } else { ledger.oversold }, "oversold");
-        count(ledger.lost_sales, "\"Out of stock\" while there was a copy");
-        count(ledger.dishonest, "answer without its order, or order without its answer");
-        count(ledger.committed_later, "order that came or went after the last answer");
+        for (name, ledger) in &self.ledgers {
+            let oversold = if may_oversell.contains(name) { 0 } else { ledger.oversold };
+            let mut of_rows = |times, what: &str| count(times, &format!("{what} ({name})"));
+            of_rows(ledger.unconserved, "initial stock - orders is not the stock");
+            of_rows(oversold, "oversold");
+            of_rows(ledger.lost_sales, "\"Out of stock\" while there was a copy");
+            of_rows(ledger.dishonest, "answer without its order, or order without its answer");
+            of_rows(ledger.committed_later, "order that came or went after the last answer");
+        }
+        count(counts.unsettled, "who had left asked by the key, and was not told what had become of it");
+        count(self.not_there_when_told, "order that was not there when its buyer was told");
+        count(self.left_in_transaction, "database session left in a transaction");
         counts.wrong.iter().for_each(|(what, times)| count(*times, what));
         if !fault.may_lose_answers {
             count(counts.outcome_unknown, "outcome unknown, although nothing ended");
@@ -59,24 +45,54 @@ impl Findings {
                 count(*times, &format!("no answer, although nothing ended: {how}"));
             });
         }
-        if !fault.may_refuse {
+        // On a far database, everybody who holds a row holds it for longer: some wait for it past their limit.
+        if !fault.may_refuse && self.ready.is_empty() {
             count(counts.not_carried_out, "503, although the shop was open all the time");
         }
         count(self.late_beats(), &format!("/health later than {} ms", HEALTH_LIMIT.as_millis()));
         if counts.longest > ANSWER_LIMIT {
             broken.push(format!("an answer after {:.1} s", counts.longest.as_secs_f64()));
         }
-        match self.slowest_recovery() {
-            None => broken.push("no sale after it was over".to_owned()),
-            Some(time) if time > RECOVERY_LIMIT => {
-                broken.push(format!("the first sale {:.1} s after it was over", time.as_secs_f64()));
-            }
-            Some(_) => {}
-        }
+        broken.extend(self.late_recoveries());
         if let Some(away) = self.away.iter().max().filter(|away| **away > RECOVERY_LIMIT) {
             broken.push(format!("the replica back only after {:.1} s", away.as_secs_f64()));
         }
+        broken.extend(self.not_met(fault));
         broken
+    }
+
+    fn late_recoveries(&self) -> Vec<String> {
+        let mut late = Vec::new();
+        if let Some(took) = self.slowest_recovery().filter(|took| *took > RECOVERY_LIMIT) {
+            late.push(format!("the first sale {:.1} s after it was over", took.as_secs_f64()));
+        }
+        let each = self.recoveries.iter().flat_map(|recovery| &recovery.strategies);
+        late.extend(each.filter_map(|(strategy, took)| match took {
+            None => Some(format!("no sale by {strategy} after it was over")),
+            Some(took) if *took > RECOVERY_LIMIT_OF_ALL => {
+                Some(format!("the first sale by {strategy} {:.1} s after it was over", took.as_secs_f64()))
+            }
+            Some(_) => None,
+        }));
+        late
+    }
+
+    /// What of the fault itself was missing: a drill without it shows nothing.
+    fn not_met(&self, fault: &Fault) -> Vec<String> {
+        let sends_leavers = matches!(fault.kind, Kind::BuyersLeave | Kind::FarDatabase);
+        let mut missing = match &self.leaving {
+            Some(leaving) => leaving.missing(),
+            None if sends_leavers => vec!["nobody left".to_owned()],
+            None => Vec::new(),
+        };
+        let near = self.ready.iter().find(|ready| !ready.show_distance());
+        if let Some(ReadyTimes { near, far }) = near {
+            let (before, meanwhile) = (near.as_secs_f64() * 1000.0, far.as_secs_f64() * 1000.0);
+            missing.push(format!("/ready took {before:.1} ms before, and {meanwhile:.1} ms meanwhile"));
+        } else if self.ready.is_empty() && fault.kind == Kind::FarDatabase {
+            missing.push("the database was not far".to_owned());
+        }
+        missing.iter().map(|what| format!("the fault was not met: {what}")).collect()
     }
 }
 
@@ -84,15 +100,25 @@ impl Findings {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::fault::{FAULTS, Kind};
+    use super::super::counts::Counts;
+    use super::super::fault::FAULTS;
+    use super::super::findings::Recovery;
+    use super::super::leaving::Leaving;
+    use super::super::ledger::Ledger;
+    use super::super::pulse::Beat;
     use super::*;
 
     fn fault(kind: Kind) -> &'static Fault {
         FAULTS.iter().find(|fault| fault.kind == kind).unwrap()
     }
 
+    fn recovery(nowait: Option<Duration>) -> Recovery {
+        let strategies = [("batched", Some(RECOVERY_LIMIT)), ("nowait", nowait)];
+        Recovery { strategies: strategies.map(|(name, took)| (name.to_owned(), took)).into() }
+    }
+
     fn survived() -> Findings {
-        let recoveries = vec![Some(RECOVERY_LIMIT)];
+        let recoveries = vec![recovery(Some(RECOVERY_LIMIT_OF_ALL))];
         let beats = vec![Beat { took: HEALTH_LIMIT * 3, missing_for: HEALTH_LIMIT, ..Beat::default() }];
         let counts = Counts { longest: ANSWER_LIMIT, ..Counts::default() };
         Findings { counts, recoveries, beats, away: vec![RECOVERY_LIMIT], ..Findings::default() }
@@ -101,7 +127,11 @@ mod tests {
     fn broken(kind: Kind, change: impl FnOnce(&mut Findings)) -> Vec<String> {
         let mut findings = survived();
         change(&mut findings);
-        findings.broken(fault(kind), false)
+        findings.broken(fault(kind), &BTreeSet::new())
+    }
+
+    fn broken_in_rows(change: fn(&mut Ledger)) -> Vec<String> {
+        broken(Kind::KillReplica, |it| change(it.ledgers.entry("nowait".to_owned()).or_default()))
     }
 
     #[test]
@@ -109,17 +139,55 @@ mod tests {
         let of_any = |change: fn(&mut Findings)| broken(Kind::KillReplica, change);
 
         assert!(of_any(|_| {}).is_empty());
-        assert_eq!(of_any(|it| it.ledger.unconserved = 1).len(), 1);
-        assert_eq!(of_any(|it| it.ledger.oversold = 2), ["2 × oversold"]);
-        assert_eq!(of_any(|it| it.ledger.lost_sales = 1).len(), 1);
-        assert_eq!(of_any(|it| it.ledger.dishonest = 1).len(), 1);
-        assert_eq!(of_any(|it| it.ledger.committed_later = 1).len(), 1);
+        assert_eq!(broken_in_rows(|it| it.unconserved = 1).len(), 1);
+        assert_eq!(broken_in_rows(|it| it.oversold = 2), ["2 × oversold (nowait)"]);
+        assert_eq!(broken_in_rows(|it| it.lost_sales = 1).len(), 1);
+        assert_eq!(broken_in_rows(|it| it.dishonest = 1).len(), 1);
+        assert_eq!(broken_in_rows(|it| it.committed_later = 1).len(), 1);
+        assert_eq!(of_any(|it| it.counts.unsettled = 1).len(), 1);
+        assert_eq!(
+            of_any(|it| it.not_there_when_told = 1),
+            ["1 × order that was not there when its buyer was told"]
+        );
+        assert_eq!(of_any(|it| it.left_in_transaction = 1), ["1 × database session left in a transaction"]);
         assert_eq!(of_any(|it| it.counts.wrong = BTreeMap::from([("502".to_owned(), 21)])), ["21 × 502"]);
         assert_eq!(of_any(|it| it.counts.longest *= 2), ["an answer after 20.0 s"]);
-        assert_eq!(of_any(|it| it.recoveries.push(None)), ["no sale after it was over"]);
-        assert_eq!(of_any(|it| it.recoveries[0] = Some(RECOVERY_LIMIT * 2)).len(), 1);
+        assert_eq!(of_any(|it| it.recoveries.push(recovery(None))), ["no sale by nowait after it was over"]);
+        let late = "the first sale by nowait 6.0 s after it was over";
+        assert_eq!(of_any(|it| it.recoveries.push(recovery(Some(RECOVERY_LIMIT_OF_ALL * 2)))), [late]);
+        let all_late =
+            |it: &mut Recovery| it.strategies.values_mut().for_each(|took| *took = Some(RECOVERY_LIMIT * 2));
+        assert_eq!(
+            broken(Kind::KillReplica, |it| all_late(&mut it.recoveries[0])),
+            ["the first sale 2.0 s after it was over"]
+        );
         assert_eq!(of_any(|it| it.away[0] *= 2), ["the replica back only after 2.0 s"]);
         assert_eq!(of_any(|it| it.beats[0].missing_for *= 2), ["1 × /health later than 50 ms"]);
+    }
+
+    #[test]
+    fn a_fault_that_was_not_met_is_not_survived() {
+        let (near, far) = (Duration::from_millis(1), Duration::from_millis(21));
+        let met = |it: &mut Findings| {
+            it.ready = vec![ReadyTimes { near, far }];
+            it.leaving = Some(Leaving { made: 1, taken_back: 1, ..Leaving::default() });
+        };
+
+        assert!(broken(Kind::FarDatabase, met).is_empty());
+        assert_eq!(broken(Kind::BuyersLeave, |_| {}), ["the fault was not met: nobody left"]);
+        let nothing =
+            ["the fault was not met: nobody left", "the fault was not met: the database was not far"];
+        assert_eq!(broken(Kind::FarDatabase, |_| {}), nothing);
+        let without = |change: fn(&mut Findings)| {
+            broken(Kind::FarDatabase, |it| {
+                met(it);
+                change(it);
+            })
+        };
+        let as_near_as_before = "the fault was not met: /ready took 1.0 ms before, and 1.0 ms meanwhile";
+        assert_eq!(without(|it| it.ready[0].far = it.ready[0].near), [as_near_as_before]);
+        let nothing_made = "the fault was not met: no purchase had been made when its buyer left";
+        assert_eq!(without(|it| it.leaving.as_mut().unwrap().made = 0), [nothing_made]);
     }
 
     #[test]
@@ -134,19 +202,26 @@ mod tests {
     }
 
     #[test]
-    fn only_while_replicas_are_replaced_nobody_may_be_refused() {
+    fn only_while_replicas_are_replaced_or_buyers_leave_near_by_nobody_may_be_refused() {
         let refuse = |it: &mut Findings| it.counts.not_carried_out = 1;
 
         assert_eq!(broken(Kind::PostgresStopped, refuse).len(), 0);
         assert_eq!(broken(Kind::RollingRestart, refuse).len(), 1);
+        let far_away = |it: &mut Findings| {
+            refuse(it);
+            it.ready = vec![ReadyTimes { near: Duration::ZERO, far: Duration::from_secs(1) }];
+        };
+        assert_eq!(broken(Kind::RollingRestart, far_away).len(), 0);
     }
 
     #[test]
-    fn the_exercise_may_oversell_and_nothing_else() {
+    fn who_may_oversell_may_do_nothing_else_and_excuses_nobody() {
         let mut findings = survived();
-        findings.ledger = Ledger { oversold: 3, dishonest: 1, ..Ledger::default() };
+        let ledger = Ledger { oversold: 3, dishonest: 1, ..Ledger::default() };
+        findings.ledgers.insert("exercise".to_owned(), ledger);
+        let may = |name: &str| BTreeSet::from([name.to_owned()]);
 
-        assert_eq!(findings.broken(fault(Kind::Burst), true).len(), 1);
-        assert_eq!(findings.broken(fault(Kind::Burst), false).len(), 2);
+        assert_eq!(findings.broken(fault(Kind::Burst), &may("exercise")).len(), 1);
+        assert_eq!(findings.broken(fault(Kind::Burst), &may("unlocked")).len(), 2);
     }
 }

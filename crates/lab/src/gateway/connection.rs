@@ -6,12 +6,14 @@
 //! - It dies, or says nothing within its limit, with a request in flight: 503, outcome unknown.
 //! - It dies in the middle of an answer: the connection is closed, and the answer is short of its Content-Length.
 //! - It closes, or is replaced or found frozen, while nothing is under way: nothing. The client's next request
-//!   goes to another replica. It can't have been sent before: its bytes are still ours.
+//!   goes to another replica. It can't have been sent before: its bytes are still ours. So too when it says something
+//!   that nobody has asked for.
 //! - It had closed at the very moment at which a request was handed on: 503, outcome unknown. Whether it read the
 //!   request can't be seen from here.
 //! - It answers early (413) and closes while the client still sends: the answer, then the end. It says
 //!   `Connection: close`, and nothing is added to it.
-//! - A client that takes too long for a request's head: the end.
+//! - A request whose head takes too long, is too long, or can't be read: its refusal, once all before it is answered.
+//!   Nothing of it has reached a replica but, at most, the beginning of a head.
 //! - A client that pipelines requests: the answers that came, then 503 for the first of the others.
 //! - A client that has finished sending (half-close) may still get its answer: the replica is told, and decides.
 //!   One that has gone is not told apart from it, nor need it be. A reset ends both sides.
@@ -26,7 +28,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::Notify;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::conversation::Conversation;
@@ -54,6 +56,7 @@ pub(super) async fn serve(
         let relay = Relay {
             conversation: Mutex::new(Conversation::new()),
             deadline_is_earlier: Notify::new(),
+            fewer_unanswered: Notify::new(),
             limits,
         };
         let end = relay.run(&mut client, &mut replica, &retired).await;
@@ -63,12 +66,15 @@ pub(super) async fn serve(
             End::ClientGone => return,
             End::Silence => return take_leave(client, limits).await,
             End::Unanswered => return tell(client, OwnAnswer::OutcomeUnknown, limits).await,
+            End::Refused(refusal) => return tell(client, refusal, limits).await,
             End::BetweenRequests => {}
         }
         in_vain = if relay.conversation().has_begun() { 0 } else { in_vain + 1 };
+        // The replica's own limit may have passed already.
+        let idle_until = relay.conversation().last_moved() + limits.idle;
         let mut first = [0];
         let wants_more = tokio::select! {
-            peeked = timeout(limits.idle, client.peek(&mut first)) => matches!(peeked, Ok(Ok(1))),
+            peeked = timeout_at(idle_until, client.peek(&mut first)) => matches!(peeked, Ok(Ok(1))),
             () = closed.cancelled() => false,
         };
         if !wants_more {
@@ -85,6 +91,8 @@ enum End {
     ClientGone,
     /// With a request in flight, before its answer.
     Unanswered,
+    /// With a request that is not handed on, and nothing else under way.
+    Refused(OwnAnswer),
     /// With nothing under way.
     BetweenRequests,
     /// In the middle of something, or after the last word.
@@ -94,6 +102,7 @@ enum End {
 struct Relay<'a> {
     conversation: Mutex<Conversation>,
     deadline_is_earlier: Notify,
+    fewer_unanswered: Notify,
     limits: &'a Limits,
 }
 
@@ -108,15 +117,15 @@ impl Relay<'_> {
                 return End::ClientGone;
             },
             () = self.retire(retired) => {}
-            _ = self.hand_on_requests(from_client, to_replica) => return End::ClientGone,
-            () = self.wait_too_long() => {
-                let conversation = self.conversation();
-                let is_unanswered = conversation.is_unanswered() && !conversation.is_head_too_slow(self.limits);
-                return if is_unanswered { End::Unanswered } else { End::Silence };
-            }
+            sent = self.hand_on_requests(from_client, to_replica) => if sent.is_err() {
+                return End::ClientGone;
+            },
+            () = self.wait_too_long() => {}
         }
         let conversation = self.conversation();
-        if conversation.is_unanswered() {
+        if let Some(refusal) = conversation.due_refusal() {
+            End::Refused(refusal)
+        } else if conversation.is_unanswered() {
             End::Unanswered
         } else if conversation.is_between_requests() {
             End::BetweenRequests
@@ -125,7 +134,8 @@ impl Relay<'_> {
         }
     }
 
-    /// Returns when the replica's side has ended, or has given its last answer; an error is the client's.
+    /// Returns when the replica's side has ended, or has given the last answer that is asked of it; an error is the
+    /// client's.
     async fn hand_on_answers(
         &self,
         mut replica: ReadHalf<'_>,
@@ -138,11 +148,17 @@ impl Relay<'_> {
                 Ok(0) | Err(_) => return Ok(()),
                 Ok(count) => &buffer[..count],
             };
-            self.conversation().hear_replica(bytes);
-            timeout(self.limits.write, client.write_all(bytes)).await??;
-            if retired.is_cancelled() && self.conversation().is_between_requests() {
+            if !self.conversation().hear_replica(bytes) {
                 return Ok(());
             }
+            timeout(self.limits.write, client.write_all(bytes)).await??;
+            let conversation = self.conversation();
+            let is_retired = retired.is_cancelled() && conversation.is_between_requests();
+            if is_retired || conversation.due_refusal().is_some() {
+                return Ok(());
+            }
+            drop(conversation);
+            self.fewer_unanswered.notify_one();
         }
     }
 
@@ -154,20 +170,27 @@ impl Relay<'_> {
         }
     }
 
-    /// Returns when the client is gone. Done is not gone: it may still wait for its answer.
-    async fn hand_on_requests(&self, mut client: ReadHalf<'_>, mut replica: WriteHalf<'_>) -> io::Error {
+    /// Returns when the next request is refused and all before it are answered; an error is the client's. Done is not
+    /// gone: it may still wait for its answer.
+    async fn hand_on_requests(&self, mut client: ReadHalf<'_>, mut replica: WriteHalf<'_>) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
-            let bytes = match client.read(&mut buffer).await {
-                Ok(0) => break,
-                Ok(count) => &buffer[..count],
-                Err(error) => return error,
-            };
-            if self.hear_client(bytes) {
-                self.deadline_is_earlier.notify_one();
+            while self.conversation().has_many_unanswered() {
+                self.fewer_unanswered.notified().await;
             }
-            if replica.write_all(bytes).await.is_err() {
+            let bytes = match client.read(&mut buffer).await? {
+                0 => break,
+                count => &buffer[..count],
+            };
+            let (count, is_due) = self.hear_client(bytes);
+            if is_due {
+                return Ok(());
+            }
+            if replica.write_all(&bytes[..count]).await.is_err() {
                 // It has closed: the other direction sees that too, after its last bytes.
+                return pending().await;
+            }
+            if count < bytes.len() {
                 return pending().await;
             }
         }
@@ -186,10 +209,14 @@ impl Relay<'_> {
         }
     }
 
-    fn hear_client(&self, bytes: &[u8]) -> bool {
+    /// How many of the client's bytes are to be handed on, and whether a refusal is due instead.
+    fn hear_client(&self, bytes: &[u8]) -> (usize, bool) {
         let mut conversation = self.conversation();
-        conversation.hear_client(bytes);
-        conversation.is_look_too_late(self.limits)
+        let count = conversation.hear_client(bytes);
+        if conversation.is_look_too_late(self.limits) {
+            self.deadline_is_earlier.notify_one();
+        }
+        (count, conversation.due_refusal().is_some())
     }
 
     fn conversation(&self) -> MutexGuard<'_, Conversation> {

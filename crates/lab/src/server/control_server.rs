@@ -1,20 +1,25 @@
 //! Answers the commands of [`crate::control`].
 
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use rustix::process::geteuid;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::Lab;
-use crate::control::{DatabaseStop, Event, Request, read_request, write_events};
+use super::lending::{lend, lend_distance};
+use crate::control::{DatabaseStop, Event, Request, Wanted, read_request, write_events};
 use crate::progress::Stage;
-use crate::settings::ShopVariables;
+use crate::reason::told;
+use crate::shop_process::Readiness;
 use crate::supervisor::Supervisor;
 
+/// At once. People have a handful of terminals.
+const MOST_CONNECTIONS: usize = 64;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// For commands that still read their last lines when everything has ended.
 const LAST_LINES_LIMIT: Duration = Duration::from_secs(1);
@@ -28,7 +33,10 @@ pub(super) async fn serve(listener: UnixListener, lab: Arc<Lab>) {
         tokio::select! {
             () = &mut stopped => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => { connections.spawn(answer(stream, Arc::clone(&lab))); }
+                Ok((stream, _)) => match refusal(&stream, connections.len()) {
+                    None => { connections.spawn(answer(stream, Arc::clone(&lab))); }
+                    Some(why) => refuse(stream, why),
+                }
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             },
             Some(_) = connections.join_next() => {}
@@ -38,19 +46,46 @@ pub(super) async fn serve(listener: UnixListener, lab: Arc<Lab>) {
     let _ = timeout(LAST_LINES_LIMIT, all_done).await;
 }
 
+/// Why nothing is done for whoever is at the other end.
+fn refusal(stream: &UnixStream, open: usize) -> Option<String> {
+    // Nobody else can open the socket. Should its mode have been changed, whoever asks still has to be us.
+    let asks = stream.peer_cred().map(|peer| peer.uid());
+    if !asks.is_ok_and(|user| user == geteuid().as_raw() || user == 0) {
+        return Some("only who started the shop, and root, may tell it what to do".to_owned());
+    }
+    (open >= MOST_CONNECTIONS).then(|| {
+        let pid = std::process::id();
+        format!("{MOST_CONNECTIONS} commands talk to the shop already. Wait for one to end, or stop it: kill {pid}")
+    })
+}
+
+/// Doesn't wait: the first line has room in the kernel, and who doesn't read it needs no answer.
+fn refuse(stream: UnixStream, why: String) {
+    log::warn!("control: {why}");
+    let line = serde_json::to_string(&Event::Failed(why)).expect("an event is plain data");
+    let _ = stream.into_std().and_then(|mut stream| stream.write_all(format!("{line}\n").as_bytes()));
+}
+
 async fn answer(mut stream: UnixStream, lab: Arc<Lab>) {
-    let (mut reader, writer) = stream.split();
-    let request = match read_request(&mut reader).await {
+    let request = match read_request(&mut stream).await {
         Ok(request) => request,
-        Err(error) => return log::warn!("control: {error:#}"),
+        Err(error) => return refuse(stream, told(&error)),
     };
+    let (reader, writer) = stream.split();
     let (events, receiver) = mpsc::unbounded_channel();
     let work = async {
         let last = match request {
             Request::Status => Event::Status(lab.status()),
-            Request::WaitUntilOpen => wait_until_open(&lab, &events).await,
-            Request::Restart(changed) => restart(&lab, changed, &events).await,
+            Request::WaitUntilOpen => match wait_until_open(&lab, &events).await {
+                Event::Open(_) => lab.opened().await,
+                other => other,
+            },
+            Request::Restart => replace(&lab, None, &events).await,
+            Request::Run(wanted) => replace(&lab, Some(wanted), &events).await,
             Request::Lend(variables) => lend(&lab, variables, reader, &events).await,
+            Request::LendDistance { milliseconds } => {
+                lend_distance(&lab, milliseconds, reader, &events).await
+            }
             Request::StopDatabase { seconds, how } => stop_database(&lab, seconds, how).await,
             Request::Stop => stop(&lab, &events).await,
         };
@@ -71,7 +106,7 @@ async fn wait_until_open(lab: &Lab, events: &UnboundedSender<Event>) -> Event {
     }
 }
 
-async fn restart(lab: &Lab, changed: ShopVariables, events: &UnboundedSender<Event>) -> Event {
+async fn replace(lab: &Lab, wanted: Option<Wanted>, events: &UnboundedSender<Event>) -> Event {
     let supervisor = match open_supervisor(lab, events).await {
         Ok(supervisor) => supervisor,
         Err(event) => return event,
@@ -80,53 +115,37 @@ async fn restart(lab: &Lab, changed: ShopVariables, events: &UnboundedSender<Eve
         log::info!("{line}");
         let _ = events.send(Event::Line(line));
     };
-    match supervisor.restart(changed, &say).await {
-        Ok(()) => Event::Done,
-        Err(error) => restart_failed(&error),
-    }
-}
-
-/// Answers twice: when the replicas run with `variables` and, once the other side has gone, when they run
-/// without.
-async fn lend(
-    lab: &Lab,
-    variables: ShopVariables,
-    mut borrower: impl AsyncRead + Unpin,
-    events: &UnboundedSender<Event>,
-) -> Event {
-    let supervisor = match open_supervisor(lab, events).await {
-        Ok(supervisor) => supervisor,
-        Err(event) => return event,
+    let replaced = match wanted {
+        Some(wanted) => supervisor.run(wanted, &say).await,
+        None => supervisor.restart(&say).await,
     };
-    let _turn = supervisor.loan_turn().await;
-    let lent = supervisor.lend(variables).await;
-    if lent.is_ok() {
-        let _ = events.send(Event::Done);
-        let stopping = lab.progress.wait_for(|stage| matches!(stage, Stage::Stopping | Stage::Stopped(_)));
-        tokio::select! {
-            // It says nothing more: this is its end.
-            _ = borrower.read_u8() => {}
-            () = stopping => return Event::Done,
+    match replaced {
+        Ok(Readiness::Ready) => Event::Done,
+        Ok(Readiness::WithoutDatabase) => {
+            lab.missing_database().await.map_or(Event::Done, Event::WithoutDatabase)
         }
-    }
-    match lent.and(supervisor.take_back().await) {
-        Ok(()) => Event::Done,
         Err(error) => restart_failed(&error),
     }
 }
 
-async fn open_supervisor<'a>(lab: &'a Lab, events: &UnboundedSender<Event>) -> Result<&'a Supervisor, Event> {
+/// The replicas' supervisor, once the shop is open; otherwise, what to answer.
+pub(super) async fn open_supervisor<'a>(
+    lab: &'a Lab,
+    events: &UnboundedSender<Event>,
+) -> Result<&'a Supervisor, Event> {
     match wait_until_open(lab, events).await {
         Event::Open(_) => {}
-        Event::Done => return Err(Event::Failed("the lab was stopped. Start it: make run".to_owned())),
+        Event::Done => return Err(Event::Failed("the shop was stopped. Start it: make run".to_owned())),
         failed => return Err(failed),
     }
     lab.supervisor.get().ok_or_else(|| Event::Failed("nothing to restart".to_owned()))
 }
 
-fn restart_failed(error: &anyhow::Error) -> Event {
-    log::error!("restart: {error:#}");
-    Event::Failed(format!("{error:#}\nThe replicas that ran before go on as they were."))
+/// What is answered when replicas could not be replaced.
+pub(super) fn restart_failed(error: &anyhow::Error) -> Event {
+    let why = told(error);
+    log::error!("restart: {why}");
+    Event::Failed(format!("{why}\nThe replicas that ran before go on as they were."))
 }
 
 async fn stop_database(lab: &Lab, seconds: u32, how: DatabaseStop) -> Event {
@@ -135,7 +154,7 @@ async fn stop_database(lab: &Lab, seconds: u32, how: DatabaseStop) -> Event {
     };
     match database.interrupt(Duration::from_secs(seconds.into()), how).await {
         Ok(()) => Event::Done,
-        Err(error) => Event::Failed(format!("{error:#}")),
+        Err(error) => Event::Failed(told(&error)),
     }
 }
 

@@ -1,10 +1,11 @@
 //! What an earlier lab left: processes that are about to end, logs, a socket.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::log_file;
+use crate::own_files::open_to_append;
 use crate::postgres::{initialize::ClusterFiles, place};
 use crate::project;
 
@@ -31,7 +32,7 @@ pub(super) fn make_way() -> anyhow::Result<()> {
     project::make_folders()?;
     for entry in fs::read_dir(project::LOGS)?.flatten() {
         // Emptied, not removed: we write to one of them, and somebody may be reading the others.
-        File::options().write(true).open(entry.path())?.set_len(0)?;
+        open_to_append(&entry.path())?.set_len(0)?;
     }
     match fs::remove_file(project::CONTROL_SOCKET) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),

@@ -1,5 +1,6 @@
 //! The life of one replica, which outlives its processes.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,9 +10,11 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::health_watch::HealthWatch;
+use crate::build::program_file::ProgramFile;
 use crate::gateway::Gateway;
+use crate::reason::told;
 use crate::settings::ShopVariables;
-use crate::shop_process::{ShopProcess, ShopProgram, start};
+use crate::shop_process::{Readiness, ShopProcess, ShopProgram, start};
 
 const FIRST_BACK_OFF: Duration = Duration::from_millis(200);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
@@ -42,6 +45,9 @@ pub struct ProcessStatus {
     pub port: u16,
     /// When it started, in seconds since 1970.
     pub started_at: u64,
+    /// The file that it was started from, which a build may have replaced since. `None`: it was replaced while it
+    /// started, or the lab that runs is too old to know.
+    pub program: Option<ProgramFile>,
     /// False when it lives and doesn't answer: it is frozen, and left out of the gateway's turn.
     pub answers: bool,
 }
@@ -49,6 +55,8 @@ pub struct ProcessStatus {
 /// A process that has its turn.
 struct Running {
     process: ShopProcess,
+    /// When it took its turn.
+    readiness: Readiness,
     health: HealthWatch,
 }
 
@@ -60,8 +68,8 @@ impl ReplicaStatus {
 
 /// What a replica can be told.
 pub(super) enum Command {
-    /// Replace the process by one with these variables.
-    Replace(ShopVariables, oneshot::Sender<anyhow::Result<()>>),
+    /// Replace the process by one of this program, with these variables.
+    Replace { binary: PathBuf, variables: ShopVariables, reply: oneshot::Sender<anyhow::Result<Readiness>> },
 }
 
 pub(super) struct Replica {
@@ -77,8 +85,8 @@ pub(super) struct Replica {
 
 impl Replica {
     /// Lives until it is stopped, or until its first process didn't start; `report` hears of that one.
-    pub(super) async fn run(mut self, report: oneshot::Sender<anyhow::Result<()>>) {
-        let mut running = match self.start(&self.variables).await {
+    pub(super) async fn run(mut self, report: oneshot::Sender<anyhow::Result<Readiness>>) {
+        let mut running = match self.start(&self.program.binary, &self.variables).await {
             Ok(running) => running,
             Err(error) => {
                 let _ = report.send(Err(error));
@@ -86,14 +94,14 @@ impl Replica {
             }
         };
         self.take_turn(&running);
-        let _ = report.send(Ok(()));
+        let _ = report.send(Ok(running.readiness));
 
         let stopping = self.stopping.clone();
         loop {
             tokio::select! {
                 () = stopping.cancelled() => break,
-                Some(Command::Replace(variables, reply)) = self.commands.recv() => {
-                    let replaced = self.replace(&mut running, variables).await;
+                Some(Command::Replace { binary, variables, reply }) = self.commands.recv() => {
+                    let replaced = self.replace(&mut running, binary, variables).await;
                     let _ = reply.send(replaced);
                 }
                 answers = running.health.changed() => self.note_health(answers),
@@ -121,12 +129,12 @@ impl Replica {
         loop {
             tokio::select! {
                 () = stopping.cancelled() => return None,
-                Some(Command::Replace(variables, reply)) = self.commands.recv() => {
-                    match self.start(&variables).await {
+                Some(Command::Replace { binary, variables, reply }) = self.commands.recv() => {
+                    match self.start(&binary, &variables).await {
                         Ok(running) => {
-                            self.variables = variables;
+                            (self.program.binary, self.variables) = (binary, variables);
                             self.take_turn(&running);
-                            let _ = reply.send(Ok(()));
+                            let _ = reply.send(Ok(running.readiness));
                             return Some(running);
                         }
                         Err(error) => { let _ = reply.send(Err(error)); }
@@ -134,7 +142,7 @@ impl Replica {
                 }
                 () = sleep_until(next_attempt) => {
                     self.status().restarts += 1;
-                    match self.start(&self.variables).await {
+                    match self.start(&self.program.binary, &self.variables).await {
                         Ok(running) => {
                             log::info!("{} runs again as process {}", self.name, running.process.pid());
                             self.take_turn(&running);
@@ -142,7 +150,8 @@ impl Replica {
                         }
                         Err(error) => {
                             back_off = (back_off * 2).clamp(FIRST_BACK_OFF, LONGEST_BACK_OFF);
-                            log::error!("{error:#}\n{}: next attempt in {back_off:?}", self.name);
+                            let (name, why) = (&self.name, told(&error));
+                            log::error!("{why}\n{name}: next attempt in {back_off:?}");
                             next_attempt = Instant::now() + back_off;
                         }
                     }
@@ -151,21 +160,27 @@ impl Replica {
         }
     }
 
-    async fn replace(&mut self, running: &mut Running, variables: ShopVariables) -> anyhow::Result<()> {
-        let new = self.start(&variables).await?;
-        self.variables = variables;
+    async fn replace(
+        &mut self,
+        running: &mut Running,
+        binary: PathBuf,
+        variables: ShopVariables,
+    ) -> anyhow::Result<Readiness> {
+        let new = self.start(&binary, &variables).await?;
+        (self.program.binary, self.variables) = (binary, variables);
         self.take_turn(&new);
         // No longer watched: it has no turn any more.
         let old = std::mem::replace(running, new).process;
         sleep(TAKE_OVER).await;
         old.stop().await;
-        Ok(())
+        Ok(running.readiness)
     }
 
-    async fn start(&self, variables: &ShopVariables) -> anyhow::Result<Running> {
-        let process = start(&self.program, &self.name, variables, &self.stopping).await?;
+    async fn start(&self, binary: &Path, variables: &ShopVariables) -> anyhow::Result<Running> {
+        let program = ShopProgram { binary: binary.to_owned(), ..self.program.clone() };
+        let (process, readiness) = start(&program, &self.name, variables, &self.stopping).await?;
         let health = HealthWatch::start(process.address)?;
-        Ok(Running { process, health })
+        Ok(Running { process, readiness, health })
     }
 
     fn take_turn(&self, running: &Running) {
@@ -174,7 +189,13 @@ impl Replica {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let started_at = now.saturating_sub(process.started.elapsed()).as_secs();
         let port = process.address.port();
-        self.status().process = Some(ProcessStatus { pid: process.pid(), port, started_at, answers: true });
+        self.status().process = Some(ProcessStatus {
+            pid: process.pid(),
+            port,
+            started_at,
+            program: process.program,
+            answers: true,
+        });
     }
 
     /// A frozen process is passed over, and not killed: somebody may be looking at it.

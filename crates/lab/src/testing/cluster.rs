@@ -6,10 +6,12 @@ use std::sync::LazyLock;
 use std::thread;
 
 use anyhow::Context;
+use flash_sale_core::secret::Secret;
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbErr};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
+use crate::console;
 use crate::postgres::{Cluster, ClusterSettings, Durability};
 use crate::settings::DatabaseUrls;
 
@@ -62,7 +64,7 @@ async fn start() -> anyhow::Result<(Cluster, DatabaseConnection)> {
     let folder = tempfile::Builder::new().prefix("flash-sale-test-").tempdir()?.keep();
     // Fetched programs are kept for the next run, where the lab looks for them too.
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.flash-sale/programs");
-    let say = |line: &str| eprintln!("{line}");
+    let say = |line: &str| console::error_line(line);
     let mut settings = ClusterSettings::find(&folder, &programs, Durability::Disposable, &say)?;
     settings.remove_afterwards = true;
 
@@ -86,7 +88,10 @@ async fn answer_requests(
             Request::Create(content, reply) => {
                 let name = format!("test_{}", Uuid::new_v4().simple());
                 let created = create_database(connection, &name, content).await;
-                let urls = || DatabaseUrls { owner: cluster.url(&name), shop: cluster.shop_url(&name) };
+                let urls = || DatabaseUrls {
+                    owner: Secret::new(cluster.url(&name)),
+                    shop: Secret::new(cluster.shop_url(&name)),
+                };
                 let _ = reply.send(created.map(|()| urls()).map_err(Into::into));
             }
             Request::Drop(url) => {

@@ -4,7 +4,6 @@ use flash_sale_core::database::{DatabaseSettings, connect};
 use sea_orm::DatabaseConnection;
 
 use super::cluster::{Content, create, drop_soon};
-use crate::settings::DatabaseUrls;
 
 /// A database that no other test sees. It is dropped with this value.
 pub struct TestDatabase {
@@ -34,8 +33,8 @@ impl TestDatabase {
     }
 
     async fn with(content: Content) -> Self {
-        let DatabaseUrls { owner: url, shop: shop_url } =
-            create(content).await.unwrap_or_else(|error| panic!("no test database: {error:?}"));
+        let urls = create(content).await.unwrap_or_else(|error| panic!("no test database: {error:?}"));
+        let (url, shop_url) = (urls.owner.reveal().to_owned(), urls.shop.reveal().to_owned());
         let settings =
             DatabaseSettings { url: url.clone(), application_name: "test".to_owned(), pool_size: 5 };
         let connection = connect(&settings).await.expect("the URL is ours");

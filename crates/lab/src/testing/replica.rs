@@ -16,7 +16,7 @@ const START_ATTEMPTS: usize = 5;
 const POLL: Duration = Duration::from_millis(5);
 
 /// What a replica is told through its environment. Only `database_url` has no default.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ReplicaSettings {
     /// `DATABASE_URL`
     pub database_url: String,

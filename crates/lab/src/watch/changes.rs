@@ -123,7 +123,7 @@ fn tell(root: &Path, changes: &UnboundedSender<PathBuf>, event: notify::Result<n
 }
 
 /// Whether a file goes into a build. An editor's backups, swap files and locks don't.
-fn is_source(path: &Path) -> bool {
+pub fn is_source(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if name.starts_with('.') {
         return false;

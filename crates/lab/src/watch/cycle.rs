@@ -1,15 +1,19 @@
 //! What is done after a save: build, replace the replicas, click. Start with [`Cycle::run`].
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{bail, ensure};
+use flash_sale_core::environment;
 
 use super::changes::Changes;
-use super::program::{OwnProgram, run};
+use crate::build::{self, Show};
 use crate::check::one_click::{self, OneClick};
 use crate::check::shop::Shop;
 use crate::commands::status::running;
-use crate::control::{Event, Request, ask};
+use crate::console;
+use crate::control::{Event, Request, Wanted, ask};
+use crate::program::{OwnProgram, run};
 use crate::settings::{self, LabSettings};
 
 /// Enough to see whether the bug is there, and no more than two seconds. `lab check` has more.
@@ -45,59 +49,62 @@ impl Cycle {
     /// # Errors
     /// When the shop doesn't start, or doesn't answer as a shop.
     pub async fn run(&mut self, changes: &mut Changes, began: Instant) -> anyhow::Result<End> {
-        let built = run("cargo", &["build", "--workspace", "--locked"]).await?;
+        let built = build::build(Show::All).await?;
         let build = began.elapsed();
         if changes.has_next() {
             return Ok(End::Overtaken);
         }
-        if !built {
-            return Ok(End::NotBuilt);
-        }
+        let Some(built) = built else { return Ok(End::NotBuilt) };
         if self.lab.is_replaced() {
-            println!(
-                "The lab itself is new. This watch goes on with the old one; for the new one: q, make stop, \
-                 make watch"
+            console::line(
+                "The program behind make watch was built anew. This watch goes on with the old one; for the new one: \
+                 q, make stop, make watch",
             );
         }
 
-        self.replace_replicas().await?;
+        self.replace_replicas(built.path).await?;
         let replace = began.elapsed() - build;
         let shop = running_shop().await?;
         let silent = |_: &str| {};
         let judged = tokio::select! {
-            judged = one_click::run(&shop, ROUNDS, &silent) => judged?,
+            judged = one_click::run(&shop, ROUNDS, &silent) => judged,
             () = changes.wait() => return Ok(End::Overtaken),
         };
         let clicks = began.elapsed() - build - replace;
-        println!(
+        console::line(format_args!(
             "{:.1} s: build {:.1}, replicas {:.1}, {ROUNDS} clicks {:.1}",
             began.elapsed().as_secs_f64(),
             build.as_secs_f64(),
             replace.as_secs_f64(),
             clicks.as_secs_f64()
-        );
+        ));
         Ok(End::Judged(judged))
     }
 
     /// The path of the lab's program, also when a build has replaced it.
-    pub fn lab(&self) -> &std::path::Path {
+    pub fn lab(&self) -> &Path {
         &self.lab.path
     }
 
-    /// Puts one copy back, and forgets the orders.
+    /// Puts one copy back, and forgets the orders: so many.
     ///
     /// # Errors
     /// When the shop doesn't answer as a shop.
-    pub async fn reset(&self) -> anyhow::Result<()> {
+    pub async fn reset(&self) -> anyhow::Result<u64> {
         running_shop().await?.reset().await
     }
 
     /// New processes of what was built; or all of it, when nothing runs.
-    async fn replace_replicas(&self) -> anyhow::Result<()> {
-        let request = Request::Restart(settings::shop_variables()?);
-        match ask(&request, |line| println!("{line}")).await? {
-            None => ensure!(run(&self.lab.path, &["up"]).await?, "the shop doesn't start"),
-            Some(Event::Failed(reason)) => bail!(reason),
+    async fn replace_replicas(&self, binary: PathBuf) -> anyhow::Result<()> {
+        // As they are now: a watch may go on for hours.
+        environment::read_dotenv(Path::new("."))?;
+        let variables = settings::shop_variables()?;
+        let request = Request::Run(Wanted { binary, variables, only_if_changed: false });
+        match ask(&request, |line| console::line(line)).await? {
+            None => {
+                ensure!(run(&self.lab.path, &["up", "--built"]).await?, "the shop doesn't sell: see above")
+            }
+            Some(Event::Failed(reason) | Event::WithoutDatabase(reason)) => bail!(reason),
             Some(_) => {}
         }
         Ok(())
@@ -106,5 +113,5 @@ impl Cycle {
 
 /// The shop where it really is: the settings may have changed since it was started.
 async fn running_shop() -> anyhow::Result<Shop> {
-    Shop::at(&running().await?.url).await
+    Shop::at(&format!("http://{}", running().await?.address)).await
 }

@@ -93,7 +93,7 @@ async fn a_replica_that_dies_with_a_request_leaves_an_unknown_outcome_and_no_sec
     kill(replica);
 
     assert_outcome_unknown(&rest(&mut client).await);
-    assert_eq!((other.connections(), other.lines.load(Ordering::SeqCst)), (0, 0));
+    assert_eq!((other.connections(), other.requests.load(Ordering::SeqCst)), (0, 0));
 }
 
 #[tokio::test]
@@ -102,7 +102,8 @@ async fn an_http_client_reads_it_as_the_answer_to_its_request() {
     let url = format!("http://{}/api/orders", puppet.gateway);
     // Longer than what a replica that stopped reading takes into its buffers.
     let body = vec![b' '; 10_000_000];
-    let request = tokio::spawn(reqwest::Client::new().post(url).body(body).send());
+    let request =
+        tokio::spawn(reqwest::Client::builder().no_proxy().build().unwrap().post(url).body(body).send());
     let mut replica = accept(&puppet.listener).await;
     replica.read_exact(&mut [0; 1000]).await.unwrap();
 
@@ -191,6 +192,20 @@ async fn a_client_does_not_notice_that_its_replica_went_between_two_requests() {
         assert_received(REQUEST, &mut replica).await;
         send(&mut replica, ANSWER.as_bytes(), &mut client).await;
     }
+}
+
+#[tokio::test]
+async fn what_a_replica_says_on_a_connection_without_a_request_reaches_nobody() {
+    let puppet = Puppet::new().await;
+    let (mut client, mut replica) = puppet.connect().await;
+
+    replica.write_all(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+    assert_end(&mut replica).await;
+
+    client.write_all(REQUEST).await.unwrap();
+    let mut replica = accept(&puppet.listener).await;
+    assert_received(REQUEST, &mut replica).await;
+    send(&mut replica, ANSWER.as_bytes(), &mut client).await;
 }
 
 #[tokio::test]

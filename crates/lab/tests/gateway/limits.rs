@@ -23,6 +23,29 @@ async fn a_connection_that_nobody_uses_is_closed() {
 }
 
 #[tokio::test]
+async fn a_connection_whose_replica_has_closed_it_is_kept_no_longer() {
+    let listener = TcpListener::bind(ANY_PORT).await.unwrap();
+    let idle = Duration::from_secs(2);
+    let limits = Limits { idle, ..Limits::default() };
+    let (address, _gateway) = start_gateway_with(limits, &[Some(listener.local_addr().unwrap())]);
+    let mut client = TcpStream::connect(address).await.unwrap();
+    let (mut replica, _) = listener.accept().await.unwrap();
+    client.write_all(GET).await.unwrap();
+    replica.read_exact(&mut [0; GET.len()]).await.unwrap();
+    replica.write_all(answer("1").as_bytes()).await.unwrap();
+    client.read_exact(&mut vec![0; answer("1").len()]).await.unwrap();
+
+    // A replica closes what nobody uses a little before the gateway does.
+    tokio::time::sleep(idle * 3 / 4).await;
+    drop(replica);
+    let closed = Instant::now();
+
+    let end = timeout(LIMIT, client.read(&mut [0])).await.expect("an end");
+    assert_eq!(end.unwrap(), 0);
+    assert!(closed.elapsed() < idle, "{:?} after its replica", closed.elapsed());
+}
+
+#[tokio::test]
 async fn a_connection_that_is_used_again_and_again_stays() {
     const ANSWER: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
     let listener = TcpListener::bind(ANY_PORT).await.unwrap();
@@ -35,8 +58,8 @@ async fn a_connection_that_is_used_again_and_again_stays() {
 
     let begun = Instant::now();
     while begun.elapsed() < limit + SHORT {
-        client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-        replica.read_exact(&mut [0; 18]).await.unwrap();
+        client.write_all(GET).await.unwrap();
+        replica.read_exact(&mut [0; GET.len()]).await.unwrap();
         replica.write_all(ANSWER).await.unwrap();
         client.read_exact(&mut [0; ANSWER.len()]).await.unwrap();
     }
@@ -52,7 +75,7 @@ async fn the_limit_of_an_answer_counts_from_its_request_however_long_nobody_used
     tokio::time::sleep(2 * SHORT).await;
     let begun = Instant::now();
 
-    client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    client.write_all(GET).await.unwrap();
     let mut answer = String::new();
     timeout(LIMIT, client.read_to_string(&mut answer)).await.expect("an end").unwrap();
 
@@ -61,45 +84,33 @@ async fn the_limit_of_an_answer_counts_from_its_request_however_long_nobody_used
 }
 
 #[tokio::test]
-async fn a_head_that_comes_drop_by_drop_is_not_waited_for_for_ever() {
-    const ANSWER: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
-    let listener = TcpListener::bind(ANY_PORT).await.unwrap();
-    let limits = Limits { head: SHORT, ..Limits::default() };
-    let (address, gateway) = start_gateway_with(limits, &[Some(listener.local_addr().unwrap())]);
-    let mut client = TcpStream::connect(address).await.unwrap();
-    let (mut replica, _) = listener.accept().await.unwrap();
-    // Not the first of its connection: those the replica itself doesn't wait for.
-    client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-    replica.write_all(ANSWER).await.unwrap();
-    client.read_exact(&mut [0; ANSWER.len()]).await.unwrap();
+async fn a_client_that_reads_nothing_or_a_byte_now_and_then_is_let_go() {
+    for is_reading in [false, true] {
+        let listener = TcpListener::bind(ANY_PORT).await.unwrap();
+        let limits = Limits { write: SHORT, ..Limits::default() };
+        let (address, gateway) = start_gateway_with(limits, &[Some(listener.local_addr().unwrap())]);
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(GET).await.unwrap();
+        let (mut replica, _) = listener.accept().await.unwrap();
+        replica.read_exact(&mut [0; GET.len()]).await.unwrap();
+        replica.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n").await.unwrap();
 
-    let begun = Instant::now();
-    client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
-    let drops = async {
-        while client.write_all(b"A: 1\r\n").await.is_ok() {
-            tokio::time::sleep(SHORT / 10).await;
+        let sips = async {
+            while is_reading && client.read_exact(&mut [0]).await.is_ok() {
+                tokio::time::sleep(SHORT / 10).await;
+            }
+            std::future::pending::<()>().await
+        };
+        // More than the buffers of the kernel hold.
+        let chunk = vec![0; 1_000_000];
+        let written = async { while replica.write_all(&chunk).await.is_ok() {} };
+        tokio::select! {
+            () = sips => {}
+            ended = timeout(LIMIT, written) => ended.expect("an end"),
         }
-    };
-    timeout(LIMIT, drops).await.expect("an end");
 
-    assert!(begun.elapsed() >= SHORT, "{:?}", begun.elapsed());
-    wait_until("it is forgotten", async || gateway.connections().open == 0).await;
-}
-
-#[tokio::test]
-async fn a_client_that_does_not_read_is_let_go() {
-    // More than the buffers of the kernel hold.
-    let listener = TcpListener::bind(ANY_PORT).await.unwrap();
-    let limits = Limits { write: SHORT, ..Limits::default() };
-    let (address, gateway) = start_gateway_with(limits, &[Some(listener.local_addr().unwrap())]);
-    let _client = TcpStream::connect(address).await.unwrap();
-    let (mut replica, _) = listener.accept().await.unwrap();
-
-    let chunk = vec![0; 1_000_000];
-    let written = async { while replica.write_all(&chunk).await.is_ok() {} };
-    timeout(LIMIT, written).await.expect("an end");
-
-    wait_until("it is let go", async || gateway.connections().open == 0).await;
+        wait_until("it is let go", async || gateway.connections().open == 0).await;
+    }
 }
 
 #[tokio::test]

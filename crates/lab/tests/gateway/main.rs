@@ -4,6 +4,7 @@
 
 mod endings;
 mod limits;
+mod slow;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -21,11 +22,13 @@ use tokio::time::timeout;
 const LIMIT: Duration = Duration::from_secs(10);
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Answers each line of each connection with its own name, and counts the connections.
+const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: shop\r\n\r\n";
+
+/// Answers each request of each connection with its own name of one letter, and counts the connections.
 struct Echo {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
-    lines: Arc<AtomicUsize>,
+    requests: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -36,27 +39,24 @@ impl Echo {
 
     fn on(listener: TcpListener, name: &'static str) -> Self {
         let address = listener.local_addr().unwrap();
-        let (connections, lines) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let (connection_count, line_count) = (Arc::clone(&connections), Arc::clone(&lines));
+        let (connections, requests) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (connection_count, request_count) = (Arc::clone(&connections), Arc::clone(&requests));
         let task = tokio::spawn(async move {
             // Owned by this task: they end with it.
             let mut clients = tokio::task::JoinSet::new();
             loop {
                 let (mut client, _) = listener.accept().await.unwrap();
                 connection_count.fetch_add(1, Ordering::SeqCst);
-                let line_count = Arc::clone(&line_count);
+                let request_count = Arc::clone(&request_count);
                 clients.spawn(async move {
-                    let mut byte = [0];
-                    while client.read_exact(&mut byte).await.is_ok() {
-                        if byte[0] == b'\n' {
-                            line_count.fetch_add(1, Ordering::SeqCst);
-                            client.write_all(name.as_bytes()).await.unwrap();
-                        }
+                    while client.read_exact(&mut [0; GET.len()]).await.is_ok() {
+                        request_count.fetch_add(1, Ordering::SeqCst);
+                        client.write_all(answer(name).as_bytes()).await.unwrap();
                     }
                 });
             }
         });
-        Self { address, connections, lines, task }
+        Self { address, connections, requests, task }
     }
 
     fn connections(&self) -> usize {
@@ -67,6 +67,10 @@ impl Echo {
         self.task.abort();
         let _ = self.task.await;
     }
+}
+
+fn answer(name: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{name}", name.len())
 }
 
 /// Bound and not listening, its port refuses connections, and nobody else can take it meanwhile.
@@ -96,10 +100,10 @@ async fn name_of_next(gateway: SocketAddr) -> String {
 }
 
 async fn ask_name(client: &mut TcpStream) -> String {
-    client.write_all(b"who?\n").await.unwrap();
-    let mut name = [0; 1];
-    client.read_exact(&mut name).await.unwrap();
-    String::from_utf8(name.to_vec()).unwrap()
+    client.write_all(GET).await.unwrap();
+    let mut named = vec![0; answer("1").len()];
+    client.read_exact(&mut named).await.unwrap();
+    char::from(*named.last().unwrap()).to_string()
 }
 
 #[tokio::test]
@@ -149,20 +153,24 @@ async fn a_dead_replica_is_skipped_and_used_again_once_it_is_back() {
 
 #[tokio::test]
 async fn a_replica_that_was_replaced_keeps_what_is_under_way() {
-    let (old, new) = (Echo::start("1").await, Echo::start("2").await);
-    let (address, gateway) = start_gateway(&[Some(old.address)]);
+    let (old, new) = (TcpListener::bind(ANY_PORT).await.unwrap(), Echo::start("2").await);
+    let (address, gateway) = start_gateway(&[Some(old.local_addr().unwrap())]);
     let mut client = TcpStream::connect(address).await.unwrap();
-    assert_eq!(ask_name(&mut client).await, "1");
+    let (mut replica, _) = old.accept().await.unwrap();
+    let (first, rest) = GET.split_at(10);
+    client.write_all(first).await.unwrap();
+    replica.read_exact(&mut vec![0; first.len()]).await.unwrap();
 
     gateway.set_replica(0, Some(new.address));
 
-    assert_eq!(ask_name(&mut client).await, "1");
     assert_eq!(name_of_next(address).await, "2");
+    client.write_all(rest).await.unwrap();
+    replica.read_exact(&mut vec![0; rest.len()]).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_thousand_idle_connections_do_not_keep_it_from_answering() {
-    gateway::raise_file_limit();
+    flash_sale_lab::open_files::raise();
     let (one, two) = (Echo::start("1").await, Echo::start("2").await);
     let (address, gateway) = start_gateway(&[Some(one.address), Some(two.address)]);
 
@@ -186,7 +194,15 @@ async fn without_a_replica_it_answers_503() {
 
     // More than the gateway reads before it answers.
     let body = "x".repeat(100_000);
-    let answer = reqwest::Client::new().post(format!("http://{address}/")).body(body).send().await.unwrap();
+    let answer = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .unwrap()
+        .post(format!("http://{address}/"))
+        .body(body)
+        .send()
+        .await
+        .unwrap();
 
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.headers()["retry-after"], "1");
@@ -202,12 +218,12 @@ async fn a_client_that_has_finished_sending_still_gets_its_answer() {
     let (address, _gateway) = start_gateway(&[Some(one.address)]);
 
     let mut client = TcpStream::connect(address).await.unwrap();
-    client.write_all(b"who?\n").await.unwrap();
+    client.write_all(GET).await.unwrap();
     client.shutdown().await.unwrap();
 
-    let mut answer = String::new();
-    client.read_to_string(&mut answer).await.unwrap();
-    assert_eq!(answer, "1");
+    let mut answered = String::new();
+    client.read_to_string(&mut answered).await.unwrap();
+    assert_eq!(answered, answer("1"));
 }
 
 #[tokio::test]

@@ -12,8 +12,38 @@ async fn without_a_running_lab_check_says_how_to_start_it() {
 
     let check = project.run(&["check"]).await;
 
-    assert!(!check.success);
-    assert_eq!(check.errors, "error: the lab is not running. Start it: make run\n");
+    assert_eq!(check.code, 2);
+    assert_eq!(check.errors, "error: the shop is not running. Start it: make run\n");
+    assert_eq!(check.output, "");
+}
+
+#[tokio::test]
+async fn without_a_running_lab_graders_get_an_object_with_the_reason() {
+    let project = Project::new();
+
+    let check = project.run(&["check", "--json"]).await;
+
+    let report: Value = serde_json::from_str(&check.output).unwrap();
+    assert_eq!(check.code, 2);
+    assert_eq!(report["verdict"], "not_judged");
+    assert_eq!(report["error"], "the shop is not running. Start it: make run");
+    assert_eq!(report["closing"], "NOT JUDGED: the shop is not running. Start it: make run");
+    assert_eq!(report["checks"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn of_an_argument_that_it_does_not_know_graders_get_an_object_too() {
+    let project = Project::new();
+
+    let check = project.run(&["check", "--json", "--round", "3"]).await;
+
+    let report: Value = serde_json::from_str(&check.output).unwrap_or_else(|_| panic!("{}", check.errors));
+    assert_eq!((check.code, &report["verdict"]), (2, &Value::from("not_judged")));
+    assert_eq!(report["error"], "unexpected argument '--round' found");
+    let in_words = project.run(&["check", "--round", "3"]).await;
+    assert_eq!((in_words.code, &*in_words.output), (2, ""));
+    assert!(in_words.errors.contains("Usage: lab check"), "{}", in_words.errors);
+    assert!(project.run(&["check", "--help", "--json"]).await.output.contains("Exit code: "));
 }
 
 #[tokio::test]
@@ -49,6 +79,7 @@ async fn the_verdict_fits_what_the_rounds_have_shown_and_nothing_is_left_behind(
         report["checks"].as_array().unwrap().iter().partition(|check| check["passed"] == true);
     assert!(passed.iter().all(|check| check["meaning"].is_null()));
     assert!(failed.iter().all(|check| check["meaning"].as_str().unwrap().ends_with('.')));
+    assert_eq!(report["costs"].as_array().unwrap().is_empty(), report["verdict"] != "fixed", "{report:#}");
     let method = code_of_get_for_purchase();
     if method.contains("self.get_by_id(id)") {
         assert_eq!(report["closing"], "OVERSOLD in 3 of 3 rounds", "{report:#}");
@@ -58,6 +89,43 @@ async fn the_verdict_fits_what_the_rounds_have_shown_and_nothing_is_left_behind(
         // A way of the learner's own, right or wrong.
         assert_eq!(report["verdict"] == "fixed", failed.is_empty(), "{report:#}");
     }
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+    project.run(&["down"]).await;
+}
+
+/// The tree may be as shipped, or fixed: so the payment is taken away, which a check always finds.
+#[tokio::test]
+async fn evidence_comes_first_and_the_place_once_the_hints_have_said_it_or_on_request() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    let up = project.command(&["up"]).env("RACE_WINDOW_MS", "0").output().await.unwrap();
+    assert!(up.status.success());
+    count(&database, "WITH made AS (INSERT INTO orders (product_id, served_by)
+                       SELECT id, 'me' FROM products, generate_series(1, 2) RETURNING id) SELECT count(*) FROM made")
+        .await;
+    let check = async |arguments: &[&str]| {
+        let outcome = project.run(&[&["check", "--rounds", "1"], arguments].concat()).await;
+        assert_eq!(outcome.code, 1, "{}", outcome.errors);
+        outcome.output
+    };
+    let names_the_place =
+        |text: &str| [".rs", "create_order", "get_for_purchase"].iter().any(|word| text.contains(word));
+
+    let first = check(&[]).await;
+    assert!(first.contains("A sale takes less than the payment's 100 ms"), "{first}");
+    assert!(!names_the_place(&first), "{first}");
+    assert!(first.contains("Where in the code to look: make check ARGS=--explain."), "{first}");
+    assert!(first.contains("The check has reset the shop, which deleted 2 orders."), "{first}");
+
+    project.run(&["hint"]).await;
+    let report: Value = serde_json::from_str(&check(&["--json"]).await).unwrap();
+    assert!(!names_the_place(&report.to_string()), "{report:#}");
+    assert_eq!(report["figures"]["orders_deleted"], 0, "{report:#}");
+    let explained = check(&["--explain"]).await;
+    assert!(explained.contains("Look at crates/services/src/payment.rs."), "{explained}");
+    assert!(!explained.contains("--explain") && !explained.contains("has reset"), "{explained}");
+    project.run(&["hint"]).await;
+    assert!(names_the_place(&check(&["--json"]).await));
     assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
     project.run(&["down"]).await;
 }
@@ -89,8 +157,9 @@ async fn what_a_killed_check_has_left_is_removed_by_the_next_one() {
     killed.kill().await.unwrap();
     assert!(product_count(&database).await > 1);
     wait_until("PostgreSQL has noticed", async || {
-        count(&database, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'lab check'").await
-            == 0
+        let sessions = "SELECT count(*) FROM pg_stat_activity
+                        WHERE application_name = 'lab check' AND datname = current_database()";
+        count(&database, sessions).await == 0
     })
     .await;
 
@@ -101,15 +170,26 @@ async fn what_a_killed_check_has_left_is_removed_by_the_next_one() {
 }
 
 #[tokio::test]
-async fn a_shop_that_is_slower_than_shipped_is_not_judged() {
+async fn of_a_shop_that_is_slower_than_shipped_the_setting_is_named_and_crowds_are_left_out() {
     let database = TestDatabase::create().await;
     let project = Project::on(&database);
     let up = project.command(&["up"]).env("RACE_WINDOW_MS", "400").output().await.unwrap();
     assert!(up.status.success());
 
-    let check = project.run(&["check"]).await;
+    let check = project.run(&["check", "--json", "--rounds", "2"]).await;
 
-    assert!(!check.success && check.errors.contains("Unset RACE_WINDOW_MS"), "{}", check.errors);
+    let report: Value = serde_json::from_str(&check.output).unwrap_or_else(|_| panic!("{}", check.errors));
+    let of =
+        |name: &str| report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap();
+    let window = of("race window");
+    assert!(
+        window["seen"].as_str().unwrap().starts_with("a purchase that nobody disturbed took 4"),
+        "{window}"
+    );
+    assert!(window["meaning"].as_str().unwrap().contains("Unset RACE_WINDOW_MS"), "{window}");
+    let crowd = of("crowd of 50")["seen"].as_str().unwrap();
+    assert!(crowd.starts_with("left out: a purchase that nobody disturbs takes 4"), "{crowd}");
+    assert_eq!((check.code, &report["verdict"] == "fixed"), (1, false));
     assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
     project.run(&["down"]).await;
 }

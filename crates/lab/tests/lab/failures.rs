@@ -2,8 +2,13 @@
 
 use std::net::TcpListener;
 
+use flash_sale_lab::control::Status;
 use flash_sale_lab::testing::TestDatabase;
+use reqwest::Url;
+use sea_orm::ConnectionTrait;
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::UnixListener;
+use uuid::Uuid;
 
 use super::*;
 
@@ -84,24 +89,6 @@ async fn a_port_that_is_taken_is_said_with_another_one_to_try() {
 }
 
 #[tokio::test]
-async fn a_shop_that_is_not_built_is_said_with_what_to_type() {
-    let project = Project::new();
-    // A link, not a copy: while a file is written, a process that another test starts may hold it open, and
-    // it can't be run.
-    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let alone = folder.path().join("lab");
-    fs::hard_link(LAB, &alone).unwrap();
-
-    let output = Command::new(&alone).arg("up").current_dir(project.path()).output().await.unwrap();
-
-    let errors = Outcome::of(output).errors;
-    assert!(
-        errors.ends_with("flash-sale-web is missing. Build and start everything: make run\n"),
-        "{errors}"
-    );
-}
-
-#[tokio::test]
 async fn outside_the_project_it_says_where_to_go() {
     let elsewhere = tempfile::tempdir().unwrap();
 
@@ -125,17 +112,60 @@ async fn a_shop_that_does_not_start_is_said_with_its_own_words() {
 #[tokio::test]
 async fn a_database_that_says_no_is_not_waited_for_and_its_password_is_not_shown() {
     let database = TestDatabase::create().await;
-    let (user, host) = database.url.split_once('@').unwrap();
-    let password = user.rsplit(':').next().unwrap();
-    let mut project = Project::new();
-    let url = format!("{}@{host}", user.replace(password, "wrong-secret"));
-    project.variables = vec![("DATABASE_URL", url)];
+    let role = format!("role_{}", Uuid::new_v4().simple());
+    let make = format!("CREATE ROLE {role} PASSWORD 'right-secret'");
+    database.connection.execute_unprepared(&make).await.unwrap();
+    let project = Project::new();
+    let url = Url::parse(&database.url).unwrap();
+    let changed = |change: &dyn Fn(&mut Url)| {
+        let mut url = url.clone();
+        change(&mut url);
+        url.to_string()
+    };
 
-    let errors = failing_up(&project, &[]).await;
+    for (url, reason) in [
+        (
+            changed(&|url| url.set_password(Some("wrong-secret")).unwrap()),
+            r#"password authentication failed for user "postgres""#.to_owned(),
+        ),
+        (
+            changed(&|url| {
+                url.set_username(&role).unwrap();
+                url.set_password(Some("right-secret")).unwrap();
+            }),
+            format!(r#"role "{role}" is not permitted to log in"#),
+        ),
+        (changed(&|url| url.set_path("nowhere")), r#"database "nowhere" does not exist"#.to_owned()),
+    ] {
+        let errors = failing_up(&project, &[("DATABASE_URL", &url)]).await;
 
-    assert!(errors.starts_with("error: DATABASE_URL: "), "{errors}");
-    assert!(errors.contains("password authentication failed"), "{errors}");
-    assert!(!errors.contains("wrong-secret"), "{errors}");
+        let expected = format!("error: DATABASE_URL: {reason}. Correct it\nWhen that is mended: make run\n");
+        assert_eq!(errors, expected);
+    }
+    database.connection.execute_unprepared(&format!("DROP ROLE {role}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_make_the_tables_is_said_with_the_setting_for_another_one() {
+    let database = TestDatabase::create_empty().await;
+    let role = format!("role_{}", Uuid::new_v4().simple());
+    let make = format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'poor-secret'; REVOKE CREATE ON SCHEMA public FROM PUBLIC"
+    );
+    database.connection.execute_unprepared(&make).await.unwrap();
+    let mut url = Url::parse(&database.url).unwrap();
+    url.set_username(&role).unwrap();
+    url.set_password(Some("poor-secret")).unwrap();
+
+    let errors = failing_up(&Project::new(), &[("DATABASE_URL", url.as_str())]).await;
+
+    assert_eq!(
+        errors,
+        "error: the migration failed: permission denied for schema public\n\
+         The role that makes the tables may be another one than the shop's: MIGRATION_DATABASE_URL names it.\n\
+         When that is mended: make run\n"
+    );
+    database.connection.execute_unprepared(&format!("DROP ROLE {role}")).await.unwrap();
 }
 
 #[tokio::test]
@@ -145,7 +175,7 @@ async fn without_a_running_lab_each_command_says_how_to_start_it() {
     for command in ["restart", "status", "psql"] {
         let outcome = project.run(&[command]).await;
         assert!(!outcome.success);
-        assert_eq!(outcome.errors, "error: the lab is not running. Start it: make run\n", "lab {command}");
+        assert_eq!(outcome.errors, "error: the shop is not running. Start it: make run\n", "lab {command}");
     }
     assert_eq!(
         project.run(&["logs"]).await.errors,
@@ -170,6 +200,48 @@ async fn a_restart_whose_lab_is_killed_does_not_claim_success() {
 
     let outcome = Outcome::of(restart.wait_with_output().await.unwrap());
     assert!(!outcome.success);
-    assert_eq!(outcome.errors, "error: the lab is not running. Start it: make run\n");
+    assert_eq!(outcome.errors, "error: the shop is not running. Start it: make run\n");
     project.run(&["down"]).await;
+}
+
+/// As a lab does in which a command has panicked.
+#[tokio::test]
+async fn a_lab_that_breaks_off_its_answer_is_not_said_to_be_gone() {
+    let project = Project::new();
+    fs::create_dir(project.path().join(".flash-sale")).unwrap();
+    let listener = UnixListener::bind(project.path().join(CONTROL_SOCKET)).unwrap();
+    let status = serde_json::to_string(&Event::Status(Status {
+        pid: 1,
+        url: String::new(),
+        address: "127.0.0.1:1".parse().unwrap(),
+        connections_open: 0,
+        most_connections: 0,
+        connections_accepted: 0,
+        replicas: Vec::new(),
+        database: None,
+    }));
+    let status = status.unwrap();
+    let answering = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut line = String::new();
+            BufReader::new(&mut stream).read_line(&mut line).await.unwrap();
+            if line.contains("status") {
+                stream.write_all(format!("{status}\n").as_bytes()).await.unwrap();
+            }
+        }
+    };
+
+    let restart = tokio::select! {
+        () = answering => unreachable!("it answers for ever"),
+        restart = project.run(&["restart"]) => restart,
+    };
+
+    assert!(
+        restart
+            .errors
+            .starts_with("error: `lab serve`, which runs the shop, broke off its answer, and goes on: "),
+        "{}",
+        restart.errors
+    );
 }

@@ -2,19 +2,39 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+mod addresses;
+mod attacker;
+mod built;
 mod check;
+mod closed_pipes;
 mod database;
+mod distance;
 mod drill;
+mod endings;
+mod environment;
 mod failures;
+mod growth;
 mod hints;
+mod leaving_drill;
 mod life;
+mod local_users;
+mod long_logs;
+mod make;
 mod messages;
 mod neighbours;
+mod newcomers;
+mod odd_shops;
 mod race;
 mod replicas;
 mod security;
+mod siege;
+mod slots;
+mod transcripts;
+mod umasks;
 mod watching;
+mod without_database;
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -23,9 +43,9 @@ use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use flash_sale_lab::control::{Event, Request, last_event};
-use flash_sale_lab::project::CONTROL_SOCKET;
+use flash_sale_lab::project::{CONTROL_SOCKET, LAB_LOG};
 use flash_sale_lab::settings::OF_ONE_SHOP;
-use flash_sale_lab::testing::{TestDatabase, wait_until};
+use flash_sale_lab::testing::{AtTheEnd, TestDatabase, wait_until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -34,6 +54,19 @@ use tokio::net::UnixStream;
 use tokio::process::Command;
 
 const LAB: &str = env!("CARGO_BIN_EXE_lab");
+
+/// Stands in for cargo, which has built this test and its programs. It notes each build, waits while it is told to, and
+/// finds an error in code that says so.
+const CARGO: &str = r#"#!/bin/sh
+project=${0%/programs/cargo}
+echo "$*" >> "$project/builds"
+while [ -e "$project/hold" ]; do sleep 0.01; done
+if grep -q mistake crates/shop.rs 2>/dev/null; then
+    echo "error[E0425]: cannot find value" >&2
+    exit 101
+fi
+echo '{"target":{"name":"flash-sale-web"},"executable":"'"$(cat "$project/shop")"'"}'
+"#;
 
 /// Below the ports that the system hands out by itself, to replicas and to each outgoing connection: it stays
 /// free while the lab of a test doesn't run.
@@ -51,6 +84,8 @@ fn port_of_ones_own() -> u16 {
 
 /// A project folder, a free port, and nothing running yet.
 struct Project {
+    /// Stops what still runs, also when the test is killed. Before the folder, which it works in.
+    clean: AtTheEnd,
     folder: TempDir,
     port: u16,
     /// Of a database that is there already.
@@ -66,7 +101,14 @@ impl Project {
         fs::write(folder.path().join("Cargo.toml"), "").unwrap();
         fs::create_dir(folder.path().join("crates")).unwrap();
         fs::create_dir(folder.path().join("static")).unwrap();
-        Self { folder, port: port_of_ones_own(), variables: Vec::new() }
+        fs::create_dir(folder.path().join("programs")).unwrap();
+        let cargo = folder.path().join("programs/cargo");
+        fs::write(&cargo, CARGO).unwrap();
+        fs::set_permissions(cargo, fs::Permissions::from_mode(0o755)).unwrap();
+        let shop = Path::new(LAB).with_file_name("flash-sale-web");
+        fs::write(folder.path().join("shop"), shop.to_str().unwrap()).unwrap();
+        let clean = AtTheEnd::run(LAB, &["clean"], folder.path());
+        Self { clean, folder, port: port_of_ones_own(), variables: Vec::new() }
     }
 
     /// On a database that is there already: starts faster.
@@ -88,10 +130,18 @@ impl Project {
         for name in OF_ONE_SHOP {
             command.env_remove(name);
         }
+        command.env("PATH", self.search_path());
         command.args(arguments).current_dir(self.path()).env("PORT", self.port.to_string());
         command.envs(self.variables.clone());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
+    }
+
+    /// Where programs are searched for: first where ours stands in for cargo.
+    fn search_path(&self) -> OsString {
+        let path = flash_sale_core::environment::required_text("PATH", "folders").unwrap();
+        let paths = std::iter::once(self.path().join("programs")).chain(std::env::split_paths(&path));
+        std::env::join_paths(paths).unwrap()
     }
 
     async fn run(&self, arguments: &[&str]) -> Outcome {
@@ -120,6 +170,20 @@ impl Project {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
+    /// What each build was told whose progress was shown.
+    fn builds(&self) -> Vec<String> {
+        let builds = fs::read_to_string(self.path().join("builds")).unwrap_or_default();
+        builds.lines().filter(|told| !told.ends_with("--quiet")).map(str::to_owned).collect()
+    }
+
+    /// Has the next build make another program: the same one, in a new file.
+    fn change_shop(&self) {
+        let (built, new) =
+            (Path::new(LAB).with_file_name("flash-sale-web"), self.path().join("flash-sale-web"));
+        fs::copy(built, &new).unwrap();
+        fs::write(self.path().join("shop"), new.to_str().unwrap()).unwrap();
+    }
+
     async fn answers(&self) -> bool {
         flash_sale_lab::http::answers_ok(&self.url("/health")).await
     }
@@ -132,13 +196,14 @@ impl Project {
 impl Drop for Project {
     fn drop(&mut self) {
         // A test that failed half-way. The others have stopped it already, and this says so.
-        let stopped = std::process::Command::new(LAB).arg("clean").current_dir(self.path()).output();
-        assert!(stopped.unwrap().status.success() || std::thread::panicking());
+        assert!(self.clean.now() || std::thread::panicking());
     }
 }
 
 struct Outcome {
     success: bool,
+    /// -1 when a signal ended it.
+    code: i32,
     output: String,
     errors: String,
 }
@@ -146,7 +211,12 @@ struct Outcome {
 impl Outcome {
     fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { success: output.status.success(), output: text(output.stdout), errors: text(output.stderr) }
+        Self {
+            success: output.status.success(),
+            code: output.status.code().unwrap_or(-1),
+            output: text(output.stdout),
+            errors: text(output.stderr),
+        }
     }
 }
 

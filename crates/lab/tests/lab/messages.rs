@@ -3,6 +3,7 @@
 use std::process::Stdio;
 
 use flash_sale_lab::testing::TestDatabase;
+use sea_orm::ConnectionTrait;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use super::*;
@@ -63,6 +64,73 @@ async fn logs_name_the_replica_before_each_line_and_follow_a_new_start() {
     next_that_has("listens").await;
     kill_process(pid_of(following.id().unwrap()), Signal::INT).unwrap();
     assert!(following.wait().await.unwrap().success());
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn logs_are_in_the_order_of_time_with_every_error_and_without_what_nobody_looks_for() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+    let execute = async |sql: &str| database.connection.execute_unprepared(sql).await.unwrap();
+    execute("CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'oh no'; END $$")
+        .await;
+    execute("CREATE TRIGGER fail BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION fail()").await;
+    let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
+    let get = async |path: &str| http.get(project.url(path)).send().await.unwrap().status();
+
+    fs::write(project.path().join("static/shop.css"), "").unwrap();
+    http.post(project.url("/buy")).send().await.unwrap();
+    get("/static/shop.css").await;
+    for _ in 0..100 {
+        get("/api/products").await;
+    }
+
+    let all = project.run(&["logs", "--no-follow"]).await;
+    let times: Vec<&str> = all.output.lines().map(|line| line.split(['[', ' ']).nth(3).unwrap()).collect();
+    assert!(times.is_sorted(), "{}", all.output);
+    let replicas = |text: &str| {
+        ["replica-1 | ", "replica-2 | "]
+            .map(|name| text.lines().filter(|line| line.starts_with(name)).count())
+    };
+    assert!(replicas(&all.output).iter().all(|count| *count > 40), "{}", all.output);
+    assert!(!all.output.contains("/static/") && !all.output.contains("GET /ready 200"), "{}", all.output);
+    assert!(!all.output.contains('\u{1b}'), "colours are for terminals");
+
+    // Following begins with the last lines, and an error that is older is not hidden.
+    let mut following = project.command(&["logs"]).spawn().unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let mut shown = Vec::new();
+    while shown.iter().filter(|line: &&String| line.contains("GET /api/products 200")).count() < 60 {
+        shown.push(lines.next_line().await.unwrap().unwrap());
+    }
+    assert!(
+        shown[0].contains("ERROR] the database refused a statement: oh no (SQLSTATE P0001)"),
+        "{shown:?}"
+    );
+    kill_process(pid_of(following.id().unwrap()), Signal::INT).unwrap();
+    let outcome = Outcome::of(following.wait_with_output().await.unwrap());
+    assert!(
+        outcome.errors.contains("older entries left out, but for the last warnings and errors"),
+        "{}",
+        outcome.errors
+    );
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn logs_say_that_a_replica_died() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+
+    kill(replica_pids(&project.status().await)[0]);
+
+    wait_until("the log says it", async || {
+        let logs = project.run(&["logs", "--no-follow"]).await.output;
+        logs.lines().any(|line| line.starts_with("shop      | ") && line.contains("replica-1 died"))
+    })
+    .await;
     project.run(&["down"]).await;
 }
 

@@ -115,7 +115,9 @@ async fn everything_listens_on_this_machine_alone() {
     let status = project.status().await;
 
     let addresses: Vec<Vec<String>> = all_pids(&status).into_iter().map(listening_addresses).collect();
-    assert_eq!(addresses, vec![vec!["127.0.0.1".to_owned()]; 4], "two replicas, the gateway, PostgreSQL");
+    let here = |ports| vec!["127.0.0.1".to_owned(); ports];
+    // The lab: the gateway, and the way to PostgreSQL, which itself has no port.
+    assert_eq!(addresses, [here(1), here(1), here(2), here(0)], "two replicas, the lab, PostgreSQL");
     project.run(&["down"]).await;
 }
 
@@ -184,6 +186,29 @@ async fn data_of_an_earlier_version_get_the_role_and_a_lost_password_is_replaced
         assert_eq!(status_of(http().get(project.url("/ready"))).await, 200);
         project.run(&["down"]).await;
     }
+}
+
+/// As whoever has got a statement of their own into the shop: it runs as its role.
+#[tokio::test]
+async fn a_shop_that_is_locked_out_by_its_own_role_sells_again_by_itself() {
+    let project = Project::new();
+    project.up().await;
+    let ready = async || flash_sale_lab::http::answers_ok(&project.url("/ready")).await;
+    assert!(ready().await);
+
+    psql(&project, "SET ROLE flash_sale_shop; ALTER ROLE current_user PASSWORD 'mine'").await;
+    let end =
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'flash_sale_shop'";
+    psql(&project, end).await;
+    wait_until("the shop is locked out", async || !ready().await).await;
+
+    wait_until("it is let in again", ready).await;
+    let log = project.path().join(".flash-sale/logs/lab.log");
+    wait_until("that is said", async || {
+        fs::read_to_string(&log).unwrap().contains("the shop's role had another password or other settings")
+    })
+    .await;
+    project.run(&["down"]).await;
 }
 
 async fn psql(project: &Project, sql: &str) -> String {

@@ -1,11 +1,9 @@
-//! `lab watch`, with a cargo of our own: it notes each build, waits while it is told to, and finds an error in
-//! code that says so. Everything else is real.
+//! `lab watch`: all of it is real, but for cargo.
 
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use flash_sale_core::environment;
 use flash_sale_lab::testing::TestDatabase;
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -16,14 +14,8 @@ use tokio::time::timeout;
 
 use super::*;
 
-const CARGO: &str = r#"#!/bin/sh
-echo "$*" >> builds
-while [ -e hold ]; do sleep 0.01; done
-if grep -q mistake crates/shop.rs; then
-    echo "error[E0425]: cannot find value" >&2
-    exit 101
-fi
-"#;
+/// What one line of each verdict of the clicks has.
+const VERDICT: &str = "1 order and stock 0 in ";
 
 struct Watch {
     process: Child,
@@ -36,7 +28,7 @@ impl Watch {
         let mut process = command(project).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut watch = Self { process, lines };
-        watch.hear("rounds of one click").await;
+        watch.hear(VERDICT).await;
         watch
     }
 
@@ -64,24 +56,14 @@ impl Watch {
 }
 
 fn command(project: &Project) -> Command {
-    let programs = project.path().join("programs");
-    fs::create_dir_all(&programs).unwrap();
-    fs::write(programs.join("cargo"), CARGO).unwrap();
-    fs::set_permissions(programs.join("cargo"), fs::Permissions::from_mode(0o755)).unwrap();
     fs::write(source(project), "fine").unwrap();
     let mut command = project.command(&["watch"]);
-    let path = environment::required_text("PATH", "folders").unwrap();
-    let paths = std::iter::once(programs).chain(std::env::split_paths(&path));
-    command.env("PATH", std::env::join_paths(paths).unwrap()).kill_on_drop(true);
+    command.kill_on_drop(true);
     command
 }
 
 fn source(project: &Project) -> PathBuf {
     project.path().join("crates/shop.rs")
-}
-
-fn builds(project: &Project) -> usize {
-    fs::read_to_string(project.path().join("builds")).unwrap_or_default().lines().count()
 }
 
 #[tokio::test]
@@ -90,16 +72,20 @@ async fn a_save_is_built_and_judged_on_new_replicas() {
     let project = Project::on(&database);
     let mut watch = Watch::begin(&project).await;
     let before = replica_pids(&project.status().await);
-    assert_eq!(fs::read_to_string(project.path().join("builds")).unwrap(), "build --workspace --locked\n");
+    assert_eq!(project.builds()[0], "build --workspace --locked --message-format=json-render-diagnostics");
 
+    fs::write(project.path().join(".env"), "ALLOWED_HOSTS=one.example\n").unwrap();
     fs::write(source(&project), "also fine").unwrap();
-    let heard = watch.hear("rounds of one click").await;
+    let heard = watch.hear(VERDICT).await;
 
+    assert_eq!(project.names_that_answer().await, ["one.example"], "with the settings of now");
     assert!(heard.contains("saved crates/shop.rs\n"), "{heard}");
     assert!(heard.contains("replica-1 replaced\nreplica-2 replaced\n"), "{heard}");
     // As shipped, or with the fix.
-    let verdicts = ["OVERSOLD in 10 of 10 rounds of one click", "RIGHT in 10 of 10 rounds of one click"];
+    let verdicts =
+        ["OVERSOLD in 10 of 10 rounds\n", "ONE CLICK LOOKS RIGHT: 1 order and stock 0 in 10 of 10 rounds\n"];
     assert!(verdicts.iter().any(|verdict| heard.contains(verdict)), "{heard}");
+    assert!(heard.contains("The first reset has deleted "), "{heard}");
     let after = replica_pids(&project.status().await);
     assert!(after.len() == 2 && before.iter().all(|pid| !after.contains(pid)));
 
@@ -116,7 +102,7 @@ async fn a_mistake_is_shown_and_the_shop_stays_as_it_was() {
     let mut process = command(&project).stderr(errors).spawn().unwrap();
     let lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let mut watch = Watch { process, lines };
-    watch.hear("rounds of one click").await;
+    watch.hear(VERDICT).await;
     let before = replica_pids(&project.status().await);
 
     fs::write(source(&project), "mistake").unwrap();
@@ -128,7 +114,7 @@ async fn a_mistake_is_shown_and_the_shop_stays_as_it_was() {
     assert_eq!(replica_pids(&project.status().await), before);
 
     fs::write(source(&project), "fine again").unwrap();
-    watch.hear("rounds of one click").await;
+    watch.hear(VERDICT).await;
     watch.end(Signal::TERM).await;
     project.run(&["down"]).await;
 }
@@ -142,23 +128,23 @@ async fn saves_during_a_build_lead_to_one_more() {
 
     fs::write(&hold, "").unwrap();
     fs::write(source(&project), "one").unwrap();
-    wait_until("it builds", async || builds(&project) == 2).await;
+    wait_until("it builds", async || project.builds().len() == 2).await;
     for text in ["two", "three", "four"] {
         fs::write(source(&project), text).unwrap();
     }
     fs::remove_file(&hold).unwrap();
-    let heard = watch.hear("rounds of one click").await;
+    let heard = watch.hear(VERDICT).await;
 
     assert_eq!(heard.matches("saved crates/shop.rs").count(), 2, "{heard}");
     assert_eq!(heard.matches("replica-1 replaced").count(), 1, "only what was saved last: {heard}");
-    assert_eq!(builds(&project), 3);
+    assert_eq!(project.builds().len(), 3);
 
     // Nor does anything that is no source lead to one.
     fs::write(project.path().join("README.md"), "").unwrap();
     fs::write(project.path().join("crates/shop.rs~"), "").unwrap();
     fs::write(source(&project), "five").unwrap();
-    watch.hear("rounds of one click").await;
-    assert_eq!(builds(&project), 4);
+    watch.hear(VERDICT).await;
+    assert_eq!(project.builds().len(), 4);
     watch.end(Signal::INT).await;
     project.run(&["down"]).await;
 }
@@ -184,7 +170,8 @@ async fn keys_work_without_enter_and_the_terminal_is_given_back() {
         keyboard.write_all(b"h").unwrap();
         watch.hear("Hint ").await;
         keyboard.write_all(b"r").unwrap();
-        let heard = watch.hear("One copy, no orders.").await;
+        let heard = watch.hear("One copy, no orders. ").await;
+        assert!(heard.contains(" deleted.\n"), "{heard}");
         assert!(!heard.contains("FAILED"), "no whole check: {heard}");
         match end {
             Some(key) => {
@@ -198,7 +185,7 @@ async fn keys_work_without_enter_and_the_terminal_is_given_back() {
         assert_eq!(after.local_modes, before.local_modes);
         assert_eq!(after.output_modes, before.output_modes);
     }
-    assert_eq!(builds(&project), 3);
+    assert_eq!(project.builds().len(), 3);
     project.run(&["down"]).await;
 }
 

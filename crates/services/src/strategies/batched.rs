@@ -5,37 +5,47 @@
 //! The race window stands before the queue: a buyer comes to it with the payment authorized, because one slow
 //! payment within a batch would hold up everybody behind it.
 
+mod queue;
+
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use flash_sale_core::{limits, order};
 use flash_sale_repositories::StockRepository;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use uuid::Uuid;
+
+use queue::{Counter, Full, Queues};
 
 use super::retry::until_settled;
 use super::sale::Failure;
 use super::service::end;
+use crate::begin;
 use crate::commit::{CommitMark, marking};
 use crate::idempotency::{Claim, Claimed, Settled, store};
+use crate::log_context::LogContext;
 use crate::{PaymentProvider, ServiceError};
 
 /// More buyers in one statement gain nothing.
 const LARGEST_BATCH: usize = 64;
 /// Whoever finds so many before them is told to come again.
 const LONGEST_QUEUE: usize = 4096;
-/// Whoever has waited longer for their batch to begin, as behind a row that somebody holds, is told so too.
-const LONGEST_WAIT: Duration = limits::LOCK_TIMEOUT;
+/// Who has waited longer for a batch to begin, as behind a row that somebody holds, is told so too. A statement that
+/// waits for several locks in turn takes longer than `LOCK_TIMEOUT`, and must still end before its buyers are given up:
+/// after that, nobody could tell them that nothing was sold.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// The queues of one replica. A queue and its task are there only while somebody waits.
+const _: () = assert!(
+    LONGEST_WAIT.as_secs() + limits::STATEMENT_TIMEOUT.as_secs() < limits::REQUEST_DEADLINE.as_secs()
+);
+
+/// The sales of one replica. A queue and its task are there only while somebody waits.
 #[derive(Clone)]
 pub(super) struct Batches {
     database: DatabaseConnection,
     served_by: String,
-    queues: Arc<Mutex<HashMap<Uuid, mpsc::Sender<Buyer>>>>,
-    longest_queue: usize,
+    queues: Queues<Buyer>,
     longest_wait: Duration,
 }
 
@@ -48,6 +58,7 @@ struct Buyer {
     claim: Option<Claim>,
     since: Instant,
     mark: CommitMark,
+    log_context: LogContext,
     answer: oneshot::Sender<Result<Bought, ServiceError>>,
 }
 
@@ -63,8 +74,7 @@ impl Batches {
         Self {
             database,
             served_by: served_by.to_owned(),
-            queues: Arc::default(),
-            longest_queue: LONGEST_QUEUE,
+            queues: Queues::new(LONGEST_QUEUE),
             longest_wait: LONGEST_WAIT,
         }
     }
@@ -102,57 +112,57 @@ impl Batches {
     ) -> Result<Bought, ServiceError> {
         payment.authorize().await;
         let (answer, answered) = oneshot::channel();
-        let mark = CommitMark::current();
-        let buyer = Buyer { order_id: Uuid::new_v4(), claim, since: Instant::now(), mark, answer };
+        let buyer = Buyer {
+            order_id: Uuid::new_v4(),
+            claim,
+            since: Instant::now(),
+            mark: CommitMark::current(),
+            log_context: LogContext::current(),
+            answer,
+        };
         self.enqueue(product_id, buyer)?;
-        // The task ends early only with the process's runtime, and its statement is then taken back.
-        answered.await.unwrap_or(Err(ServiceError::Overloaded))
+        // Without an answer the task has ended: it has panicked, or its runtime ends.
+        answered.await.unwrap_or_else(|_| Err(ServiceError::interrupted()))
     }
 
     fn enqueue(&self, product_id: Uuid, buyer: Buyer) -> Result<(), ServiceError> {
-        let mut queues = self.queues.lock().expect("nobody panics while holding it");
-        let queue = queues.entry(product_id).or_insert_with(|| {
-            let (queue, waiting) = mpsc::channel(self.longest_queue);
-            tokio::spawn(self.clone().sell_while_somebody_waits(product_id, waiting));
-            queue
-        });
-        queue.try_send(buyer).map_err(|_| ServiceError::Overloaded)
+        let opened = self.queues.join(product_id, buyer).map_err(|Full| ServiceError::Overloaded)?;
+        if let Some(counter) = opened {
+            tokio::spawn(self.clone().sell_while_somebody_waits(counter));
+        }
+        Ok(())
     }
 
     /// The task. A batch that fails is answered with its failure, and the next one is sold as if nothing had
-    /// been.
-    async fn sell_while_somebody_waits(self, product_id: Uuid, mut waiting: mpsc::Receiver<Buyer>) {
-        let mut batch = Vec::with_capacity(LARGEST_BATCH);
-        while self.keep_open(product_id, &waiting) {
-            waiting.recv_many(&mut batch, LARGEST_BATCH).await;
+    /// been. One that panics ends the task, and with it the queue; the next buyer opens another one.
+    async fn sell_while_somebody_waits(self, mut counter: Counter<Buyer>) {
+        loop {
+            let mut batch = counter.take_waiting(LARGEST_BATCH);
+            if batch.is_empty() {
+                return;
+            }
             // Whoever has left in the meantime gets nothing.
             batch.retain(|buyer| !buyer.answer.is_closed());
             for buyer in batch.extract_if(.., |buyer| buyer.since.elapsed() > self.longest_wait) {
                 let _ = buyer.answer.send(Err(ServiceError::Overloaded));
             }
             if !batch.is_empty() {
-                self.sell_batch(product_id, &mut batch).await;
+                let log_context = LogContext::of_all(batch.iter().map(|buyer| &buyer.log_context));
+                log_context.set_product(counter.product_id());
+                log_context.follow(self.sell_batch(counter.product_id(), batch)).await;
             }
         }
     }
 
-    /// Whether somebody waits. If nobody does the queue is closed, at the same moment: under the lock, so
-    /// that nobody queues up where no task looks any more.
-    fn keep_open(&self, product_id: Uuid, waiting: &mpsc::Receiver<Buyer>) -> bool {
-        let mut queues = self.queues.lock().expect("nobody panics while holding it");
-        if waiting.is_empty() {
-            queues.remove(&product_id);
-        }
-        !waiting.is_empty()
-    }
-
-    async fn sell_batch(&self, product_id: Uuid, batch: &mut Vec<Buyer>) {
+    /// Whoever is dropped here without an answer is told by their mark whether they may have bought. From COMMIT's
+    /// answer to theirs the marks say that they haven't; nothing in between waits or can panic.
+    async fn sell_batch(&self, product_id: Uuid, batch: Vec<Buyer>) {
         let buyers: Vec<(Uuid, Option<Claim>)> =
             batch.iter().map(|buyer| (buyer.order_id, buyer.claim.clone())).collect();
-        let mark = CommitMark::of_all(batch.iter().map(|buyer| buyer.mark.clone()));
-        let answers = mark.follow(self.sell_to_all(product_id, &buyers)).await;
+        let marks: Vec<CommitMark> = batch.iter().map(|buyer| buyer.mark.clone()).collect();
+        let answers = CommitMark::follow_for_all(&marks, self.sell_to_all(product_id, &buyers)).await;
         let answers = answers.unwrap_or_else(|error| buyers.iter().map(|_| Err(error.clone())).collect());
-        for (buyer, answer) in batch.drain(..).zip(answers) {
+        for (buyer, answer) in batch.into_iter().zip(answers) {
             // An error here: the buyer has left.
             let _ = buyer.answer.send(answer);
         }
@@ -169,7 +179,7 @@ impl Batches {
             return until_settled(sale).await;
         }
         until_settled(|| async {
-            let transaction = self.database.begin().await?;
+            let transaction = begin::logging("BEGIN", self.database.begin()).await?;
             let answers = self.sell_to_claimants(&transaction, product_id, buyers).await;
             end(transaction, answers).await
         })
@@ -207,7 +217,8 @@ impl Batches {
             let outcome = match &answer {
                 Ok(Bought::Order(order)) => Ok(order),
                 Ok(Bought::Settled(_)) => unreachable!("only claims are settled, and this one is new"),
-                Err(error) => Err(error),
+                Err(error) if error.is_decision() => Err(error),
+                Err(_) => return answer,
             };
             let (settled, record) = claim.write(outcome);
             records.push(record);
@@ -245,7 +256,10 @@ impl Batches {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use flash_sale_core::database::{DatabaseSettings, connect};
+    use tokio::runtime::Builder;
 
     use super::*;
 
@@ -255,7 +269,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_finds_the_queue_full_is_sent_away() {
         let mut batches = without_database().await;
-        batches.longest_queue = 2;
+        batches.queues = Queues::new(2);
 
         let first = enqueue(&batches).unwrap();
         let second = enqueue(&batches);
@@ -265,7 +279,7 @@ mod tests {
         assert!(matches!(third, Err(ServiceError::Overloaded)));
         let answer = first.await.unwrap();
         assert!(matches!(answer, Err(ServiceError::Database(_))), "there is no database");
-        assert!(batches.queues.lock().unwrap().is_empty(), "the queue goes with the last who waits");
+        wait_until(|| batches.queues.count_waiting(Uuid::nil()).is_none()).await;
     }
 
     #[tokio::test]
@@ -278,19 +292,68 @@ mod tests {
         assert!(matches!(answer, Err(ServiceError::Overloaded)));
     }
 
+    /// The database lets the task in and never answers, so its statement counts as sent.
+    #[test]
+    fn when_the_task_ends_with_its_runtime_its_queue_ends_too_and_its_buyers_are_told_what_is_known() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let of_the_task = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let of_the_buyers = Builder::new_current_thread().enable_all().build().unwrap();
+        let task_handle = of_the_task.handle().clone();
+        of_the_buyers.block_on(async {
+            let limit = tokio::time::sleep(Duration::from_secs(10));
+            let _new_tasks_run_there = task_handle.enter();
+            let batches = with_database_at(silent.local_addr().unwrap().port()).await;
+            let (in_the_batch, in_the_queue) = (CommitMark::default(), CommitMark::default());
+            let payment = PaymentProvider::new(Duration::ZERO);
+            let buy = async |mark: &CommitMark| mark.follow(batches.sell(Uuid::nil(), &payment)).await;
+
+            let later = async {
+                wait_until(|| in_the_batch.is_set()).await;
+                buy(&in_the_queue).await
+            };
+            let end = async {
+                wait_until(|| batches.queues.count_waiting(Uuid::nil()) == Some(1) && in_the_batch.is_set())
+                    .await;
+                of_the_task.shutdown_background();
+            };
+            let all = async { tokio::join!(buy(&in_the_batch), later, end) };
+            let (first, second, ()) = tokio::select! {
+                told = all => told,
+                () = limit => panic!("somebody waits for ever"),
+            };
+
+            assert!(matches!(first, Err(ServiceError::OutcomeUnknown(None))), "{first:?}");
+            assert!(matches!(second, Err(ServiceError::Interrupted)), "{second:?}");
+            assert_eq!(batches.queues.count_waiting(Uuid::nil()), None, "the next buyer opens a queue");
+        });
+    }
+
     fn enqueue(batches: &Batches) -> Result<Answered, ServiceError> {
         let (answer, answered) = oneshot::channel();
-        let (order_id, since, mark) = (Uuid::new_v4(), Instant::now(), CommitMark::default());
-        let buyer = Buyer { order_id, claim: None, since, mark, answer };
+        let (order_id, since) = (Uuid::new_v4(), Instant::now());
+        let (mark, log_context) = (CommitMark::default(), LogContext::default());
+        let buyer = Buyer { order_id, claim: None, since, mark, log_context, answer };
         batches.enqueue(Uuid::nil(), buyer).map(|()| answered)
     }
 
     async fn without_database() -> Batches {
+        with_database_at(1).await
+    }
+
+    async fn with_database_at(port: u16) -> Batches {
         let settings = DatabaseSettings {
-            url: "postgres://nobody@127.0.0.1:1/nothing".to_owned(),
+            url: format!("postgres://nobody@127.0.0.1:{port}/nothing"),
             application_name: "test".to_owned(),
             pool_size: 1,
         };
         Batches::new(connect(&settings).await.unwrap(), "replica-1")
+    }
+
+    async fn wait_until(condition: impl Fn() -> bool) {
+        let limit = Instant::now() + Duration::from_secs(10);
+        while !condition() {
+            assert!(Instant::now() < limit, "waited in vain");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }

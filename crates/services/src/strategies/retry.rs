@@ -14,18 +14,34 @@ const FIRST_PAUSE: Duration = Duration::from_millis(4);
 const LONGEST_PAUSE: Duration = Duration::from_millis(128);
 
 /// Makes `attempt` until it sells or is refused; [`ServiceError::Busy`] when it was overtaken each time.
-pub(super) async fn until_settled<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, ServiceError>
+pub(super) async fn until_settled<T, F>(attempt: impl FnMut() -> F) -> Result<T, ServiceError>
 where
     F: Future<Output = Result<T, Failure>>,
+{
+    until_settled_pausing(attempt, tokio::time::sleep).await
+}
+
+/// As [`until_settled`], with any way to pause. There is a pause only where another attempt follows.
+async fn until_settled_pausing<T, F, P>(
+    mut attempt: impl FnMut() -> F,
+    mut pause: impl FnMut(Duration) -> P,
+) -> Result<T, ServiceError>
+where
+    F: Future<Output = Result<T, Failure>>,
+    P: Future<Output = ()>,
 {
     let begun = Instant::now();
     for number in 0..MOST_ATTEMPTS {
         match attempt().await {
             Ok(sold) => return Ok(sold),
             Err(Failure::Refused(error)) => return Err(error),
-            Err(Failure::Overtaken) if begun.elapsed() > LATEST_ATTEMPT => break,
-            Err(Failure::Overtaken) => tokio::time::sleep(pause_after(number)).await,
+            Err(Failure::Overtaken) => {}
         }
+        let length = pause_after(number);
+        if number + 1 == MOST_ATTEMPTS || begun.elapsed() + length > LATEST_ATTEMPT {
+            break;
+        }
+        pause(length).await;
     }
     Err(ServiceError::Busy)
 }
@@ -39,22 +55,27 @@ fn pause_after(attempt: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
     use std::future::ready;
 
     use super::*;
 
     #[tokio::test]
-    async fn it_gives_up_after_ten_attempts() {
-        let mut attempts = 0;
-
-        let settled = until_settled(|| {
-            attempts += 1;
+    async fn it_gives_up_after_ten_attempts_and_pauses_only_between_them() {
+        let steps = RefCell::new(String::new());
+        let overtaken = || {
+            steps.borrow_mut().push('a');
             ready(Err::<(), _>(Failure::Overtaken))
-        })
-        .await;
+        };
+        let pause = |_| {
+            steps.borrow_mut().push('-');
+            ready(())
+        };
+
+        let settled = until_settled_pausing(overtaken, pause).await;
 
         assert!(matches!(settled, Err(ServiceError::Busy)));
-        assert_eq!(attempts, 10);
+        assert_eq!(steps.into_inner(), "a-a-a-a-a-a-a-a-a-a");
     }
 
     #[tokio::test]

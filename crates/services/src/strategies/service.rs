@@ -16,9 +16,16 @@ use super::{
     Strategy, advisory_lock, atomic_update, check_constraint, no_key_update, nowait, optimistic, pessimistic,
     serializable, single_statement, skip_locked, unlocked,
 };
+use crate::begin;
 use crate::commit::marking;
-use crate::idempotency::{AnswerWriter, Claim, Claimed, IdempotencyKey, Settled};
-use crate::{OrderService, PaymentProvider, ServiceError};
+use crate::idempotency::{AnswerWriter, Claim, Claimed, IdempotencyKey, Settled, many_refusals};
+use crate::{OrderService, PaymentProvider, ServiceError, TillDatabase};
+
+/// A purchase takes a copy, and a refusal takes nothing: anybody can cause as many as they like. So no more refusals
+/// than these are kept, about 50 MB with the longest keys. That is one for each buyer of a large crowd.
+const MOST_REFUSALS: u32 = 50_000;
+/// So many are deleted with one statement, within its time limit.
+const REFUSALS_AT_ONCE: u32 = 10_000;
 
 /// The shop's other tills, one for each strategy.
 #[derive(Clone)]
@@ -39,8 +46,9 @@ impl StrategyService {
     /// Sells one copy of the product by `strategy`, and returns the order.
     ///
     /// # Errors
-    /// As [`OrderService::create_order`]; also [`ServiceError::Busy`], [`ServiceError::Overloaded`] and
-    /// [`ServiceError::StrategyNeeds`]. Each leaves no order and the stock as it was.
+    /// As [`OrderService::create_order`]; also [`ServiceError::Busy`], [`ServiceError::Overloaded`],
+    /// [`ServiceError::Interrupted`] and [`ServiceError::StrategyNeeds`]. Each leaves no order and the stock as it
+    /// was.
     pub async fn create_order(
         &self,
         strategy: Strategy,
@@ -70,7 +78,7 @@ impl StrategyService {
     ///
     /// # Errors
     /// [`ServiceError::KeyInFlight`] and [`ServiceError::KeyReused`]; otherwise as [`Self::create_order`],
-    /// but what the shop has decided, such as [`ServiceError::OutOfStock`], is an answer here.
+    /// but what the shop has decided, which is [`ServiceError::OutOfStock`], is an answer here.
     pub async fn create_order_once(
         &self,
         key: IdempotencyKey,
@@ -90,12 +98,26 @@ impl StrategyService {
         .await
     }
 
-    /// Deletes what was kept for keys that have expired, and returns how many there were.
+    /// Returns when there are so many new refusals that [`Self::forget_old_keys`] has something to do.
+    pub async fn many_refusals(&self) {
+        many_refusals().await;
+    }
+
+    /// Deletes what was kept for keys that have expired, and the oldest refusals if there are too many. Returns how
+    /// many there were.
     ///
     /// # Errors
     /// [`ServiceError::Database`].
-    pub async fn forget_expired_keys(&self) -> Result<u64, ServiceError> {
-        Ok(IdempotencyKeyRepository::new(&self.database).delete_expired().await?)
+    pub async fn forget_old_keys(&self) -> Result<u64, ServiceError> {
+        let keys = IdempotencyKeyRepository::new(&self.database);
+        let mut count = keys.delete_expired().await?;
+        loop {
+            let deleted = keys.delete_refusals(MOST_REFUSALS, REFUSALS_AT_ONCE).await?;
+            count += deleted;
+            if deleted < REFUSALS_AT_ONCE.into() {
+                return Ok(count);
+            }
+        }
     }
 
     /// Claims the key, makes the purchase, and stores the answer, within `transaction`. The purchase stands
@@ -117,11 +139,12 @@ impl StrategyService {
         let sold = match strategy {
             None => {
                 let executor = DatabaseExecutor::Transaction(transaction);
-                let till = OrderService::new(executor, self.payment.clone(), &self.served_by);
+                let database = TillDatabase::within(executor);
+                let till = OrderService::new(database, self.payment.clone(), &self.served_by);
                 till.create_order(product_id).await.map_err(Failure::from)
             }
             Some(strategy) => {
-                let savepoint = transaction.begin().await?;
+                let savepoint = begin::logging("SAVEPOINT", transaction.begin()).await?;
                 let executor = DatabaseExecutor::Transaction(&savepoint);
                 let sold = sell(strategy, &self.sale(executor, product_id)).await;
                 end_savepoint(savepoint, sold).await
@@ -140,7 +163,7 @@ impl StrategyService {
     async fn begin(&self, strategy: Option<Strategy>) -> Result<DatabaseTransaction, DbErr> {
         let isolation: Option<IsolationLevel> =
             (strategy == Some(Strategy::Serializable)).then_some(serializable::ISOLATION);
-        self.database.begin_with_config(isolation, None).await
+        begin::logging("BEGIN", self.database.begin_with_config(isolation, None)).await
     }
 
     fn sale<'a>(&'a self, connection: DatabaseExecutor<'a>, product_id: Uuid) -> Sale<'a> {

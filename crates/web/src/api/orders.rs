@@ -6,6 +6,7 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Data, Json};
 use flash_sale_core::order;
 use flash_sale_services::idempotency::{Settled, WrittenAnswer};
+use flash_sale_services::log_context::LogContext;
 use flash_sale_services::{OrderService, ServiceError, Strategy, StrategyService, TillDatabase};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -45,7 +46,9 @@ pub struct OrderPage {
 /// Buys one copy. With a key, once for each key.
 #[utoipa::path(post, path = "/api/orders", tag = "orders", operation_id = "create_order",
     params(("Idempotency-Key" = Option<String>, Header, pattern = r#"^("([ !#-\[\]-~]|\\["\\]){1,255}"|[A-Za-z0-9!#$%&'*+.^_`|~:/-]{1,255})$"#,
-        description = "A string of 1 to 255 characters, in quotes or bare. The same key gets the same answer again for 24 hours, with `Idempotency-Replayed: true`")),
+        description = "A string of 1 to 255 characters, in quotes or bare. The same key gets the same answer again for 24 hours, with `Idempotency-Replayed: true`, unless the product is reset meanwhile. \
+            Of the answers \"Out of stock\", only the newest 50,000 are kept; no other refusal uses the key up. \
+            Make up a new random one for each purchase that nobody can guess, as a UUID of version 4: the shop knows its buyers by nothing else. Whoever sends the key first has used it up, and whoever sends it later is told the first one's answer")),
     request_body = OrderRequest, responses(
     (status = 200, description = "Sold", body = OrderView),
     (status = 400, description = "Out of stock, or a key that can't be read"),
@@ -61,6 +64,7 @@ pub async fn create(
     JsonBody(request): JsonBody<OrderRequest>,
 ) -> Result<HttpResponse, Problem> {
     let OrderRequest { product_id, strategy } = request;
+    LogContext::current().set_product(product_id);
     if let Some(key) = key {
         return Ok(send(strategies.create_order_once(key, strategy, product_id, write).await?));
     }

@@ -1,5 +1,5 @@
 //! Every request has an id, every answer names its replica, and both stand in the log: one line a request, but for
-//! /health.
+//! those that nobody looks for. Other lines that are written because of the request name both too, see `logger.rs`.
 
 use std::time::Instant;
 
@@ -9,9 +9,11 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
+use flash_sale_services::log_context::LogContext;
 use log::Level;
 use uuid::Uuid;
 
+use crate::logger::Part;
 use crate::server::ReplicaName;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -40,7 +42,8 @@ pub async fn identify_and_log<B: MessageBody>(
     request.extensions_mut().insert(line.id.clone());
     request.extensions_mut().insert(line.replica.clone());
 
-    let mut response = next.call(request).await?;
+    let context = LogContext::of_request(&line.id.0);
+    let mut response = context.follow(async { next.call(request).await }).await?;
 
     for (name, value) in [(REQUEST_ID, &line.id.0), (SERVED_BY, &line.replica.0)] {
         let value = HeaderValue::from_str(value).expect("both were checked to be visible ASCII");
@@ -63,12 +66,12 @@ struct LogLine {
 
 impl Drop for LogLine {
     fn drop(&mut self) {
-        let Self { method, path, replica: ReplicaName(replica), id: RequestId(id), .. } = self;
+        let Self { replica: ReplicaName(replica), id: RequestId(id), .. } = self;
+        let (method, path) = (Part(&self.method), Part(&self.path));
         let milliseconds = self.begun.elapsed().as_secs_f64() * 1e3;
-        // Asked all the time, by whoever watches over the replica.
-        let level = if path == "/health" { Level::Debug } else { Level::Info };
         match self.status {
             Some(status) => {
+                let level = if is_of_no_interest(&self.path, status) { Level::Debug } else { Level::Info };
                 log::log!(level, "{method} {path} {} {milliseconds:.1} ms {replica} {id}", status.as_u16());
             }
             None => {
@@ -76,6 +79,13 @@ impl Drop for LogLine {
             }
         }
     }
+}
+
+/// What whoever watches over the replica asks all the time, and the files of a page, as long as all is well.
+fn is_of_no_interest(path: &str, status: StatusCode) -> bool {
+    let is_frequent = matches!(path, "/health" | "/ready")
+        || ["/static/", "/docs/"].iter().any(|folder| path.starts_with(folder));
+    is_frequent && !status.is_client_error() && !status.is_server_error()
 }
 
 fn request_id(request: &ServiceRequest) -> RequestId {

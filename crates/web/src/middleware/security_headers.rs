@@ -1,17 +1,11 @@
-//! What browsers are told to refuse.
+//! What browsers are told to refuse, and what they may keep.
 
 use actix_web::Error;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY as CSP, HeaderName, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::middleware::Next;
-
-/// Everything from this origin, nothing inline, no frame around it.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+use flash_sale_http_guard::headers;
 
 /// Adds the headers to every answer that doesn't bring its own.
 pub async fn set_security_headers<B: MessageBody>(
@@ -21,18 +15,9 @@ pub async fn set_security_headers<B: MessageBody>(
     // A page and an answer hold for one moment. Files are kept, and asked for again (ETag).
     let caching = if request.path().starts_with("/static/") { "no-cache" } else { "no-store" };
     let mut response = next.call(request).await?;
-    let headers = [
-        (CSP, CONTENT_SECURITY_POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (REFERRER_POLICY, "same-origin"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        (CACHE_CONTROL, caching),
-    ];
-    for (name, value) in headers {
-        if !response.headers().contains_key(&name) {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
-        }
+    headers::add(response.headers_mut());
+    if !response.headers().contains_key(CACHE_CONTROL) {
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(caching));
     }
     Ok(response)
 }

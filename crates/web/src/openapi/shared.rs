@@ -9,15 +9,17 @@ use utoipa::openapi::{ContentBuilder, Header, OpenApi, Ref, RefOr, Required, Res
 use crate::middleware::PROBLEM_JSON;
 
 /// What any request may be answered, whatever it asks for.
-const OF_ANY: [(&str, &str); 6] = [
+const OF_ANY: [(&str, &str); 7] = [
     ("400", "The request can't be read, or doesn't say clearly for which host it is"),
     ("408", "The request took longer than 5 s to arrive; the connection is closed"),
     ("413", "The body is longer than 64 KiB"),
+    ("414", "The URL is longer than 32 KiB; the connection is closed"),
     ("421", "This shop is not the host that was asked for"),
-    ("431", "The header fields are longer than 128 KiB; the connection is closed"),
+    ("431", "The head is longer than 32 KiB, or has more than 96 fields; the connection is closed"),
     (
         "503",
-        "With `Retry-After`: the database is away or too busy, and the request was not carried out and won't be. \
+        "With `Retry-After`: the database is away or too busy, or another request was in the way; the request was not \
+         carried out and won't be. \
          With `outcome`: whether it was carried out is not known, and the same Idempotency-Key settles it",
     ),
 ];

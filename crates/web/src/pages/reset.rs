@@ -7,7 +7,7 @@ use flash_sale_services::ShopService;
 use crate::notice::Notice;
 use crate::problem::Problem;
 
-/// Starts afresh, then shows the page.
+/// Starts afresh, as `POST /api/reset` does, then shows the page.
 #[utoipa::path(post, path = "/reset", tag = "pages", operation_id = "submit_reset_form", responses(
     (status = 303, description = "To the page, with what was done as a cookie", headers(
         ("Location" = String, description = "The page"),

@@ -39,7 +39,7 @@ struct Book {
 
 struct NoticeView {
     heading: &'static str,
-    reset: Option<String>,
+    text: String,
     attempts: Vec<Attempt>,
 }
 
@@ -121,12 +121,20 @@ impl NoticeView {
     fn new(notice: Notice) -> Self {
         match notice {
             Notice::Bought(attempts) => {
-                Self { heading: "What your click sent, and what came back", reset: None, attempts }
+                let times = match attempts.len() {
+                    1 => "one".to_owned(),
+                    2 => "two".to_owned(),
+                    count => count.to_string(),
+                };
+                let text = format!(
+                    "Your browser sent one request, to the shop's checkout. The checkout sent {times} to the shop's API."
+                );
+                Self { heading: "What your click led to", text, attempts }
             }
             Notice::WasReset { deleted_orders, quantity } => {
                 let orders = if deleted_orders == 1 { "order" } else { "orders" };
-                let reset = format!("{deleted_orders} {orders} deleted, {quantity} in stock.");
-                Self { heading: "The shop was reset", reset: Some(reset), attempts: Vec::new() }
+                let text = format!("{deleted_orders} {orders} deleted, {quantity} in stock.");
+                Self { heading: "The shop was reset", text, attempts: Vec::new() }
             }
         }
     }

@@ -4,6 +4,7 @@
 use flash_sale_lab::gateway::{self, Gateway};
 use flash_sale_lab::testing::{SideConnection, wait_until};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::{Answer, Shop, new_client, read};
 
@@ -67,6 +68,8 @@ async fn with_a_key_two_requests_of_a_click_are_one_purchase() {
     statuses.sort_unstable();
     assert_eq!(statuses, ["200 OK", "409 Conflict"]);
     assert_eq!((shop.order_count().await, shop.stock().await), (1, 4));
+    let key: Uuid = shop.one::<String>("SELECT key FROM idempotency_keys").await.parse().unwrap();
+    assert_eq!(key.get_version_num(), 4, "a key is random: nobody can guess it");
 
     let again = read(new_client().post(format!("{url}/buy"))).await;
     assert_eq!(self::attempts(&again)[0]["status"], "200 OK");

@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
-mod answer_thief;
 mod answers;
 mod api;
 mod checkout;
@@ -12,8 +11,11 @@ mod conservation;
 mod healthcheck;
 mod idempotency;
 mod known_host;
+mod log_lines;
 mod nginx;
+mod nothing_lost;
 mod openapi;
+mod outage_reason;
 mod outcome;
 mod overload;
 mod page;
@@ -24,6 +26,7 @@ mod settings;
 mod shutdown;
 mod strategies;
 mod unavailable;
+mod unread_log;
 
 use std::path::Path;
 

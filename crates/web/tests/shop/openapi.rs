@@ -65,6 +65,21 @@ async fn each_endpoint_answers_as_the_document_says() {
 }
 
 #[tokio::test]
+async fn it_says_what_a_key_must_be() {
+    let shop = Shop::open().await;
+
+    let document = shop.get("/api/openapi.json").await.json();
+
+    let parameters = document["paths"]["/api/orders"]["post"]["parameters"].as_array().unwrap().clone();
+    let key = parameters.iter().find(|parameter| parameter["name"] == "Idempotency-Key").unwrap();
+    let said = key["description"].as_str().unwrap();
+    assert!(
+        said.contains("random one for each purchase that nobody can guess, as a UUID of version 4"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn the_docs_page_loads_nothing_from_elsewhere() {
     let shop = Shop::open().await;
 
@@ -96,7 +111,7 @@ async fn every_operation_names_what_the_middlewares_answer() {
 
     for (path, method) in endpoints(&document) {
         let responses = &document["paths"][path][method.to_lowercase()]["responses"];
-        for status in ["400", "408", "413", "421", "431", "503"] {
+        for status in ["400", "408", "413", "414", "421", "431", "503"] {
             let response = &responses[status];
             assert!(!response["description"].as_str().unwrap().is_empty(), "{method} {path} {status}");
             for header in ["X-Served-By", "X-Request-Id"] {

@@ -3,20 +3,19 @@
 
 use std::time::{Duration, Instant};
 
+use flash_sale_lab::line::{At, Line, Which};
 use flash_sale_lab::testing::{SideConnection, TestDatabase, wait_until};
 use reqwest::{Method, RequestBuilder};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::answer_thief::AnswerThief;
 use crate::{Answer, Shop, read};
 
 const UNKNOWN: &str =
     "Whether this was carried out is not known: the answer was lost. The same Idempotency-Key settles it";
-/// In the message that has a statement carried out which was prepared before. Sold by one statement, the
-/// purchase is nothing else.
-const STATEMENT: &str = "sqlx_s_";
+/// Sold by one statement, the purchase is nothing else.
+const STATEMENT: &str = "INSERT INTO orders";
 
 /// Ways to sell, with what commits each of them.
 const WAYS: [(Option<&str>, &str); 4] = [
@@ -29,13 +28,9 @@ const WAYS: [(Option<&str>, &str); 4] = [
 #[tokio::test]
 async fn a_purchase_whose_commit_is_not_answered_is_told_as_unknown() {
     for (way, commits) in WAYS {
-        let (shop, thief) = shop_behind_a_thief(commits).await;
-        // Prepares its statements.
-        assert_eq!(buy(&shop, way, None).await.status, 200);
-        assert_eq!(shop.post("/api/reset").await.status, 200);
+        let (shop, line) = shop_on_a_line().await;
 
-        thief.arm();
-        let answer = buy(&shop, way, None).await;
+        let answer = without_answer_to(commits, &line, buy(&shop, way, None)).await;
 
         assert_unknown(&answer);
         assert!(answer.headers.get("retry-after").is_none(), "a second purchase would be a second order");
@@ -46,10 +41,9 @@ async fn a_purchase_whose_commit_is_not_answered_is_told_as_unknown() {
 #[tokio::test]
 async fn the_same_key_settles_what_was_unknown() {
     for (way, _) in WAYS {
-        let (shop, thief) = shop_behind_a_thief("COMMIT").await;
-        thief.arm();
+        let (shop, line) = shop_on_a_line().await;
 
-        let unknown = buy(&shop, way, Some("click-1")).await;
+        let unknown = without_answer_to("COMMIT", &line, buy(&shop, way, Some("click-1"))).await;
         let settled = buy(&shop, way, Some("click-1")).await;
 
         assert_unknown(&unknown);
@@ -62,10 +56,9 @@ async fn the_same_key_settles_what_was_unknown() {
 
 #[tokio::test]
 async fn a_reset_whose_commit_is_not_answered_is_unknown_too() {
-    let (shop, thief) = shop_behind_a_thief("COMMIT").await;
-    thief.arm();
+    let (shop, line) = shop_on_a_line().await;
 
-    assert_unknown(&shop.post("/api/reset").await);
+    assert_unknown(&without_answer_to("COMMIT", &line, shop.post("/api/reset")).await);
     assert_eq!(shop.post("/api/reset").await.status, 200);
 }
 
@@ -110,6 +103,9 @@ async fn past_its_deadline_a_purchase_is_given_up_and_never_happens() {
     let answer = purchase.await.unwrap();
 
     answer.assert_problem(503, "The shop took too long and has given up. Try again");
+    let id = answer.header("x-request-id");
+    let line = format!("was given up after 8 s (replica-1, request {id}, product {})", shop.book().await);
+    assert!(shop.replicas[0].log().contains(&line), "{}", shop.replicas[0].log());
     assert_eq!(answer.header("retry-after"), "1");
     let took = begun.elapsed();
     assert!((Duration::from_secs(8)..Duration::from_secs(10)).contains(&took), "{took:?}");
@@ -139,17 +135,31 @@ async fn a_deadline_in_the_commit_leaves_the_outcome_open() {
     assert_eq!(shop.order_count().await, 1, "settled, whether there were {before} orders or not");
 }
 
-/// One replica with one connection, which leads through a thief.
-async fn shop_behind_a_thief(commits: &'static str) -> (Shop, AnswerThief) {
+/// One replica whose way to the database is a line.
+async fn shop_on_a_line() -> (Shop, Line) {
     let database = TestDatabase::create().await;
-    let thief = AnswerThief::before(&database.shop_url, commits).await;
+    let (line, url) = Line::to(&database.shop_url).await.unwrap();
     let shop = Shop::on(database, 1, |settings| {
         settings.race_window_ms = 0;
-        settings.database_pool_size = 1;
-        settings.database_url = thief.url.clone();
+        settings.database_url = url.clone();
     })
     .await;
-    (shop, thief)
+    (shop, line)
+}
+
+/// The answer to a request whose connection to PostgreSQL breaks when what commits was carried out, before the answer
+/// arrives.
+async fn without_answer_to(
+    commits: &'static str,
+    line: &Line,
+    request: impl Future<Output = Answer>,
+) -> Answer {
+    let mut hold = line.hold(Which::Saying(commits), At::Answer);
+    let cut = async {
+        hold.reached().await;
+        hold.cut();
+    };
+    tokio::join!(request, cut).0
 }
 
 async fn buy(shop: &Shop, strategy: Option<&str>, key: Option<&str>) -> Answer {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use flash_sale_core::limits::MOST_REQUESTS;
-use flash_sale_lab::gateway::raise_file_limit;
+use flash_sale_lab::open_files;
 use flash_sale_lab::testing::wait_until;
 use futures::future::join_all;
 use tokio::io::AsyncWriteExt;
@@ -13,7 +13,7 @@ use crate::Shop;
 
 #[tokio::test]
 async fn whoever_comes_on_top_of_what_a_replica_can_work_on_is_told_at_once() {
-    raise_file_limit();
+    open_files::raise();
     let shop = Shop::open_with(1, |settings| settings.race_window_ms = 3000).await;
     let side = shop.side_connection().await;
     side.begin().await;

@@ -103,8 +103,24 @@ async fn buy_now_answered_in_time_sends_one_request_and_reports_it_once() {
     let page = page_after(&shop, &bought).await;
     assert_eq!(page.body.matches("data-attempt=").count(), 1);
     assert!(page.body.contains("200 OK") && page.body.contains("replica-1"));
+    assert!(page.body.contains("The checkout sent one to the shop&#39;s API."), "{}", page.body);
     assert!(page.header("set-cookie").contains("Max-Age=0"), "the notice is taken back");
     assert!(!shop.get("/").await.body.contains(r#"id="notice""#));
+}
+
+#[tokio::test]
+async fn a_click_is_told_apart_from_the_requests_that_the_checkout_makes_of_it() {
+    let shop = Shop::open_with(1, |settings| {
+        settings.race_window_ms = 100;
+        settings.retry_after_ms = 1;
+    })
+    .await;
+
+    let page = page_after(&shop, &shop.post("/buy").await).await.body;
+
+    assert_eq!(page.matches("data-attempt=").count(), 2);
+    assert!(page.contains("Your browser sent one request, to the shop&#39;s checkout."), "{page}");
+    assert!(page.contains("The checkout sent two to the shop&#39;s API."), "{page}");
 }
 
 #[tokio::test]

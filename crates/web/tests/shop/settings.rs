@@ -3,6 +3,7 @@
 use std::process::{Command, Output};
 
 use flash_sale_lab::testing::{Replica, ReplicaSettings, TestDatabase};
+use sea_orm::ConnectionTrait;
 
 use crate::{SHOP, new_client, read};
 
@@ -101,6 +102,24 @@ async fn without_a_host_it_listens_on_one_address_of_this_machine() {
     }
 }
 
+#[tokio::test]
+async fn the_address_that_is_logged_answers_also_when_it_has_colons() {
+    let database = TestDatabase::create().await;
+    let mut settings = ReplicaSettings::new(&database.shop_url);
+    // All addresses, those of IPv4 too.
+    settings.variables = vec![("HOST".to_owned(), "::".to_owned())];
+    if std::net::TcpListener::bind("[::]:0").is_err() {
+        return eprintln!("skipped: this machine has no IPv6");
+    }
+
+    let replica = Replica::start(SHOP.as_ref(), settings).await;
+
+    let log = replica.log();
+    let (_, url) = log.split_once("listens on ").unwrap();
+    let url = url.lines().next().unwrap();
+    assert_eq!(read(new_client().get(format!("{url}/health"))).await.status, 200, "{url}");
+}
+
 /// As in docker-compose.yml, where a password may hold what a URL can't.
 #[tokio::test]
 async fn the_password_may_stand_outside_of_the_url() {
@@ -113,6 +132,38 @@ async fn the_password_may_stand_outside_of_the_url() {
     let replica = Replica::start(SHOP.as_ref(), settings).await;
 
     assert_eq!(read(new_client().get(format!("{}/ready", replica.url))).await.status, 200);
+}
+
+/// What is meant for another server, and a password with what means something in a URL or in a file.
+#[tokio::test]
+async fn of_postgresqls_own_variables_only_the_password_counts_and_it_may_hold_anything() {
+    let database = TestDatabase::create().await;
+    let role = format!("role_{}", uuid::Uuid::new_v4().simple());
+    let password = r#"p@s/s?w#o:r%41 d$HOME"\é"#;
+    let make = format!("CREATE ROLE {role} LOGIN PASSWORD '{password}' IN ROLE flash_sale_shop");
+    database.connection.execute_unprepared(&make).await.unwrap();
+    let encoded: String = password.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let (_, address) = database.shop_url.split_once('@').unwrap();
+
+    for (url, variable) in [
+        (format!("postgres://{role}@{address}"), password),
+        (format!("postgres://{role}:{encoded}@{address}"), "another"),
+    ] {
+        let mut settings = ReplicaSettings::new(&url);
+        let foreign = [
+            ("PGPASSWORD", variable),
+            ("PGOPTIONS", "-c default_transaction_read_only=on"),
+            ("PGPORT", "1"),
+            ("PGSSLMODE", "verify-full"),
+        ];
+        settings.variables = foreign.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+
+        let replica = Replica::start(SHOP.as_ref(), settings).await;
+
+        let reset = new_client().post(format!("{}/api/reset", replica.url));
+        assert_eq!(read(reset).await.status, 200, "{url}");
+    }
+    database.connection.execute_unprepared(&format!("DROP ROLE {role}")).await.unwrap();
 }
 
 fn start(variables: &[(&str, &str)]) -> Output {

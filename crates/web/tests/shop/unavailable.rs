@@ -28,6 +28,7 @@ async fn a_replica_without_its_database_lives_and_says_that_it_can_not_sell() {
 
     assert_unavailable(&shop.get("/api/products").await);
     assert_unavailable(&shop.buy_on(0, uuid::Uuid::nil()).await);
+    wait_until("it says why", async || shop.replicas[0].log().contains("Connection refused")).await;
     assert!(!shop.replicas[0].log().contains("hunter2"));
 }
 
@@ -126,7 +127,7 @@ async fn a_replica_that_starts_before_its_database_says_that_it_waits() {
     let shop = Shop::on(database, 1, |_| {}).await;
 
     let log = || shop.replicas[0].log();
-    wait_until("it says so", async || log().contains("the database does not answer yet")).await;
+    wait_until("it says why", async || log().contains("is not currently accepting connections")).await;
     assert_eq!(shop.get("/ready").await.status, 503);
     door.open().await;
     wait_until("it says that it is over", async || log().contains("is well again")).await;

@@ -4,38 +4,49 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{Scene, Struck};
 use crate::check::shop::Answer;
 use crate::drill::book::Sightings;
 
-/// Who want the book while it is reset.
+/// Who want the book at a time while it is reset.
 const BUYERS_OF_THE_BOOK: usize = 8;
 /// Between two resets: some of them meet a purchase in the middle, others don't.
 const BETWEEN_RESETS: Duration = Duration::from_millis(15);
 
 pub(super) async fn burst(scene: &Scene<'_>) -> anyhow::Result<Struck> {
-    scene.market.send_crowd(scene.other, scene.burst).await;
+    scene.market.send_crowd(&scene.others(), scene.burst).await;
     Ok(Struck::now())
 }
 
 pub(super) async fn reset_during_sale(scene: &Scene<'_>) -> anyhow::Result<Struck> {
     scene.shop.reset().await?;
-    let enough = CancellationToken::new();
-    let buying = scene.market.send_regulars(scene.book, BUYERS_OF_THE_BOOK, &enough);
-    let resetting = async {
-        let sightings = reset_again_and_again(scene).await;
-        enough.cancel();
-        (sightings, Struck::now())
-    };
-    let ((sightings, struck), ()) = tokio::join!(resetting, buying);
-    Ok(Struck { sightings: Some(sightings?), ..struck })
+    let mut sightings = Sightings::default();
+    // One after the other: not all of them may sell the same product at the same time.
+    let lasts = scene.lasts / scene.book.len() as u32;
+    for book in &scene.book {
+        let enough = CancellationToken::new();
+        let buying = scene.market.send_regulars(std::slice::from_ref(book), BUYERS_OF_THE_BOOK, &enough);
+        let resetting = async {
+            let reset = reset_again_and_again(scene, book.product, lasts, &mut sightings).await;
+            enough.cancel();
+            reset
+        };
+        let (reset, ()) = tokio::join!(resetting, buying);
+        reset?;
+    }
+    Ok(Struck { sightings: Some(sightings), ..Struck::now() })
 }
 
-async fn reset_again_and_again(scene: &Scene<'_>) -> anyhow::Result<Sightings> {
+async fn reset_again_and_again(
+    scene: &Scene<'_>,
+    book: Uuid,
+    lasts: Duration,
+    sightings: &mut Sightings,
+) -> anyhow::Result<()> {
     let begun = Instant::now();
-    let mut sightings = Sightings::default();
-    while begun.elapsed() < scene.lasts {
+    while begun.elapsed() < lasts {
         match scene.shop.post("/api/reset").await {
             Ok(Answer { status: 200, body, .. }) => {
                 sightings.deleted += body["deleted_orders"].as_u64().unwrap_or_default() as usize;
@@ -45,8 +56,8 @@ async fn reset_again_and_again(scene: &Scene<'_>) -> anyhow::Result<Sightings> {
             Ok(answer) => sightings.failed_resets.push(format!("reset: {}", answer.status)),
             Err(_) => sightings.failed_resets.push("reset: no answer".to_owned()),
         }
-        sightings.note(&scene.database.rows(scene.book).await?);
+        sightings.note(&scene.database.rows(book).await?);
         sleep(BETWEEN_RESETS).await;
     }
-    Ok(sightings)
+    Ok(())
 }

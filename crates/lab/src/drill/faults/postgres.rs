@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::bail;
 
 use super::Struck;
-use crate::control::{DatabaseStop, Event, Request, ask};
+use crate::control::{DatabaseStop, Event, Request, ask, not_understood};
 
 pub(super) async fn restart_at_once() -> anyhow::Result<Struck> {
     stop(0, DatabaseStop::Immediate).await
@@ -20,7 +20,9 @@ async fn stop(seconds: u32, how: DatabaseStop) -> anyhow::Result<Struck> {
     match ask(&Request::StopDatabase { seconds, how }, |_| {}).await? {
         Some(Event::Done) => Ok(Struck::now()),
         Some(Event::Failed(reason)) => bail!("PostgreSQL: {reason}"),
-        None => bail!("the lab was stopped, or is older than this command. Start it anew: make stop run"),
-        other => bail!("PostgreSQL: unexpected answer {other:?}. Look at: make status"),
+        None => {
+            bail!("the shop was stopped, or was started by an older version. Start it anew: make stop run")
+        }
+        other => bail!("PostgreSQL: {}", not_understood(&other)),
     }
 }

@@ -11,8 +11,7 @@ use tokio::time::sleep;
 
 use super::{Scene, Struck};
 use crate::commands::status::running;
-use crate::control::{Event, Request, ask};
-use crate::settings::ShopVariables;
+use crate::control::{Event, Request, ask, not_understood};
 
 /// Longer than the lab takes to notice that a replica doesn't come back.
 const COMES_BACK_WITHIN: Duration = Duration::from_secs(20);
@@ -54,10 +53,12 @@ pub(super) async fn freeze(scene: &Scene<'_>) -> anyhow::Result<Struck> {
 pub(super) async fn restart_again_and_again(scene: &Scene<'_>) -> anyhow::Result<Struck> {
     let begun = Instant::now();
     while begun.elapsed() < scene.lasts {
-        match ask(&Request::Restart(ShopVariables::new()), |_| {}).await? {
+        match ask(&Request::Restart, |_| {}).await? {
             Some(Event::Done) => {}
-            Some(Event::Failed(reason)) => bail!("rolling restart: {reason}"),
-            other => bail!("rolling restart: unexpected answer {other:?}. Look at: make status"),
+            Some(Event::Failed(reason) | Event::WithoutDatabase(reason)) => {
+                bail!("rolling restart: {reason}")
+            }
+            other => bail!("rolling restart: {}", not_understood(&other)),
         }
     }
     Ok(Struck::now())
@@ -68,7 +69,7 @@ async fn victim(scene: &Scene<'_>) -> anyhow::Result<(String, Pid)> {
     ensure!(!status.replicas.is_empty(), "no replica runs. Look at: make status");
     let replica = &status.replicas[scene.victim % status.replicas.len()];
     let process = replica.process.as_ref().with_context(|| format!("{} doesn't run", replica.name))?;
-    Ok((replica.name.clone(), pid_of(process.pid).context("the lab names no process")?))
+    Ok((replica.name.clone(), pid_of(process.pid).context("make status names no process")?))
 }
 
 fn pid_of(pid: u32) -> Option<Pid> {

@@ -3,11 +3,13 @@
 use anyhow::ensure;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{Scene, Struck};
 
 pub(super) async fn hold_row(scene: &Scene<'_>) -> anyhow::Result<Struck> {
-    let held = scene.database.hold(&[scene.plenty]).await?;
+    let plenty: Vec<Uuid> = scene.market.shelves().iter().map(|shelf| shelf.plenty.product).collect();
+    let held = scene.database.hold(&plenty).await?;
     sleep(scene.lasts).await;
     held.rollback().await?;
     Ok(Struck::now())
@@ -20,10 +22,12 @@ pub(super) async fn terminate(scene: &Scene<'_>) -> anyhow::Result<Struck> {
 }
 
 pub(super) async fn exhaust_pools(scene: &Scene<'_>) -> anyhow::Result<Struck> {
-    let held = scene.database.hold(&[scene.other]).await?;
+    let others = scene.others();
+    let products: Vec<Uuid> = others.iter().map(|item| item.product).collect();
+    let held = scene.database.hold(&products).await?;
     let enough = CancellationToken::new();
     // One for each connection, and one that waits for it.
-    let waiting = scene.market.send_regulars(scene.other, 2 * scene.connections, &enough);
+    let waiting = scene.market.send_regulars(&others, 2 * scene.connections, &enough);
     let release = async {
         sleep(scene.lasts).await;
         let released = held.rollback().await;

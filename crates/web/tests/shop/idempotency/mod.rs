@@ -1,6 +1,8 @@
-//! `Idempotency-Key`: one key, one purchase, one answer. `crash` kills replicas in the middle of it.
+//! `Idempotency-Key`: one key, one purchase, one answer. `crash` kills replicas in the middle of it, `reset` has
+//! the shop start afresh.
 
 mod crash;
+mod reset;
 
 use flash_sale_lab::testing::wait_until;
 use futures::future::{join, join_all};
@@ -71,6 +73,9 @@ async fn the_same_key_gets_the_first_answer_again_byte_for_byte_from_either_repl
         assert_eq!((shop.orders_of(product).await, shop.stock_of(product).await), (1, 4), "{strategy:?}");
         let id = first.json()["id"].as_str().unwrap().to_owned();
         assert_eq!(shop.one::<i64>(&format!("SELECT count(*) FROM orders WHERE id = '{id}'")).await, 1);
+        let words = format!("SELECT request FROM idempotency_keys WHERE key = '{key}'");
+        let name = strategy.map(|name| format!(" {name}")).unwrap_or_default();
+        assert_eq!(shop.one::<String>(&words).await, format!("{product}{name}"), "as the API calls it");
     }
 }
 
@@ -94,11 +99,60 @@ async fn a_refusal_is_kept_too_also_when_there_is_stock_again() {
         assert_eq!(shop.orders_of(product).await, 0, "{strategy:?}");
         shop.execute("DELETE FROM idempotency_keys").await;
     }
+}
 
-    let unknown = shop.buy_once(None, 0, Uuid::nil(), "unknown").await;
-    unknown.assert_problem(404, "Product not found");
-    let again = shop.buy_once(None, 0, Uuid::nil(), "unknown").await;
-    assert!(is_replay(&again) && again.body == unknown.body);
+/// Otherwise whoever invents products would fill the database.
+#[tokio::test]
+async fn what_can_not_be_sold_at_all_uses_no_key_up_and_leaves_no_record() {
+    let shop = Shop::open_with(1, |settings| settings.race_window_ms = 0).await;
+    let book = shop.book().await;
+    let refused = WAYS.map(|strategy| (strategy, Uuid::new_v4(), 404));
+    // The book is not sold by these.
+    let unfit = ["check_constraint", "skip_locked"].map(|name| (Some(name), book, 422));
+
+    for (strategy, product, status) in refused.into_iter().chain(unfit) {
+        let key = Uuid::new_v4().to_string();
+        for _ in 0..2 {
+            let answer = shop.buy_once(strategy, 0, product, &key).await;
+            assert!(answer.status == status && !is_replay(&answer), "{strategy:?}: {}", answer.body);
+        }
+        assert_eq!(shop.one::<i64>("SELECT count(*) FROM idempotency_keys").await, 0, "{strategy:?}");
+        let sold = shop.buy_once(None, 0, book, &key).await;
+        assert!(sold.status == 200 && !is_replay(&sold), "{strategy:?}: {}", sold.body);
+        assert_eq!(shop.reset_on(0).await.status, 200);
+    }
+}
+
+/// With the constants of `StrategyService`. What was sold is never forgotten for it.
+#[tokio::test]
+async fn of_refusals_only_the_newest_are_kept() {
+    let shop = Shop::open().await;
+    let product = shop.product_sold_by(None, 1).await;
+    let sold = shop.buy_once(None, 0, product, "sold").await;
+    let refused = shop.buy_once(None, 0, product, "refused").await;
+    refused.assert_problem(400, "Out of stock");
+    shop.execute("UPDATE idempotency_keys SET created_at = created_at - interval '1 hour'").await;
+    let refusals = "INSERT INTO idempotency_keys (key, request, status, body)
+         SELECT 'flood-' || n, (SELECT request FROM idempotency_keys WHERE key = 'refused'), 400, ''
+         FROM generate_series(1, 61000) AS n";
+    shop.execute(refusals).await;
+
+    // The replica deletes them after each thousand of its own.
+    let batched = shop.product_sold_by(Some("batched"), 0).await;
+    for _ in 0..10 {
+        let refusals =
+            (0..100).map(|_| shop.buy_once(Some("batched"), 0, batched, &Uuid::new_v4().to_string()));
+        assert!(join_all(refusals).await.iter().all(|refusal| refusal.status == 400));
+    }
+    let kept = "SELECT count(*) FROM idempotency_keys WHERE status <> 200";
+    // Two of the same microsecond go together.
+    wait_until("they are deleted", async || shop.one::<i64>(kept).await <= 50_000).await;
+    assert!(shop.one::<i64>(kept).await > 49_900);
+
+    let again = shop.buy_once(None, 0, product, "sold").await;
+    assert!(is_replay(&again) && again.body == sold.body);
+    let forgotten = shop.buy_once(None, 0, product, "refused").await;
+    assert!(forgotten.status == 400 && !is_replay(&forgotten), "decided anew: {}", forgotten.body);
 }
 
 #[tokio::test]
@@ -115,6 +169,25 @@ async fn the_same_key_for_another_purchase_is_422() {
         assert!(!is_replay(&answer));
     }
     assert_eq!(shop.order_count().await, 1);
+}
+
+/// Why a key must be impossible to guess: README.md, DETONADO.md (8.4) and the API's description say so.
+#[tokio::test]
+async fn whoever_sends_a_key_first_has_used_it_up_and_the_next_one_is_told_what_they_were() {
+    let shop = Shop::open().await;
+    let (product, other) = (shop.product_sold_by(None, 2).await, shop.product_sold_by(None, 2).await);
+
+    let stranger = shop.buy_once(None, 0, product, "my-click-1").await;
+    let owner = shop.buy_once(None, 0, product, "my-click-1").await;
+
+    assert_eq!((stranger.status.as_u16(), owner.status.as_u16()), (200, 200));
+    assert!(is_replay(&owner) && owner.body == stranger.body, "the stranger's order, with its id");
+    assert_eq!((shop.orders_of(product).await, shop.stock_of(product).await), (1, 1));
+
+    assert_eq!(shop.buy_once(None, 0, other, "my-click-2").await.status, 200);
+    let owner = shop.buy_once(None, 0, product, "my-click-2").await;
+    owner.assert_problem(422, "This Idempotency-Key was used for another request");
+    assert_eq!(shop.stock_of(product).await, 1);
 }
 
 #[tokio::test]
@@ -241,6 +314,29 @@ async fn keys_are_forgotten_after_24_hours() {
     let _second = flash_sale_lab::testing::Replica::start(crate::SHOP.as_ref(), settings).await;
     wait_until("it is deleted", async || shop.one::<i64>("SELECT count(*) FROM idempotency_keys").await == 0)
         .await;
+}
+
+/// As replicas wrote them that called the strategies by other names: their clients may still come again.
+#[tokio::test]
+async fn a_record_in_the_old_words_still_answers() {
+    let shop = Shop::open().await;
+    for (strategy, words) in [(None, "None"), (Some("no_key_update"), "Some(NoKeyUpdate)")] {
+        let product = shop.product_sold_by(strategy, 5).await;
+        let key = Uuid::new_v4().to_string();
+        shop.execute(&format!(
+            "INSERT INTO idempotency_keys (key, request, status, body)
+             VALUES ('{key}', '{product} {words}', 200, '{{\"id\":\"the first order\"}}')"
+        ))
+        .await;
+
+        let again = shop.buy_once(strategy, 0, product, &key).await;
+        let another = shop.buy_once(Some("batched"), 0, product, &key).await;
+
+        assert!(again.status == 200 && is_replay(&again), "{words}: {}", again.body);
+        assert_eq!(again.json()["id"], "the first order");
+        another.assert_problem(422, "This Idempotency-Key was used for another request");
+        assert_eq!(shop.orders_of(product).await, 0);
+    }
 }
 
 /// What a key does not solve: two buyers are two purchases.

@@ -5,6 +5,7 @@ use std::io::{Write, stderr};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use flash_sale_core::environment::optional_text;
@@ -81,14 +82,16 @@ impl Nginx {
 }
 
 /// Below the ports that the system hands out by itself: between our letting go and nginx's taking, a replica of
-/// another test could get it.
+/// another test could get it. For the same reason no two tests of this process try the same one.
 fn take_place() -> (TcpSocket, u16) {
+    static TRIED: AtomicU16 = AtomicU16::new(0);
     let first = 10_000 + (std::process::id() % 1000 * 20) as u16;
     let take = |port: u16| {
         let place = TcpSocket::new_v4().unwrap();
         place.bind(([127, 0, 0, 1], port).into()).ok().map(|()| (place, port))
     };
-    (first..32_000).find_map(take).expect("one of them is free")
+    let untried = std::iter::repeat_with(|| first + TRIED.fetch_add(1, Ordering::Relaxed));
+    untried.take_while(|port| *port < 32_000).find_map(take).expect("one of them is free")
 }
 
 fn find_program() -> Option<PathBuf> {

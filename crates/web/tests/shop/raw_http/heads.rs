@@ -8,7 +8,7 @@ fn with(headers: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_400_without_a_body_and_the_end_of_the_connection() {
+async fn what_is_no_http_is_400_and_the_end_of_the_connection() {
     let doors = Doors::open().await;
     let mut heads: Vec<Vec<u8>> = [
         "GET /health HTTP/1.1\r\n\r\n",
@@ -35,34 +35,59 @@ async fn what_is_no_http_is_400_without_a_body_and_the_end_of_the_connection() {
     }
 
     for head in heads {
-        for answers in doors.ask(&head).await {
+        let doors = doors.ask(&head).await;
+        for answers in &doors {
             assert_eq!(answers.len(), 1, "{}", shown(&head));
-            assert_eq!((answers[0].status, &*answers[0].body), (400, ""), "{}", shown(&head));
             assert!(answers[0].head.contains("connection: close"), "{}", answers[0].head);
         }
+        // actix-http answers by itself, and lets nobody write the document.
+        let [[by_replica], [by_gateway]] = &doors.map(|mut answers| [answers.remove(0)]);
+        assert_eq!((by_replica.status, &*by_replica.body), (400, ""), "{}", shown(&head));
+        by_gateway.assert_problem(400, "This is not an HTTP request that can be passed on");
     }
     assert_eq!(doors.shop.get("/health").await.status, 200);
 }
 
 #[tokio::test]
-async fn a_head_is_read_up_to_128_kib_and_96_fields() {
+async fn a_head_is_read_up_to_32_kib_and_96_fields() {
     let doors = Doors::open().await;
 
-    assert_eq!(doors.statuses(with(&format!("X: {}\r\n", "x".repeat(100_000)))).await, [200]);
+    assert_eq!(doors.statuses(with(&format!("X: {}\r\n", "x".repeat(32_000)))).await, [200]);
     assert_eq!(doors.statuses(with(&"X: y\r\n".repeat(90))).await, [200]);
-    assert_eq!(doors.statuses(get(&format!("/{}", "x".repeat(60_000)))).await, [404]);
+    assert_eq!(doors.statuses(get(&format!("/{}", "x".repeat(32_000)))).await, [404]);
+    let head_too_long = (431, "The head of the request is longer than 32 KiB, or has too many fields");
+    for (too_long, (status, detail)) in [
+        (with(&format!("X: {}\r\n", "x".repeat(33_000))), head_too_long),
+        (with(&format!("X: {}\r\n", "x".repeat(140_000))), head_too_long),
+        (with(&"X: y\r\n".repeat(100)), head_too_long),
+        (get(&format!("/{}", "x".repeat(33_000))).into_bytes(), (414, "The URL is too long")),
+        (get(&format!("/{}", "x".repeat(140_000))).into_bytes(), (414, "The URL is too long")),
+    ] {
+        let answers = super::talk(doors.addresses[1], &too_long).await;
+        assert_eq!(answers.len(), 1, "{}", shown(&too_long));
+        answers[0].assert_problem(status, detail);
+    }
+    assert_eq!(doors.shop.get("/health").await.status, 200);
+}
+
+/// What comes to a replica itself, past the gateway.
+#[tokio::test]
+async fn a_replica_reads_a_head_up_to_128_kib() {
+    let doors = Doors::open().await;
+    let ask = async |request: &[u8]| super::talk(doors.addresses[0], request).await;
+
+    assert_eq!(ask(&with(&format!("X: {}\r\n", "x".repeat(100_000)))).await[0].status, 200);
     for too_long in [
         with(&format!("X: {}\r\n", "x".repeat(140_000))),
         with(&"X: y\r\n".repeat(100)),
         get(&format!("/{}", "x".repeat(140_000))).into_bytes(),
     ] {
-        for answers in doors.ask(&too_long).await {
-            // Whoever still sends when the connection is closed may lose the answer.
-            assert!(answers.len() <= 1 && answers.iter().all(|answer| answer.status == 431), "{answers:?}");
-        }
+        let answers = ask(&too_long).await;
+        // Whoever still sends when the connection is closed may lose the answer.
+        assert!(answers.len() <= 1 && answers.iter().all(|answer| answer.status == 431), "{answers:?}");
     }
     // actix-web's own limit of a URL, 64 KiB, whose answer it doesn't let us choose.
-    assert_eq!(doors.statuses(get(&format!("/{}", "x".repeat(66_000)))).await, [400]);
+    assert_eq!(ask(get(&format!("/{}", "x".repeat(66_000))).as_bytes()).await[0].status, 400);
 }
 
 #[tokio::test]
@@ -103,7 +128,9 @@ async fn an_odd_target_is_found_or_not_and_never_more() {
     let asterisk = "OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
     assert_eq!(doors.statuses(asterisk).await, [404]);
     let authority = "CONNECT 127.0.0.1:80 HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n";
-    assert_eq!(doors.statuses([authority, &get("/health")].concat()).await, [404], "no tunnel is opened");
+    let [by_replica, by_gateway] = doors.ask([authority, &get("/health")].concat()).await;
+    assert_eq!(super::statuses(&by_replica), [404], "no tunnel is opened");
+    assert_eq!(super::statuses(&by_gateway), [400], "no tunnel is opened");
     let lower_case = get("/health").replace("GET", "get");
     assert_eq!(doors.statuses(lower_case).await, [405], "methods are case-sensitive");
 }

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod connections;
+mod front_doors;
 mod heads;
 mod slow;
 mod smuggling;

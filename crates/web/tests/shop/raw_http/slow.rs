@@ -3,16 +3,18 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use flash_sale_core::limits::REQUEST_HEAD_TIMEOUT;
 use futures::future::join_all;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::{Doors, RawAnswer, get, post, read_to_end};
 
-/// Of the head and of the body each: `REQUEST_HEAD_TIMEOUT` and `BODY_TIMEOUT`.
-const LIMIT: Duration = Duration::from_secs(5);
+/// Of the head and of the body each: `GATEWAY_HEAD_TIMEOUT` and `BODY_TIMEOUT`. A replica itself gives a head a second
+/// more.
+pub const LIMIT: Duration = Duration::from_secs(5);
 /// How much later a busy machine may say so; also for the second that the end of the connection takes.
-const SLACK: Duration = Duration::from_secs(8);
+pub const SLACK: Duration = Duration::from_secs(8);
 
 /// Sends one byte after the other, and reads until the connection is closed. In time, that is.
 async fn dribble(address: SocketAddr, first: &[u8], then: u8) -> Vec<RawAnswer> {
@@ -38,14 +40,29 @@ async fn dribble(address: SocketAddr, first: &[u8], then: u8) -> Vec<RawAnswer> 
 #[tokio::test]
 async fn a_head_that_takes_longer_than_5_s_is_408() {
     let doors = Doors::open().await;
+    let dribbling = doors.addresses.map(|address| dribble(address, b"GET /health HTTP/1.1\r\nX: ", b'x'));
+    let [by_replica, by_gateway] = join_all(dribbling).await.try_into().unwrap();
 
-    for answers in
-        join_all(doors.addresses.map(|address| dribble(address, b"GET /health HTTP/1.1\r\nX: ", b'x'))).await
-    {
-        assert_eq!(answers.len(), 1, "{answers:?}");
-        assert_eq!((answers[0].status, &*answers[0].body), (408, ""));
+    for answers in [&by_replica, &by_gateway] {
+        assert_eq!((answers.len(), answers[0].status), (1, 408), "{answers:?}");
         assert!(answers[0].head.contains("connection: close"), "{}", answers[0].head);
     }
+    assert_eq!(by_replica[0].body, "");
+    by_gateway[0].assert_problem(408, "The request took too long to arrive");
+}
+
+/// As browsers open them in advance: the replica has closed its side by then.
+#[tokio::test]
+async fn a_connection_may_wait_for_its_first_request() {
+    let doors = Doors::open().await;
+    let mut connection = TcpStream::connect(doors.addresses[1]).await.unwrap();
+
+    tokio::time::sleep(REQUEST_HEAD_TIMEOUT + Duration::from_secs(2)).await;
+
+    let request = get("/health");
+    connection.write_all(request.as_bytes()).await.unwrap();
+    let answers = read_to_end(&mut connection, request.as_bytes()).await;
+    assert_eq!(super::statuses(&answers), [200]);
 }
 
 #[tokio::test]

@@ -57,25 +57,54 @@ async fn a_replica_serves_its_queue_before_it_ends() {
     assert_eq!((shop.order_count().await, shop.one("SELECT min(quantity) FROM products").await), (5, 0));
 }
 
+#[tokio::test]
+async fn a_line_about_a_batch_names_each_of_its_requests() {
+    let shop = Shop::open_with(1, |settings| {
+        settings.race_window_ms = 0;
+        settings.variables.push(("RUST_LOG".to_owned(), "info,sqlx=debug".to_owned()));
+    })
+    .await;
+    let (side, product) = hold_product(&shop, 100).await;
+    let opener = tokio::spawn(shop.buy_by("batched", 0, product));
+    wait_until("a batch waits", async || side.waiting_statements().await.len() == 1).await;
+    let buyers = queue_up(&shop, product, 3).await;
+    // Their payments take no time, but that too: the replica, which is one thread, is done with them before.
+    for _ in 0..10 {
+        assert_eq!(shop.get("/health").await.status, 200);
+    }
+
+    side.commit().await;
+
+    assert_eq!(opener.await.unwrap().status, 200);
+    assert_eq!(join_all(buyers.into_iter().map(status)).await, [200; 3]);
+    let log = shop.replicas[0].log();
+    let end = format!("(replica-1, requests buyer-0 buyer-1 buyer-2, product {product})");
+    assert_eq!(log.lines().filter(|line| line.ends_with(&end)).count(), 1, "their one statement: {log}");
+}
+
 /// A shop, and a side connection that holds the row of a product of it.
 async fn held_product(stock: i32) -> (Shop, SideConnection, Uuid) {
     let shop = Shop::open().await;
+    let (side, product) = hold_product(&shop, stock).await;
+    (shop, side, product)
+}
+
+async fn hold_product(shop: &Shop, stock: i32) -> (SideConnection, Uuid) {
     let product = shop.product_for("batched", stock).await;
     let side = shop.side_connection().await;
     side.begin().await;
     side.lock_product(product).await;
-    (shop, side, product)
+    (side, product)
 }
 
-/// So many buyers who stand in the queue, in this order, when it returns.
+/// So many buyers, from `buyer-0` on, who stand in the queue, in this order, when it returns.
 async fn queue_up(shop: &Shop, product: Uuid, count: usize) -> Vec<TcpStream> {
     let body = format!(r#"{{"product_id":"{product}","strategy":"batched"}}"#);
-    let request = format!(
-        "POST /api/orders HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
+    let request =
+        format!("Host: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let mut buyers = Vec::new();
-    for _ in 0..count {
+    for number in 0..count {
+        let request = format!("POST /api/orders HTTP/1.1\r\nX-Request-Id: buyer-{number}\r\n{request}");
         let mut buyer = TcpStream::connect(("127.0.0.1", shop.replicas[0].port)).await.unwrap();
         buyer.write_all(request.as_bytes()).await.unwrap();
         buyers.push(buyer);

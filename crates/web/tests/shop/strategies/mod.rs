@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{Answer, Shop, read};
 
 /// All but the one that is meant to.
-const THAT_DO_NOT_OVERSELL: [&str; 11] = [
+pub const THAT_DO_NOT_OVERSELL: [&str; 11] = [
     "pessimistic",
     "no_key_update",
     "nowait",

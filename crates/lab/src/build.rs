@@ -1,0 +1,97 @@
+//! Has cargo build the tree as it stands, and learns from it where the shop's program is: cargo may have been told to
+//! build somewhere else than into `target/`. Start with [`build`].
+
+pub mod program_file;
+mod put_back;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde::Deserialize;
+
+use crate::console;
+use crate::program;
+use program_file::ProgramFile;
+
+/// The shop's program, by its name in Cargo.toml.
+const SHOP: &str = "flash-sale-web";
+/// As the Makefile's, so that neither undoes what the other has built. Errors of the compiler are printed for people.
+const ARGUMENTS: [&str; 4] = ["build", "--workspace", "--locked", "--message-format=json-render-diagnostics"];
+
+/// The shop's program, built from the tree as it stands.
+#[derive(Clone, Debug)]
+pub struct ShopBuild {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What is there.
+    pub file: ProgramFile,
+}
+
+/// How much is said of a build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// What cargo says of its progress, and what the compiler says.
+    All,
+    /// What the compiler says: cargo has just been run, and is run once more.
+    Messages,
+}
+
+/// Builds what has changed. `None`: it doesn't compile, and the compiler has said why.
+///
+/// # Errors
+/// When cargo can't be run, or builds no shop.
+pub async fn build(show: Show) -> anyhow::Result<Option<ShopBuild>> {
+    for file in put_back::touch_sources(Path::new(".")) {
+        console::error_line(format_args!(
+            "{} was put in place with the time of another moment: it counts as new",
+            file.display()
+        ));
+    }
+    let quiet: &[&str] = if show == Show::Messages { &["--quiet"] } else { &[] };
+    let (is_built, messages) = program::output("cargo", &[&ARGUMENTS, quiet].concat()).await?;
+    if !is_built {
+        return Ok(None);
+    }
+    let path = find_executable(&messages, SHOP).with_context(|| format!("cargo has built no {SHOP}"))?;
+    let file = ProgramFile::at(&path).with_context(|| format!("can't look at {}", path.display()))?;
+    Ok(Some(ShopBuild { path, file }))
+}
+
+/// One of cargo's messages, as far as it is of interest.
+#[derive(Deserialize)]
+struct Message {
+    target: Option<Target>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// Where the program of this name is, by what cargo says, a message in each line.
+fn find_executable(messages: &str, name: &str) -> Option<PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
+    let mut named =
+        messages.filter(|message| message.target.as_ref().is_some_and(|target| target.name == name));
+    named.find_map(|message| message.executable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_where_cargo_says() {
+        let messages = r#"{"reason":"compiler-artifact","target":{"name":"flash_sale_web"},"executable":null}
+not a message
+{"reason":"compiler-artifact","target":{"name":"migrate"},"executable":"/else where/debug/migrate"}
+{"reason":"compiler-artifact","target":{"name":"flash-sale-web"},"executable":"/else where/debug/flash-sale-web"}
+{"reason":"build-finished","success":true}"#;
+
+        let found = find_executable(messages, SHOP);
+
+        assert_eq!(found.as_deref(), Some(Path::new("/else where/debug/flash-sale-web")));
+        assert_eq!(find_executable(messages, "lab"), None);
+    }
+}

@@ -1,0 +1,27 @@
+//! Tells one build of a program from another, without reading all of it.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// What the file system says of a program's file. A build writes a new file, and that is another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramFile {
+    inode: u64,
+    bytes: u64,
+    /// Seconds since 1970, and nanoseconds.
+    modified: (i64, i64),
+}
+
+impl ProgramFile {
+    /// The file that is there now.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        let file = path.metadata()?;
+        Ok(Self { inode: file.ino(), bytes: file.size(), modified: (file.mtime(), file.mtime_nsec()) })
+    }
+}

@@ -1,0 +1,120 @@
+//! Makes sure that what is judged is the tree as it stands. Who forgets to rebuild would judge the old shop.
+
+use anyhow::ensure;
+
+use super::verdict::Verdict;
+use crate::build::program_file::ProgramFile;
+use crate::build::{ShopBuild, Show, build};
+use crate::commands::status::running;
+use crate::control::Status;
+
+/// Why a shop is not judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The tree doesn't compile, and the compiler has said why.
+    NotBuilt,
+    /// The replicas run another program than the one that the tree makes.
+    Outdated,
+    /// The replicas were replaced meanwhile.
+    Replaced,
+}
+
+impl Refusal {
+    /// What the verdict is then.
+    pub fn verdict(self) -> Verdict {
+        match self {
+            Self::NotBuilt => Verdict::NotBuilt,
+            Self::Outdated | Self::Replaced => Verdict::Outdated,
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::NotBuilt => {
+                "the files as they are now don't compile: see the compiler's messages. When that is mended: make build"
+            }
+            Self::Outdated => {
+                "the shop that runs was not built from the files as they are now. Replace its replicas: make build"
+            }
+            Self::Replaced => "the replicas were replaced meanwhile. Do it again",
+        })
+    }
+}
+
+/// Builds what has changed. Returns what runs, and the program that all replicas run.
+///
+/// # Errors
+/// A [`Refusal`] when they don't run what the tree makes; when no shop runs, or cargo can't be run.
+pub async fn running_as_built() -> anyhow::Result<(Status, ProgramFile)> {
+    let ShopBuild { file, .. } = build(Show::All).await?.ok_or(Refusal::NotBuilt)?;
+    let status = running().await?;
+    ensure!(all_run(&status, &file), Refusal::Outdated);
+    Ok((status, file))
+}
+
+/// Whether the replicas still run this program.
+///
+/// # Errors
+/// [`Refusal::Replaced`] when they don't; when no shop runs any more.
+pub async fn still_running(file: &ProgramFile) -> anyhow::Result<()> {
+    ensure!(all_run(&running().await?, file), Refusal::Replaced);
+    Ok(())
+}
+
+/// A replica that has just died is started again from the same file, or isn't counted.
+fn all_run(status: &Status, file: &ProgramFile) -> bool {
+    let mut processes = status.replicas.iter().filter_map(|replica| replica.process.as_ref());
+    processes.all(|process| process.program.as_ref() == Some(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::supervisor::replica::{ProcessStatus, ReplicaStatus};
+
+    fn status(programs: [Option<Option<&ProgramFile>>; 2]) -> Status {
+        let replica = |program: Option<Option<&ProgramFile>>| ReplicaStatus {
+            name: String::new(),
+            process: program.map(|program| ProcessStatus {
+                pid: 1,
+                port: 1,
+                started_at: 0,
+                program: program.copied(),
+                answers: true,
+            }),
+            restarts: 0,
+        };
+        Status {
+            pid: 1,
+            url: String::new(),
+            address: ([127, 0, 0, 1], 1).into(),
+            most_connections: 1,
+            connections_open: 0,
+            connections_accepted: 0,
+            replicas: programs.map(replica).into(),
+            database: None,
+        }
+    }
+
+    #[test]
+    fn one_replica_of_another_build_is_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shop");
+        fs::write(&path, "old").unwrap();
+        let old = ProgramFile::at(&path).unwrap();
+        fs::write(folder.path().join("new"), "new").unwrap();
+        fs::rename(folder.path().join("new"), &path).unwrap();
+        let new = ProgramFile::at(&path).unwrap();
+
+        assert!(all_run(&status([Some(Some(&new)), Some(Some(&new))]), &new));
+        assert!(all_run(&status([Some(Some(&new)), None]), &new), "one is being started again");
+        assert!(!all_run(&status([Some(Some(&new)), Some(Some(&old))]), &new));
+        assert!(!all_run(&status([Some(Some(&new)), Some(None)]), &new), "it doesn't say what it runs");
+    }
+}

@@ -1,0 +1,43 @@
+//! What a person is told of a database that can't be used: what to do, and what to type next.
+
+use std::fmt::Display;
+
+use anyhow::anyhow;
+
+use super::{Database, DatabaseStatus};
+
+/// Words of what stands between the shop and PostgreSQL, and never of PostgreSQL itself: it knows each startup
+/// parameter that we send, and no session of its own has a prepared statement of another one.
+const WORDS_OF_A_POOLER: [&str; 2] = ["unsupported startup parameter", "prepared statement"];
+
+impl Database {
+    /// What to do when the shop runs, and can't use it for this reason.
+    pub fn advice(&self, reason: &str) -> String {
+        let hint = hint(reason);
+        match self.status() {
+            DatabaseStatus::External => format!(
+                "{hint}It sells as soon as the database lets it. When you have corrected DATABASE_URL: make stop run"
+            ),
+            DatabaseStatus::Private { log, .. } => format!(
+                "{hint}It sells as soon as PostgreSQL runs again. See why it does not: {}",
+                log.display()
+            ),
+        }
+    }
+}
+
+/// The lab can't start: what failed, and what to do.
+pub(super) fn not_prepared(what: &impl Display) -> anyhow::Error {
+    let what = what.to_string();
+    anyhow!("{what}\n{}When that is mended: make run", hint(&what))
+}
+
+fn hint(reason: &str) -> &'static str {
+    if WORDS_OF_A_POOLER.iter().any(|words| reason.contains(words)) {
+        "A connection pooler says that. The shop needs PostgreSQL itself: see README.md, \"Your own PostgreSQL\".\n"
+    } else if reason.contains("permission denied for schema") {
+        "The role that makes the tables may be another one than the shop's: MIGRATION_DATABASE_URL names it.\n"
+    } else {
+        ""
+    }
+}

@@ -1,0 +1,96 @@
+//! What was found out about a fault, and the sum of it when it struck several times.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::counts::Counts;
+use super::distance::ReadyTimes;
+use super::leaving::Leaving;
+use super::ledger::Ledger;
+use super::pulse::Beat;
+
+/// In [`Findings::ledgers`], what was bought while it was reset.
+pub const THE_BOOK: &str = "the book";
+
+/// All that was found out about a fault, each time that it struck.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// What the buyers saw.
+    pub counts: Counts,
+    /// What the rows say of the products of each strategy, and of [`THE_BOOK`].
+    pub ledgers: BTreeMap<String, Ledger>,
+    /// How the shop came back, each time.
+    pub recoveries: Vec<Recovery>,
+    /// How long killed replicas were away.
+    pub away: Vec<Duration>,
+    /// What was felt of the replicas.
+    pub beats: Vec<Beat>,
+    /// Sales whose orders were not there when their buyers were told.
+    pub not_there_when_told: usize,
+    /// Sessions of the shop in the database that were left in a transaction.
+    pub left_in_transaction: usize,
+    /// How buyers have left, if any were sent who leave.
+    pub leaving: Option<Leaving>,
+    /// What was seen of the distance of a far database, one for each time.
+    pub ready: Vec<ReadyTimes>,
+}
+
+/// How the shop came back after a fault.
+#[derive(Clone, Debug)]
+pub struct Recovery {
+    /// From the end of the fault to the first sale by each strategy; `None` if there was none.
+    pub strategies: BTreeMap<String, Option<Duration>>,
+}
+
+impl Findings {
+    /// The sum of several times.
+    pub fn sum(all: &[&Self]) -> Self {
+        let mut ledgers = BTreeMap::<String, Ledger>::new();
+        for (name, ledger) in all.iter().flat_map(|findings| &findings.ledgers) {
+            ledgers.entry(name.clone()).or_default().add(*ledger);
+        }
+        let leaving: Vec<&Leaving> = all.iter().filter_map(|findings| findings.leaving.as_ref()).collect();
+        Self {
+            counts: Counts::sum(all.iter().map(|findings| &findings.counts)),
+            ledgers,
+            recoveries: all.iter().flat_map(|findings| findings.recoveries.clone()).collect(),
+            away: all.iter().flat_map(|findings| findings.away.clone()).collect(),
+            beats: all.iter().flat_map(|findings| findings.beats.clone()).collect(),
+            not_there_when_told: all.iter().map(|findings| findings.not_there_when_told).sum(),
+            left_in_transaction: all.iter().map(|findings| findings.left_in_transaction).sum(),
+            leaving: (!leaving.is_empty()).then(|| Leaving::sum(leaving)),
+            ready: all.iter().flat_map(|findings| findings.ready.clone()).collect(),
+        }
+    }
+
+    /// What the rows say of all products together.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::sum(self.ledgers.values().copied())
+    }
+
+    /// Answers of `/health` that were missing past their limit.
+    pub fn late_beats(&self) -> usize {
+        self.beats.iter().filter(|beat| beat.is_late()).count()
+    }
+
+    /// The longest time from the end of the fault to the first sale, by whichever strategy; `None` if once there was
+    /// none.
+    pub fn slowest_recovery(&self) -> Option<Duration> {
+        let first = |recovery: &Recovery| recovery.strategies.values().flatten().min().copied();
+        self.longest(first)
+    }
+
+    /// The same to the first sale by the strategy that took longest.
+    pub fn slowest_recovery_of_all(&self) -> Option<Duration> {
+        let last = |recovery: &Recovery| {
+            let all: Option<Vec<Duration>> = recovery.strategies.values().copied().collect();
+            all?.into_iter().max()
+        };
+        self.longest(last)
+    }
+
+    fn longest(&self, time: impl Fn(&Recovery) -> Option<Duration>) -> Option<Duration> {
+        let times: Option<Vec<Duration>> = self.recoveries.iter().map(time).collect();
+        times?.into_iter().max()
+    }
+}

@@ -1,0 +1,90 @@
+//! What is sold while a fault is drilled: for each strategy products of its own, made as it needs them.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::options::Options;
+use super::patiently;
+use crate::check::shop_database::ShopDatabase;
+use crate::race::contestant::Contestant;
+
+/// Copies of the products that sell out in the middle of it.
+const SCARCE: usize = 40;
+/// Copies for the crowd: too few for most.
+const FOR_A_CROWD: usize = 100;
+/// More than a buyer can buy in a second.
+const BOUGHT_IN_A_SECOND: usize = 30;
+/// More than somebody who leaves, comes back and leaves again can.
+const LEFT_IN_A_SECOND: usize = 200;
+
+/// A product, and how it is bought.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Which.
+    pub product: Uuid,
+    /// Copies at the beginning.
+    pub stock: u32,
+    /// The body of a purchase.
+    pub order: Value,
+}
+
+/// What one strategy sells.
+#[derive(Clone, Debug)]
+pub struct Shelf {
+    /// Its name.
+    pub strategy: String,
+    /// There is plenty of it.
+    pub plenty: Item,
+    /// There is too little of it.
+    pub scarce: Item,
+    /// For buyers that a fault sends itself.
+    pub other: Item,
+    /// For buyers with a key who leave before their answer.
+    pub left_with_key: Item,
+    /// For those without.
+    pub left_without_key: Item,
+}
+
+impl Shelf {
+    /// All that it holds.
+    pub fn items(&self) -> [&Item; 5] {
+        [&self.plenty, &self.scarce, &self.other, &self.left_with_key, &self.left_without_key]
+    }
+}
+
+/// Puts a shelf for each of them into the shop, with enough for buyers who buy for so long.
+///
+/// # Errors
+/// When the database fails.
+pub async fn put_on_sale(
+    database: &ShopDatabase,
+    contestants: &[Contestant],
+    options: &Options,
+    is_for_a_crowd: bool,
+    time: Duration,
+) -> anyhow::Result<Vec<Shelf>> {
+    let share = |copies: usize| u32::try_from(copies.div_ceil(contestants.len()));
+    let seconds = time.as_secs() as usize;
+    let enough = share(options.buyers * BOUGHT_IN_A_SECOND * seconds)?;
+    let for_leavers = share(options.leavers() * LEFT_IN_A_SECOND * seconds)?;
+    let of_other = if is_for_a_crowd { share(FOR_A_CROWD)? } else { enough };
+
+    let mut shelves = Vec::with_capacity(contestants.len());
+    for contestant in contestants {
+        let make = async |stock: u32| -> anyhow::Result<Item> {
+            let product = patiently(|| contestant.make_product(database, stock)).await?;
+            Ok(Item { product, stock, order: contestant.order(product) })
+        };
+        shelves.push(Shelf {
+            strategy: contestant.name.clone(),
+            plenty: make(enough).await?,
+            scarce: make(share(SCARCE)?).await?,
+            other: make(of_other).await?,
+            left_with_key: make(for_leavers).await?,
+            left_without_key: make(for_leavers).await?,
+        });
+    }
+    Ok(shelves)
+}

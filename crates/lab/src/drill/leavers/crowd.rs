@@ -1,0 +1,121 @@
+//! One buyer who leaves, and what is counted of all of them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use tokio::time::{sleep, sleep_until, timeout};
+
+use super::lives::{Lives, choose_moment};
+use crate::back_off::BackOff;
+use crate::check::shop::SentOrder;
+use crate::drill::answer::{Request, Told};
+use crate::drill::goods::{Item, Shelf};
+use crate::drill::leaving::Leaving;
+use crate::drill::market::Market;
+use crate::drill::purchase::Purchase;
+
+/// For those who stay. The shop's own limits are shorter.
+const LONGEST_LIFE: Duration = Duration::from_secs(15);
+/// The least time from one purchase of a buyer to the next, in lives: what was left may still wait for others who have
+/// left, and more of them would only make it wait longer.
+const PAUSE: f64 = 0.25;
+
+/// What those share who leave.
+pub struct Crowd {
+    market: Arc<Market>,
+    lives: Lives,
+    leaving: Mutex<Leaving>,
+}
+
+/// A purchase whose buyer has left, or was faster answered.
+pub struct Left {
+    purchase: Purchase,
+    item: Item,
+    /// The request's, as far as it is known.
+    life: Duration,
+}
+
+impl Crowd {
+    pub fn of(market: &Arc<Market>) -> Self {
+        Self { market: Arc::clone(market), lives: Lives::default(), leaving: Mutex::default() }
+    }
+
+    /// What was counted so far.
+    pub fn leaving(&self) -> Leaving {
+        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Buys once, by the way whose turn it is.
+    pub async fn leave_and_come_back(&self, turn: usize, random: &mut Rng) {
+        let begun = Instant::now();
+        let left = self.leave(turn, random).await;
+        let next = begun + left.life.mul_f64(PAUSE);
+        left.come_back(self, random).await;
+        sleep_until(next.into()).await;
+    }
+
+    /// Sends a purchase by the way whose turn it is, and leaves.
+    pub async fn leave(&self, turn: usize, random: &mut Rng) -> Left {
+        let shelves = self.market.shelves();
+        let (shelf, has_key) = (&shelves[turn % shelves.len()], (turn / shelves.len()).is_multiple_of(2));
+        let item = if has_key { &shelf.left_with_key } else { &shelf.left_without_key };
+        let way = (shelf.strategy.as_str(), has_key);
+        let life = self.lives.median(way);
+        let moment = life.and_then(|life| choose_moment(life, random));
+
+        let mut purchase = self.market.new_purchase(item, has_key);
+        let begun = Instant::now();
+        let request = match self.market.shop().send_order(&item.order, purchase.key.as_deref()).await {
+            Ok(sent) => wait(sent, moment.unwrap_or(LONGEST_LIFE)).await,
+            Err(_) => Request::over(begun, Told::Wrong("no connection".to_owned()), false),
+        };
+        match (moment, life) {
+            (Some(_), Some(life)) => self.note_departure(shelf, life, &request),
+            _ => self.lives.note(way, request.took),
+        }
+        purchase.requests.push(request);
+        Left { purchase, item: item.clone(), life: life.unwrap_or_default() }
+    }
+
+    fn note_departure(&self, shelf: &Shelf, life: Duration, request: &Request) {
+        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        let departures = leaving.strategies.entry(shelf.strategy.clone()).or_default();
+        match request.told {
+            Told::Left => departures.note_left(request.took, life),
+            _ => departures.answered += 1,
+        }
+    }
+}
+
+impl Left {
+    /// Asks by the key, if there is one, what has become of it.
+    pub async fn come_back(mut self, crowd: &Crowd, random: &mut Rng) {
+        let is_known = self.purchase.requests.iter().any(|request| request.told.is_final());
+        if self.purchase.key.is_some() && !is_known {
+            sleep(self.life.mul_f64(random.f64())).await;
+            let back_off = BackOff::new(random.fork());
+            self.purchase.ask(crowd.market.shop(), &self.item.order, Some(back_off)).await;
+        }
+        if let Some(was_made) = self.purchase.was_made_for_who_left() {
+            let mut leaving = crowd.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+            *(if was_made { &mut leaving.made } else { &mut leaving.taken_back }) += 1;
+        }
+        crowd.market.note(self.purchase);
+    }
+}
+
+/// The answer, or what it is to leave before it.
+async fn wait(mut sent: SentOrder, patience: Duration) -> Request {
+    let begun = Instant::now();
+    match timeout(patience, sent.answer()).await {
+        Ok(answer) => {
+            let is_replay = answer.as_ref().is_ok_and(|answer| answer.is_replay);
+            Request::over(begun, Told::of_sent(&answer), is_replay)
+        }
+        Err(_) => {
+            drop(sent);
+            Request::over(begun, Told::Left, false)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Looks for the order of each sale when its buyer has just been told: it must be there by then, and not only in the end.
+//! Start with [`Notary::open`].
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
+
+use crate::check::shop_database::ShopDatabase;
+
+/// Between two looks. An order that comes late comes within the next purchases on its connection.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Somebody who is shown every sale.
+pub struct Notary {
+    counter: Counter,
+    task: JoinHandle<usize>,
+    enough: DropGuard,
+}
+
+/// Where sales are shown.
+#[derive(Clone, Default)]
+pub struct Counter(Arc<Mutex<Vec<Uuid>>>);
+
+impl Notary {
+    /// Looks into this database from now on.
+    pub fn open(database: &ShopDatabase) -> Self {
+        let (counter, enough) = (Counter::default(), CancellationToken::new());
+        let task = tokio::spawn(look_again_and_again(database.clone(), counter.clone(), enough.clone()));
+        Self { counter, task, enough: enough.drop_guard() }
+    }
+
+    /// Where to show them.
+    pub fn counter(&self) -> Counter {
+        self.counter.clone()
+    }
+
+    /// How many of the orders were not there yet.
+    pub async fn close(self) -> usize {
+        drop(self.enough);
+        self.task.await.unwrap_or_default()
+    }
+}
+
+impl Counter {
+    /// Shows an order whose buyer was told just now.
+    pub fn show(&self, order: Uuid) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(order);
+    }
+
+    fn take(&self) -> Vec<Uuid> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+async fn look_again_and_again(database: ShopDatabase, counter: Counter, enough: CancellationToken) -> usize {
+    let mut missing = 0;
+    loop {
+        let is_last = enough.is_cancelled();
+        let orders = counter.take();
+        if !orders.is_empty() {
+            // The fault may be that the database is away: then nobody knows.
+            missing += database.missing_orders(&orders).await.unwrap_or_default();
+        }
+        if is_last {
+            return missing;
+        }
+        sleep(PAUSE).await;
+    }
+}

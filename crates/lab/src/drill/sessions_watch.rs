@@ -1,0 +1,82 @@
+//! Watches the shop's sessions in the database: is one left in a transaction that nobody goes on with? Start with
+//! [`SessionsWatch::begin`].
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::patiently;
+use crate::check::shop_database::ShopDatabase;
+
+const POLL: Duration = Duration::from_millis(100);
+const AT_REST_POLL: Duration = Duration::from_millis(10);
+/// A transaction may pause for the payment. A busy machine makes that pause a little longer.
+const LONGER_THAN_THE_WINDOW: Duration = Duration::from_secs(1);
+/// When all buyers have their answers or are gone: for what they have left to end.
+const AT_REST_WITHIN: Duration = Duration::from_secs(1);
+/// A request whose client is gone may only just be on its way. It is in a transaction by then, or never will be.
+const BEFORE_THE_LAST_LOOK: Duration = Duration::from_millis(300);
+
+/// The sessions that were found, as long as this lives.
+pub struct SessionsWatch {
+    database: ShopDatabase,
+    found: Arc<Mutex<BTreeSet<i32>>>,
+    _enough: DropGuard,
+}
+
+impl SessionsWatch {
+    /// Looks at them from now on. `window` is the race window.
+    pub fn begin(database: &ShopDatabase, window: Duration) -> Self {
+        let (found, enough) = (Arc::<Mutex<BTreeSet<i32>>>::default(), CancellationToken::new());
+        let (looker, notes, over) = (database.clone(), Arc::clone(&found), enough.clone());
+        tokio::spawn(async move {
+            while !over.is_cancelled() {
+                // The fault may be that the database is away.
+                let left = looker.sessions_left_in_transaction(window + LONGER_THAN_THE_WINDOW).await;
+                notes.lock().unwrap_or_else(PoisonError::into_inner).extend(left.unwrap_or_default());
+                sleep(POLL).await;
+            }
+        });
+        Self { database: database.clone(), found, _enough: enough.drop_guard() }
+    }
+
+    /// Looks once more when nobody buys any longer, and returns how many sessions were left in a transaction, now or
+    /// before. `may_pause` is for a replica that stood still meanwhile, in the middle of its transactions.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end(&self, may_pause: bool) -> anyhow::Result<usize> {
+        sleep(BEFORE_THE_LAST_LOOK).await;
+        if may_pause {
+            self.found().clear();
+        }
+        self.look_at_rest().await?;
+        Ok(self.found().len())
+    }
+
+    /// Looks when nobody buys: soon, no session may be in a transaction.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn look_at_rest(&self) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        loop {
+            let at_work = patiently(|| self.database.sessions_at_work()).await?;
+            if at_work.is_empty() {
+                return Ok(());
+            }
+            if begun.elapsed() > AT_REST_WITHIN {
+                self.found().extend(at_work);
+                return Ok(());
+            }
+            sleep(AT_REST_POLL).await;
+        }
+    }
+
+    fn found(&self) -> MutexGuard<'_, BTreeSet<i32>> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

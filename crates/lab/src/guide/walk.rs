@@ -1,0 +1,115 @@
+//! Types what a section of the guide says, in a copy of the project, and compares what is printed. The language of a
+//! block says what it is:
+//!
+//! - `sh`: commands for a shell, and `sql`: statements for psql. What they print follows as `console`;
+//! - `psql`: a transcript ([`super::transcript`]);
+//! - `log`: lines that are in the log by then, in this order, whatever else is;
+//! - `check`: what `make check` prints. The check itself is `commands/test_guide.rs`'s;
+//! - anything else is only read.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use tokio::time::sleep;
+
+use super::copy::{Copy, Outcome};
+use super::play::Desk;
+use super::transcript::transcripts;
+use super::{Block, all_blocks, printed, section};
+use crate::console;
+
+/// How long a line of the log may be on its way.
+const LOG_LIMIT: Duration = Duration::from_secs(3);
+const POLL: Duration = Duration::from_millis(100);
+/// Where the guide's shop is.
+const ADDRESS: &str = "http://localhost:3000";
+
+/// Which commands of a section are typed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Typed {
+    /// All.
+    All,
+    /// Those whose output the guide prints.
+    Compared,
+}
+
+/// Walks through the section. Before each statement that is typed into psql, `pace` passes.
+///
+/// # Errors
+/// When there is none, a command fails, or something else is printed than the guide says.
+pub async fn walk(copy: &Copy, guide: &str, title: &str, typed: Typed, pace: Duration) -> anyhow::Result<()> {
+    let section = section(guide, title).with_context(|| format!("the guide has no section {title:?}"))?;
+    let blocks: Vec<Block<'_>> = all_blocks(section).collect();
+    ensure!(blocks.iter().any(|block| block.language == "sh"), "its section {title:?} has no command");
+    for (number, block) in blocks.iter().enumerate() {
+        let expected = blocks.get(number + 1).filter(|next| next.language == "console").map(|next| next.text);
+        match block.language {
+            "sh" if typed == Typed::All || expected.is_some() => shell(copy, block.text, expected).await?,
+            "sql" if expected.is_some() => {
+                let psql = format!(".flash-sale/lab psql --no-psqlrc <<'END'\n{}END\n", block.text);
+                run(copy, &psql, block.text, expected).await?;
+            }
+            "log" => expect_log(copy, block.text).await?,
+            _ => {}
+        }
+    }
+    play_all(copy, guide, section, pace).await
+}
+
+async fn shell(copy: &Copy, commands: &str, expected: Option<&str>) -> anyhow::Result<()> {
+    let here = commands.replace(ADDRESS, "http://localhost:$PORT");
+    run(copy, &format!("set -e\n{here}"), commands, expected).await
+}
+
+async fn run(copy: &Copy, command: &str, shown: &str, expected: Option<&str>) -> anyhow::Result<()> {
+    console::text(format_args!("  {}… ", shown.trim_end().replace('\n', "\n  ")));
+    let begun = Instant::now();
+    let Outcome { status, output } = copy.run(command).await?;
+    console::line(format_args!("{:.1} s", begun.elapsed().as_secs_f64()));
+    ensure!(status.success(), "{shown}{status}\n{output}");
+    if let Some(expected) = expected {
+        let is_same = printed::is_same(expected, &output);
+        ensure!(is_same, "{shown}should print, as the guide says,\n{expected}but prints\n{output}");
+    }
+    Ok(())
+}
+
+/// The replicas write by themselves, so their lines may be late.
+async fn expect_log(copy: &Copy, expected: &str) -> anyhow::Result<()> {
+    let begun = Instant::now();
+    loop {
+        let log = copy.run(".flash-sale/lab logs --no-follow").await?.output;
+        let mut lines = log.lines();
+        let Some(missing) = expected.lines().find(|line| !lines.any(|logged| printed::is_same(line, logged)))
+        else {
+            console::line(format_args!("  the log has the guide's {} lines", expected.lines().count()));
+            return Ok(());
+        };
+        if begun.elapsed() > LOG_LIMIT {
+            bail!("the log should have, in this order,\n{expected}but has not\n{missing}\n\n{log}");
+        }
+        sleep(POLL).await;
+    }
+}
+
+async fn play_all(copy: &Copy, guide: &str, section: &str, pace: Duration) -> anyhow::Result<()> {
+    let first_line = guide[..guide.find(section).unwrap_or_default()].lines().count();
+    let transcripts = transcripts(section, first_line)?;
+    if transcripts.is_empty() {
+        return Ok(());
+    }
+    let mut desk = Desk::open(|| copy.command(Path::new(".flash-sale/lab"), &["psql"]), pace).await?;
+    for transcript in &transcripts {
+        let begun = Instant::now();
+        let reset = copy.run("curl --silent --fail --request POST http://localhost:$PORT/reset").await?;
+        ensure!(reset.status.success(), "the shop can't be reset: {}", reset.output);
+        desk.play(transcript).await?;
+        console::line(format_args!(
+            "  the transcript in line {}… {:.1} s",
+            transcript.line,
+            begun.elapsed().as_secs_f64()
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! A line to PostgreSQL that can be far away, and that can be held or cut at a chosen statement. What passes it is
+//! never changed. Start with [`Line::to`].
+
+mod address;
+mod connection;
+mod framing;
+mod hold;
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use address::{Address, address_of, lead_through};
+use connection::Connection;
+use hold::Holds;
+
+pub use hold::{At, Hold, Which};
+
+/// A port of 127.0.0.1 that leads to PostgreSQL. Its connections end with this value.
+pub struct Line {
+    shared: Arc<Shared>,
+    closing: CancellationToken,
+}
+
+/// Whether there can be a line to the database of `url`.
+///
+/// # Errors
+/// When there can't: why.
+pub fn can_lead_to(url: &str) -> anyhow::Result<()> {
+    address_of(url).map(|_| ())
+}
+
+/// What the line's connections share.
+#[derive(Default)]
+struct Shared {
+    delay_us: AtomicU64,
+    /// What is owed an answer to.
+    in_flight: AtomicUsize,
+    holds: Holds,
+}
+
+impl Line {
+    /// A line to the database of `url`, which is near until told otherwise, and the URL that leads through it.
+    ///
+    /// # Errors
+    /// As [`can_lead_to`], and when the machine has no port left.
+    pub async fn to(url: &str) -> anyhow::Result<(Self, String)> {
+        let database = address_of(url)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let through = lead_through(url, listener.local_addr()?)?;
+
+        let shared = Arc::<Shared>::default();
+        let closing = CancellationToken::new();
+        tokio::spawn(accept(listener, database, Arc::clone(&shared), closing.clone()));
+        Ok((Self { shared, closing }, through))
+    }
+
+    /// Whether PostgreSQL owes no answer, and nothing is held.
+    pub fn is_quiet(&self) -> bool {
+        self.shared.in_flight.load(Ordering::SeqCst) == 0
+    }
+
+    /// From now on, what is sent arrives so much later, in each direction.
+    pub fn set_delay(&self, delay: Duration) {
+        let microseconds = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
+        self.shared.delay_us.store(microseconds, Ordering::Relaxed);
+    }
+
+    /// Holds a statement that comes from now on, or its answer. Of two holds the later one counts.
+    pub fn hold(&self, which: Which, at: At) -> Hold {
+        self.shared.holds.arm(which, at)
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.closing.cancel();
+    }
+}
+
+impl Shared {
+    fn delay(&self) -> Duration {
+        Duration::from_micros(self.delay_us.load(Ordering::Relaxed))
+    }
+}
+
+async fn accept(listener: TcpListener, database: Address, shared: Arc<Shared>, closing: CancellationToken) {
+    let mut connections = JoinSet::new();
+    let serve = async {
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => {
+                    let Ok((client, _)) = accepted else { continue };
+                    connections.spawn(serve(client, database.clone(), Arc::clone(&shared)));
+                }
+                Some(_) = connections.join_next() => {}
+            }
+        }
+    };
+    closing.run_until_cancelled(serve).await;
+}
+
+/// A client whose database can't be reached is closed, as by a machine between them.
+async fn serve(client: TcpStream, database: Address, shared: Arc<Shared>) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let connection = Connection::new(shared);
+    match database {
+        Address::Port(host, port) => {
+            let server = TcpStream::connect((host, port)).await?;
+            server.set_nodelay(true)?;
+            connection.carry(client.into_split(), server.into_split()).await;
+        }
+        Address::Socket(path) => {
+            let server = UnixStream::connect(path).await?;
+            connection.carry(client.into_split(), server.into_split()).await;
+        }
+    }
+    Ok(())
+}

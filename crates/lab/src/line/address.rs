@@ -1,0 +1,92 @@
+//! Where a URL of PostgreSQL leads, as the replicas' driver reads it, and the same URL with a line's address in it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::{Context, ensure};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
+use url::Url;
+
+/// Parameters of a URL that say where and how to connect: a line's address takes their place.
+const OF_THE_CONNECTION: [&str; 5] = ["host", "hostaddr", "port", "sslmode", "ssl-mode"];
+
+/// Where a line ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A host, and a port of it.
+    Port(String, u16),
+    /// A Unix socket.
+    Socket(PathBuf),
+}
+
+/// Where PostgreSQL listens.
+///
+/// # Errors
+/// When no line can lead there: why.
+pub fn address_of(url: &str) -> anyhow::Result<Address> {
+    let options = PgConnectOptions::from_str(url).context("the database's URL can't be read")?;
+    let host = options.get_host();
+    let folder = options.get_socket().cloned().or_else(|| host.starts_with('/').then(|| host.into()));
+    if let Some(folder) = folder {
+        return Ok(Address::Socket(folder.join(format!(".s.PGSQL.{}", options.get_port()))));
+    }
+    let is_plain =
+        matches!(options.get_ssl_mode(), PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer);
+    ensure!(
+        is_plain,
+        "a line carries nothing that is encrypted, and the database's URL asks for it (sslmode)"
+    );
+    Ok(Address::Port(host.trim_matches(['[', ']']).to_owned(), options.get_port()))
+}
+
+/// The same URL, but to `line`, and never encrypted: a line reads what passes it.
+///
+/// # Errors
+/// When it is no URL with a host.
+pub fn lead_through(url: &str, line: SocketAddr) -> anyhow::Result<String> {
+    let mut through = Url::parse(url).context("the database's URL can't be read")?;
+    through.set_host(Some(&line.ip().to_string())).context("the database's URL names no host")?;
+    through.set_port(Some(line.port())).ok().context("the database's URL names no host")?;
+    let others: Vec<(String, String)> = through
+        .query_pairs()
+        .filter(|(name, _)| !OF_THE_CONNECTION.contains(&name.as_ref()))
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    through.query_pairs_mut().clear().extend_pairs(others).append_pair("sslmode", "disable");
+    Ok(through.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_takes_the_place_of_whatever_names_the_address() {
+        let line = SocketAddr::from(([127, 0, 0, 1], 7));
+        let lead = |url: &str| (address_of(url).unwrap(), lead_through(url, line).unwrap());
+
+        let through = "postgres://shop:p%40s@127.0.0.1:7/shop?sslmode=disable".to_owned();
+        let port = |host: &str, port| Address::Port(host.to_owned(), port);
+        assert_eq!(lead("postgres://shop:p%40s@db/shop"), (port("db", 5432), through.clone()));
+        let with_parameters = "postgres://shop:p%40s@db/shop?host=other&port=9&sslmode=prefer";
+        assert_eq!(lead(with_parameters), (port("other", 9), through.clone()));
+        let socket = Address::Socket("/run/postgresql/.s.PGSQL.9".into());
+        assert_eq!(lead("postgres://shop:p%40s@db:9/shop?host=/run/postgresql"), (socket.clone(), through));
+        assert_eq!(address_of("postgres://shop@%2Frun%2Fpostgresql:9/shop").unwrap(), socket);
+        let (address, through) = lead("postgres://shop@[::1]:9/shop?application_name=a%20shop");
+        assert_eq!(address, port("::1", 9));
+        assert_eq!(through, "postgres://shop@127.0.0.1:7/shop?application_name=a+shop&sslmode=disable");
+    }
+
+    #[test]
+    fn what_no_line_can_lead_to_is_said() {
+        let reason = |url: &str| address_of(url).unwrap_err().to_string();
+
+        for mode in ["require", "verify-ca", "verify-full"] {
+            let reason = reason(&format!("postgres://shop:hunter2@db/shop?sslmode={mode}"));
+            assert!(reason.starts_with("a line carries nothing that is encrypted"), "{reason}");
+        }
+        assert_eq!(reason("postgres://shop:hunter2@:x/"), "the database's URL can't be read");
+    }
+}

@@ -1,0 +1,79 @@
+//! Other programs that show what they do: cargo, and the lab's own commands.
+
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::Context;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+
+use crate::build::program_file::ProgramFile;
+
+/// Runs a program to its end, on our terminal: its colours and its progress are as always. True: it says
+/// that it succeeded. When this future is dropped, the program is interrupted.
+///
+/// # Errors
+/// When it can't be started.
+pub async fn run(program: impl AsRef<OsStr>, arguments: &[&str]) -> anyhow::Result<bool> {
+    let mut running = Interrupted::start(program.as_ref(), arguments, Stdio::inherit())?;
+    Ok(running.0.wait().await?.success())
+}
+
+/// As [`run`], and returns its output, too. What it prints as errors is shown.
+///
+/// # Errors
+/// When it can't be started, or prints something else than text.
+pub async fn output(program: impl AsRef<OsStr>, arguments: &[&str]) -> anyhow::Result<(bool, String)> {
+    let mut running = Interrupted::start(program.as_ref(), arguments, Stdio::piped())?;
+    let mut output = String::new();
+    if let Some(mut pipe) = running.0.stdout.take() {
+        pipe.read_to_string(&mut output).await?;
+    }
+    Ok((running.0.wait().await?.success(), output))
+}
+
+/// Interrupts a program that hasn't ended: unlike a killed one, it may put things in order.
+struct Interrupted(Child);
+
+impl Interrupted {
+    fn start(program: &OsStr, arguments: &[&str], output: Stdio) -> anyhow::Result<Self> {
+        let started = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(output).spawn();
+        Ok(Self(started.with_context(|| format!("can't start {}", program.to_string_lossy()))?))
+    }
+}
+
+impl Drop for Interrupted {
+    fn drop(&mut self) {
+        // No id: it was waited for.
+        if let Some(pid) = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
+            let _ = kill_process(pid, Signal::INT);
+        }
+    }
+}
+
+/// The file that we run from. A build may put a new one in its place.
+pub struct OwnProgram {
+    /// Its path, which stays when the file is replaced.
+    pub path: PathBuf,
+    built: Option<ProgramFile>,
+}
+
+impl OwnProgram {
+    /// As it is now: call it before the first build.
+    ///
+    /// # Errors
+    /// When the system doesn't know.
+    pub fn find() -> anyhow::Result<Self> {
+        let path = std::env::current_exe().context("this program can't find its own file")?;
+        let built = ProgramFile::at(&path).ok();
+        Ok(Self { path, built })
+    }
+
+    /// Whether there is another one since the last time that this was asked.
+    pub fn is_replaced(&mut self) -> bool {
+        let now = ProgramFile::at(&self.path).ok();
+        std::mem::replace(&mut self.built, now) != now
+    }
+}

@@ -1,0 +1,147 @@
+//! An error in words for a person or the log. Use [`told`] instead of `{error:#}`: a driver's error repeats itself in
+//! its own sources, with a line number of PostgreSQL's source, which looks like one of ours.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Error;
+use flash_sale_core::database_reason::{driver_reason, reason};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+use crate::open_files;
+use crate::project::STATE;
+
+/// What failed, and why, from the outermost to the innermost reason. Each of them once.
+pub fn told(error: &Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let of_driver = cause.downcast_ref().map(driver_reason);
+        let of_database = of_driver.or_else(|| cause.downcast_ref().map(reason));
+        let is_last = of_database.is_some();
+        let part = of_database.unwrap_or_else(|| cause.to_string());
+        if !parts.last().is_some_and(|before| before.contains(&part)) {
+            parts.push(part);
+        }
+        if is_last {
+            break;
+        }
+    }
+    parts.join(": ")
+}
+
+/// The same, and what to do where the system's own words don't say it.
+pub fn told_with_advice(error: &Error) -> String {
+    let told = told(error);
+    let of_system = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
+    let advice = match of_system.map(Errno::from_raw_os_error) {
+        Some(error) => advice(error),
+        // The words of a program that we have started.
+        None => {
+            ADVISED.into_iter().find(|(_, words)| told.contains(words)).and_then(|(error, _)| advice(error))
+        }
+    };
+    match advice {
+        Some(advice) => format!("{told}\n{advice}"),
+        None => told,
+    }
+}
+
+/// What there is advice for, as the C library calls it.
+const ADVISED: [(Errno, &str); 4] = [
+    (Errno::NOSPC, "No space left on device"),
+    (Errno::DQUOT, "Disk quota exceeded"),
+    (Errno::ROFS, "Read-only file system"),
+    (Errno::MFILE, "Too many open files"),
+];
+
+fn advice(error: Errno) -> Option<String> {
+    match error {
+        Errno::ACCESS | Errno::PERM => whose(Path::new(STATE)),
+        Errno::ROFS => {
+            let copy = "cp -R . ~/flash-sale && cd ~/flash-sale";
+            Some(format!("This folder can only be read. Work in a copy of it: {copy}"))
+        }
+        Errno::NOSPC | Errno::DQUOT => {
+            Some("The disk is full. See how full: df -h . Make room, then: make run".to_owned())
+        }
+        Errno::MFILE => Some(open_files::advice()),
+        _ => None,
+    }
+}
+
+/// What to do when somebody else has run the lab in this project: only they, or root, can give back what they made.
+fn whose(state: &Path) -> Option<String> {
+    let own = geteuid().as_raw();
+    let entries = fs::read_dir(state).into_iter().flatten().flatten().map(|entry| entry.path());
+    let owners = [state.to_owned()].into_iter().chain(entries).filter_map(|path| {
+        let owner = fs::symlink_metadata(&path).ok()?.uid();
+        (owner != own).then_some((path, owner))
+    });
+    let (path, owner) = owners.min_by_key(|(path, _)| path.components().count())?;
+    let is_all = path == state;
+    let (path, name, me) = (path.display(), name_of(owner), name_of(own));
+    if own == 0 {
+        // What is in it may be PostgreSQL's user's.
+        return is_all.then(|| format!(
+            "{path} belongs to {name}, and you are root, who leaves nothing in the folder of another user. Work as {name}: \
+             sudo -u {name} make run"
+        ));
+    }
+    let target = std::env::current_exe().ok().and_then(|program| foreign_parent(&program, own));
+    let target = target.map(|target| format!(" {}", target.display())).unwrap_or_default();
+    Some(format!(
+        "{path} belongs to {name}, and you are {me}: make was run here as another user. To make all of it yours:\n  \
+         sudo make stop; sudo chown -R {me} {}{target}",
+        state.display()
+    ))
+}
+
+/// The folder that cargo builds into, when that is somebody else's.
+fn foreign_parent(program: &Path, own: u32) -> Option<PathBuf> {
+    let folder = program.ancestors().nth(2)?;
+    (fs::metadata(program).ok()?.uid() != own).then(|| folder.to_owned())
+}
+
+fn name_of(user: u32) -> String {
+    let number = user.to_string();
+    let output = Command::new("id").args(["-un", &number]).stderr(Stdio::null()).output().ok();
+    let name = output.filter(|output| output.status.success()).map(|output| output.stdout);
+    let name = name.map(|name| String::from_utf8_lossy(&name).trim().to_owned());
+    name.filter(|name| !name.is_empty()).unwrap_or(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::{Context, anyhow};
+    use sea_orm::{DbErr, RuntimeErr, sqlx};
+
+    use super::*;
+
+    #[test]
+    fn what_a_driver_says_is_said_once() {
+        let error: Result<(), _> = Err(sqlx::Error::Protocol("no thanks".to_owned()));
+        let error = error.context("can't reach the database").unwrap_err();
+        assert_eq!(
+            told(&error),
+            "can't reach the database: encountered unexpected or invalid data: no thanks"
+        );
+
+        let error: Result<(), _> = Err(DbErr::Conn(RuntimeErr::SqlxError(
+            sqlx::Error::Io(std::io::ErrorKind::ConnectionRefused.into()).into(),
+        )));
+        assert_eq!(told(&error.context("no shop").unwrap_err()), "no shop: connection refused");
+    }
+
+    #[test]
+    fn other_reasons_stand_one_after_the_other() {
+        let error = anyhow!("permission denied").context("can't open x").context("PostgreSQL");
+        assert_eq!(told(&error), "PostgreSQL: can't open x: permission denied");
+
+        let error = anyhow!("denied").context("can't open x: denied");
+        assert_eq!(told(&error), "can't open x: denied");
+    }
+}

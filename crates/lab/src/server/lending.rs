@@ -1,0 +1,93 @@
+//! Lends what the replicas run with for a while, until its borrower gives it back or is gone.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::Lab;
+use super::control_server::{open_supervisor, restart_failed};
+use crate::control::Event;
+use crate::line::Line;
+use crate::progress::Stage;
+use crate::reason::told;
+use crate::settings::ShopVariables;
+use crate::supervisor::{Lent, Supervisor};
+
+/// Answers twice: when the replicas run with `variables` and, once the other side has gone, when they run
+/// without.
+pub(super) async fn lend(
+    lab: &Lab,
+    variables: ShopVariables,
+    borrower: impl AsyncRead + Unpin,
+    events: &UnboundedSender<Event>,
+) -> Event {
+    match open_supervisor(lab, events).await {
+        Ok(supervisor) => {
+            lend_until_given_back(lab, supervisor, Lent::Variables, variables, borrower, events).await
+        }
+        Err(event) => event,
+    }
+}
+
+/// As [`lend`], with a line to the database.
+pub(super) async fn lend_distance(
+    lab: &Lab,
+    milliseconds: u32,
+    borrower: impl AsyncRead + Unpin,
+    events: &UnboundedSender<Event>,
+) -> Event {
+    let supervisor = match open_supervisor(lab, events).await {
+        Ok(supervisor) => supervisor,
+        Err(event) => return event,
+    };
+    let database = lab.database.get().expect("replicas run on one");
+    let (line, url) = match Line::to(database.urls().shop.reveal()).await {
+        Ok(opened) => opened,
+        Err(error) => return Event::Failed(told(&error)),
+    };
+    line.set_delay(Duration::from_millis(milliseconds.into()));
+    let variables = ShopVariables::from([("DATABASE_URL".to_owned(), url)]);
+    let last = lend_until_given_back(lab, supervisor, Lent::Line, variables, borrower, events).await;
+    match last {
+        // At the lab's end, the replicas still answer what they have accepted.
+        Event::Done if is_stopping(&lab.progress.stage()) => {
+            lab.progress.wait_for(|stage| matches!(stage, Stage::Stopped(_))).await;
+        }
+        Event::Done => {}
+        // Who could not be replaced needs it for good.
+        _ => {
+            line.set_delay(Duration::ZERO);
+            std::mem::forget(line);
+        }
+    }
+    last
+}
+
+async fn lend_until_given_back(
+    lab: &Lab,
+    supervisor: &Supervisor,
+    what: Lent,
+    variables: ShopVariables,
+    mut borrower: impl AsyncRead + Unpin,
+    events: &UnboundedSender<Event>,
+) -> Event {
+    let _turn = supervisor.loan_turn(what).await;
+    let lent = supervisor.lend(what, variables).await;
+    if lent.is_ok() {
+        let _ = events.send(Event::Done);
+        tokio::select! {
+            // It says nothing more: this is its end.
+            _ = borrower.read_u8() => {}
+            () = lab.progress.wait_for(is_stopping) => return Event::Done,
+        }
+    }
+    match lent.and(supervisor.take_back(what).await) {
+        Ok(()) => Event::Done,
+        Err(error) => restart_failed(&error),
+    }
+}
+
+fn is_stopping(stage: &Stage) -> bool {
+    matches!(stage, Stage::Stopping | Stage::Stopped(_))
+}

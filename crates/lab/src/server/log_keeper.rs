@@ -1,0 +1,37 @@
+//! Keeps the logs of the replicas and of the lab itself short, as long as the lab runs. PostgreSQL's is kept short by
+//! whoever keeps PostgreSQL (`database/keeper.rs`).
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use tokio::time::sleep;
+
+use crate::log_file::{self, BETWEEN_LOOKS, aside, is_long, put_aside_if_long};
+use crate::own_files::open_to_append;
+use crate::project::LOGS;
+
+/// Looks at the logs from time to time, without an end.
+pub(super) async fn keep_short() {
+    loop {
+        sleep(BETWEEN_LOOKS).await;
+        // Files may be slow, and the gateway runs on these threads.
+        let _ = tokio::task::spawn_blocking(look).await;
+    }
+}
+
+fn look() {
+    for entry in fs::read_dir(LOGS).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if log_file::is_log(&path)
+            && is_long(&path)
+            && let Err(error) = put_aside(&path)
+        {
+            log::warn!("{} was long, and not all of it was put aside: {error}", path.display());
+        }
+    }
+}
+
+fn put_aside(path: &Path) -> io::Result<bool> {
+    put_aside_if_long(&open_to_append(path)?, &aside(path))
+}

@@ -1,0 +1,29 @@
+//! What a person is told once the replicas run: where the shop is or, when it can't use its database, why, and what
+//! to do.
+
+use super::Lab;
+use crate::control::Event;
+
+impl Lab {
+    /// Asks the replicas now: the database may have come or gone since they were started.
+    pub(super) async fn opened(&self) -> Event {
+        match self.missing_database().await {
+            None => Event::Open(self.reach.url.clone()),
+            Some(message) => Event::WithoutDatabase(message),
+        }
+    }
+
+    /// `None` when all replicas can sell.
+    pub(super) async fn missing_database(&self) -> Option<String> {
+        let (supervisor, database) = (self.supervisor.get()?, self.database.get()?);
+        if supervisor.are_ready().await {
+            return None;
+        }
+        // A login of our own, as the replicas': their answers say nothing of the reason.
+        let reason = database.why_unusable().await;
+        let reason = reason.unwrap_or_else(|| "it answers, but not its replicas within a second".to_owned());
+        let url = &self.reach.url;
+        let advice = database.advice(&reason);
+        Some(format!("the shop is up at {url}, but without its database: {reason}\n{advice}"))
+    }
+}

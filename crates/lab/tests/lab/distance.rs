@@ -1,0 +1,109 @@
+//! Distance that the lab lends: between its replicas and PostgreSQL, for as long as the borrower is there.
+
+use std::time::Duration;
+
+use flash_sale_core::{order, product};
+use flash_sale_lab::drill::distance::FAR;
+use flash_sale_lab::testing::{SideConnection, TestDatabase};
+use sea_orm::EntityTrait;
+
+use super::*;
+
+#[tokio::test]
+async fn a_database_is_far_as_long_as_its_borrower_is_there() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+
+    let borrower = borrow_distance(&project).await;
+
+    for _ in 0..4 {
+        assert!(ready_takes(&project).await >= FAR * 2);
+    }
+    assert!(databases_of_replicas(&project).await.iter().all(|url| *url != database.shop_url));
+    drop(borrower);
+    wait_until("the replicas are as before", async || is_near(&project, &database).await).await;
+    assert!(project.answers().await);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn variables_are_lent_besides_and_a_restart_changes_neither() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+    let _borrower = borrow_distance(&project).await;
+
+    let race = ["race", "--strategy=nowait", "--stock=1", "--buyers=2", "--rounds=1", "--window=33"];
+    let race = project.run(&race).await;
+    assert!(race.success, "{}{}", race.output, race.errors);
+    assert!(project.run(&["restart"]).await.success);
+
+    assert!(ready_takes(&project).await >= FAR * 2);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_purchase_in_flight_on_a_far_database_is_answered_by_a_lab_that_stops() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    let book = product::Entity::find().one(&database.connection).await.unwrap().unwrap();
+    let side = SideConnection::open(&database.url).await;
+    project.up().await;
+    let _borrower = borrow_distance(&project).await;
+
+    side.begin().await;
+    side.lock_product(book.id).await;
+    let body = serde_json::json!({ "product_id": book.id });
+    let order = tokio::spawn(
+        reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .unwrap()
+            .post(project.url("/api/orders"))
+            .json(&body)
+            .send(),
+    );
+    wait_until("the purchase waits", async || !side.waiting_statements().await.is_empty()).await;
+    let stop = tokio::spawn(project.command(&["down"]).output());
+    wait_until("the door is closed", async || project.port_is_free().await).await;
+    side.commit().await;
+
+    let answer = order.await.unwrap().unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    assert_eq!(order::Entity::find().all(&database.connection).await.unwrap().len(), 1);
+    assert!(stop.await.unwrap().unwrap().status.success());
+}
+
+/// Gives it back by being dropped.
+async fn borrow_distance(project: &Project) -> UnixStream {
+    let milliseconds = FAR.as_millis() as u32;
+    let request = serde_json::to_string(&Request::LendDistance { milliseconds }).unwrap();
+    let mut socket = UnixStream::connect(project.path().join(CONTROL_SOCKET)).await.unwrap();
+    socket.write_all(format!("{request}\n").as_bytes()).await.unwrap();
+    assert_eq!(last_event(&mut socket, |_| {}).await.unwrap(), Some(Event::Done));
+    socket
+}
+
+async fn ready_takes(project: &Project) -> Duration {
+    let asked = std::time::Instant::now();
+    assert!(flash_sale_lab::http::answers_ok(&project.url("/ready")).await);
+    asked.elapsed()
+}
+
+/// Each replica has the database's own address.
+pub(super) async fn is_near(project: &Project, database: &TestDatabase) -> bool {
+    let urls = databases_of_replicas(project).await;
+    urls.len() == 2 && urls.iter().all(|url| *url == database.shop_url)
+}
+
+/// `DATABASE_URL` of each replica.
+async fn databases_of_replicas(project: &Project) -> Vec<String> {
+    let url_of = |pid: u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let text = String::from_utf8(environment).ok()?;
+        let url = text.split('\0').find_map(|variable| variable.strip_prefix("DATABASE_URL="))?;
+        Some(url.to_owned())
+    };
+    replica_pids(&project.status().await).into_iter().filter_map(url_of).collect()
+}

@@ -1,0 +1,177 @@
+//! Commands that put things into the shop for a while, and are ended in every way that a program hears of: nothing of
+//! theirs is left.
+
+use std::fs::File;
+
+use flash_sale_lab::signals::is_ignored;
+use flash_sale_lab::testing::TestDatabase;
+use rustix::fs::OFlags;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use tokio::process::Child;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::check::product_count;
+use super::*;
+
+/// Of a race and a drill, INT and TERM are tested elsewhere.
+const RARE_SIGNALS: [Signal; 2] = [Signal::HUP, Signal::QUIT];
+
+#[tokio::test]
+async fn a_check_takes_its_products_away_whatever_ends_it() {
+    let_hangups_be_heard();
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+
+    for signal in [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM] {
+        let check = project.command(&["check", "--rounds", "1"]).spawn().unwrap();
+        has_a_product(&database).await;
+
+        let check = end(check, signal).await;
+
+        assert_eq!(check.code, 2, "{signal:?}: {}", check.errors);
+        let said = "error: stopped before the verdict. Again: make check\n";
+        assert!(check.errors.ends_with(said), "{signal:?}: {}", check.errors);
+        assert_eq!(product_count(&database).await, 1, "{signal:?}");
+    }
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_race_takes_its_products_away_and_its_window_back_whatever_ends_it() {
+    let_hangups_be_heard();
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+
+    for signal in RARE_SIGNALS {
+        let arguments = ["race", "--strategy", "check_constraint", "--stock", "1000", "--window", "33"];
+        let race = project.command(&arguments).spawn().unwrap();
+        has_a_product(&database).await;
+        assert!(replicas_have(&project, "RACE_WINDOW_MS=33").await);
+
+        let race = end(race, signal).await;
+
+        assert_eq!(race.code, 1, "{signal:?}: {}", race.errors);
+        assert_eq!(product_count(&database).await, 1, "{signal:?}");
+        assert!(!replicas_have(&project, "RACE_WINDOW_MS=33").await, "{signal:?}");
+    }
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_drill_takes_all_back_whatever_ends_it() {
+    let_hangups_be_heard();
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+
+    for signal in RARE_SIGNALS {
+        let drill = project.command(&["drill", "--fault", "freeze-replica", "--lasts", "60"]);
+        let drill = { drill }.spawn().unwrap();
+        has_a_product(&database).await;
+        assert!(replicas_have(&project, "RACE_WINDOW_MS=20").await);
+
+        let drill = end(drill, signal).await;
+
+        assert_eq!(drill.code, 1, "{signal:?}: {}", drill.errors);
+        assert_eq!(product_count(&database).await, 1, "{signal:?}");
+        assert!(!replicas_have(&project, "RACE_WINDOW_MS=20").await, "{signal:?}");
+    }
+    project.run(&["down"]).await;
+}
+
+/// Whoever runs the tests may have asked not to be ended with the terminal, and what a test starts would inherit that. A
+/// signal that somebody hears is nothing to inherit.
+fn let_hangups_be_heard() {
+    if is_ignored(SignalKind::hangup()) {
+        let _heard = signal(SignalKind::hangup()).unwrap();
+    }
+}
+
+/// What is printed to it then fails, and must not end the command before it has put things in order.
+#[tokio::test]
+async fn a_terminal_that_is_closed_ends_a_check_in_order() {
+    let_hangups_be_heard();
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let terminal = openpt(flags).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let path = ptsname(&terminal, Vec::new()).unwrap();
+    let end = || {
+        File::from(rustix::fs::open(&path, OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty()).unwrap())
+    };
+    // A session of its own, whose terminal this is.
+    let mut command = Command::new("setsid");
+    command.args(["--ctty", LAB, "check", "--rounds", "500"]).current_dir(project.path());
+    command
+        .env("PATH", project.search_path())
+        .envs(project.variables.clone())
+        .stdin(end())
+        .stdout(end())
+        .stderr(end());
+    let Ok(mut check) = command.spawn() else {
+        project.run(&["down"]).await;
+        return eprintln!("skipped: there is no program setsid");
+    };
+    drop(command);
+    has_a_product(&database).await;
+
+    drop(terminal);
+
+    check.wait().await.unwrap();
+    assert_eq!(product_count(&database).await, 1);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn whoever_asked_not_to_be_ended_with_the_terminal_is_not() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+    let mut command = Command::new("nohup");
+    command.args([LAB, "check", "--rounds", "1"]).current_dir(project.path());
+    command.env("PATH", project.search_path()).envs(project.variables.clone());
+    let check = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    has_a_product(&database).await;
+
+    let check = end(check, Signal::HUP).await;
+
+    assert!(check.code != 2, "{}{}", check.output, check.errors);
+    assert_eq!(product_count(&database).await, 1);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_shop_in_the_foreground_is_closed_with_its_terminal() {
+    let_hangups_be_heard();
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    let mut up = project.command(&["up", "--foreground"]).spawn().unwrap();
+    wait_until("the shop is open", async || project.answers().await).await;
+    let status = project.status().await;
+
+    kill_process(pid_of(up.id().unwrap()), Signal::HUP).unwrap();
+
+    assert!(up.wait().await.unwrap().success());
+    assert_all_gone(&status).await;
+}
+
+async fn has_a_product(database: &TestDatabase) {
+    wait_until("there is a product of the lab", async || product_count(database).await > 1).await;
+}
+
+async fn end(command: Child, signal: Signal) -> Outcome {
+    kill_process(pid_of(command.id().unwrap()), signal).unwrap();
+    Outcome::of(command.wait_with_output().await.unwrap())
+}
+
+pub(super) async fn replicas_have(project: &Project, variable: &str) -> bool {
+    let pids = replica_pids(&project.status().await);
+    let read = |pid| fs::read_to_string(format!("/proc/{pid}/environ")).ok();
+    let mut environments = pids.into_iter().filter_map(read);
+    environments.any(|environment| environment.split('\0').any(|set| set == variable))
+}

@@ -1,0 +1,433 @@
+//! What a person's shell and `.env` may hold: variables of another server, odd passwords, mistakes.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use flash_sale_lab::http::answers_ok;
+use flash_sale_lab::testing::TestDatabase;
+use reqwest::Url;
+use sea_orm::ConnectionTrait;
+use tokio::io::copy_bidirectional;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+use super::*;
+
+/// Of a shell that is set up for another server, each as harmful as it can be.
+const OF_ANOTHER_SERVER: [(&str, &str); 29] = [
+    ("PGAPPNAME", "another"),
+    ("PGCHANNELBINDING", "require"),
+    ("PGCLIENTENCODING", "SQL_ASCII"),
+    ("PGCONNECT_TIMEOUT", "nonsense"),
+    ("PGCTLTIMEOUT", "0"),
+    ("PGDATA", "/nowhere"),
+    ("PGDATABASE", "another"),
+    ("PGDATESTYLE", "SQL"),
+    ("PGGSSENCMODE", "require"),
+    ("PGHOST", "another.invalid"),
+    ("PGHOSTADDR", "192.0.2.1"),
+    ("PGOPTIONS", "-c default_transaction_read_only=on"),
+    ("PGPASSFILE", "/nowhere"),
+    ("PGPASSWORD", "another"),
+    ("PGPORT", "1"),
+    ("PGREQUIREAUTH", "none"),
+    ("PGREQUIREPEER", "another"),
+    ("PGSERVICE", "another"),
+    ("PGSERVICEFILE", "/nowhere"),
+    ("PGSSLCERT", "/nowhere"),
+    ("PGSSLKEY", "/nowhere"),
+    ("PGSSLMODE", "verify-full"),
+    ("PGSSLROOTCERT", "/nowhere"),
+    ("PGSYSCONFDIR", "/nowhere"),
+    ("PGTARGETSESSIONATTRS", "standby"),
+    ("PGTZ", "Asia/Tokyo"),
+    ("PGUSER", "another"),
+    ("TZ", "Asia/Tokyo"),
+    ("LC_ALL", "xx_XX.nonsense"),
+];
+
+#[tokio::test]
+async fn variables_of_another_server_reach_neither_the_private_one_nor_psql_nor_the_shop() {
+    let mut project = Project::new();
+    project.variables = OF_ANOTHER_SERVER.map(|(name, value)| (name, value.to_owned())).to_vec();
+    // A file's variables are no others than the shell's.
+    fs::write(project.path().join(".env"), "PGOPTIONS='-c default_transaction_read_only=on'\nPGPORT=1\n")
+        .unwrap();
+
+    project.up().await;
+
+    let settings =
+        "SELECT concat_ws(' ', current_user, current_database(), current_setting('application_name'),
+                    current_setting('default_transaction_read_only'), current_setting('client_encoding'),
+                    split_part(current_setting('DateStyle'), ',', 1))";
+    let psql = project.run(&["psql", "-Atc", settings]).await;
+    assert_eq!(psql.output, "postgres flash_sale psql off UTF8 ISO\n", "{}", psql.errors);
+    // Nor does a DATABASE_URL lead psql to another database than the running shop's.
+    let other = "postgres://nobody@127.0.0.1:1/nowhere";
+    let psql =
+        project.command(&["psql", "-c", "SELECT 1"]).env("DATABASE_URL", other).output().await.unwrap();
+    assert!(psql.status.success());
+    assert!(answers_ok(&project.url("/ready")).await);
+    assert!(project.run(&["restart"]).await.success);
+    // Its own connections write.
+    let race =
+        ["race", "--json", "--stock", "1", "--buyers", "2", "--rounds", "1", "--strategy", "atomic_update"];
+    let race = project.run(&race).await;
+    assert!(race.success, "{}", race.errors);
+    for pid in all_pids(&project.status().await) {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
+        let names = environment.split(|byte| *byte == 0).map(|variable| String::from_utf8_lossy(variable));
+        let foreign: Vec<_> = names.filter(|variable| variable.starts_with("PG")).collect();
+        assert!(foreign.iter().all(|variable| variable.starts_with("PGPASSWORD=")), "{pid}: {foreign:?}");
+    }
+    fs::remove_file(project.path().join(".env")).unwrap();
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn of_these_variables_only_the_password_counts_for_a_database_of_ones_own() {
+    let database = TestDatabase::create().await;
+    let mut url = Url::parse(&database.url).unwrap();
+    let password = url.password().unwrap().to_owned();
+    url.set_password(None).unwrap();
+    let mut project = Project::new();
+    project.variables = OF_ANOTHER_SERVER.map(|(name, value)| (name, value.to_owned())).to_vec();
+    project.variables.extend([("PGPASSWORD", password), ("DATABASE_URL", url.to_string())]);
+
+    project.up().await;
+
+    let read_only = project.run(&["psql", "-Atc", "SHOW default_transaction_read_only"]).await;
+    assert_eq!(read_only.output, "off\n", "{}", read_only.errors);
+    project.run(&["down"]).await;
+}
+
+/// Of these, cargo's tests are processes that nothing of ours starts.
+#[tokio::test]
+async fn make_hands_none_of_these_variables_on_to_the_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = tempfile::tempdir().unwrap();
+    let makefile = folder.path().join("Makefile");
+    fs::write(&makefile, format!("include {}\nshow:\n\t@env\n", root.join("Makefile").display())).unwrap();
+
+    let make = Command::new("make")
+        .args(["-s", "-f"])
+        .args([makefile.as_os_str(), "show".as_ref()])
+        .current_dir(&root)
+        .envs(OF_ANOTHER_SERVER)
+        .output();
+
+    let shown = Outcome::of(make.await.unwrap());
+    let handed_on: Vec<_> = shown.output.lines().filter(|line| line.starts_with("PG")).collect();
+    assert_eq!(handed_on, ["PGPASSWORD=another"], "{}", shown.errors);
+}
+
+const ODD_PASSWORDS: [&str; 4] =
+    [r#"ab%41 $HOME w"o'r\d"#, " #/?@:[]{}&=+;,100% ", "-c 'Grüße' 東京", r"$(id)`id`\"];
+
+#[tokio::test]
+async fn a_password_may_hold_anything_whichever_way_it_comes_in() {
+    let database = TestDatabase::create().await;
+    let role = Role::make(&database, "SUPERUSER").await;
+    let mut project = Project::new();
+    let file = project.path().join(".env");
+
+    for password in ODD_PASSWORDS {
+        role.set_password(&database, password).await;
+        for (shell, dotenv) in ways_in(&role.url(&database), password) {
+            project.variables = shell.clone();
+            fs::write(&file, &dotenv).unwrap();
+
+            let psql = project.run(&["psql", "-Atc", "SELECT current_user"]).await;
+
+            assert_eq!(psql.output.trim(), role.name, "{password}: {shell:?} {dotenv}: {}", psql.errors);
+        }
+    }
+    fs::remove_file(&file).unwrap();
+    role.drop(&database).await;
+}
+
+/// Each way for a URL's password: the shell's variables, and the text of `.env`. What is wrong is hidden by what
+/// stands before it.
+fn ways_in(url: &Url, password: &str) -> Vec<(Vec<(&'static str, String)>, String)> {
+    let mut with_password = url.clone();
+    let encoded = password.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
+    with_password.set_password(Some(&encoded)).unwrap();
+    let (bare, full, password) = (url.to_string(), with_password.to_string(), password.to_owned());
+    let escaped = password.replace('\\', r"\\").replace('"', r#"\""#).replace('$', r"\$");
+    let nowhere = "postgres://shop:wrong@127.0.0.1:1/nowhere".to_owned();
+    let mut ways = vec![
+        (vec![("DATABASE_URL", full.clone())], String::new()),
+        (vec![("DATABASE_URL", bare.clone()), ("PGPASSWORD", password.clone())], String::new()),
+        (Vec::new(), format!("DATABASE_URL='{full}'\nPGPASSWORD=wrong\n")),
+        (Vec::new(), format!("DATABASE_URL={bare}\nPGPASSWORD=\"{escaped}\"\n")),
+        (vec![("PGPASSWORD", password.clone())], format!("DATABASE_URL={bare}\nPGPASSWORD=wrong\n")),
+        (vec![("DATABASE_URL", nowhere.clone()), ("MIGRATION_DATABASE_URL", full)], String::new()),
+        (
+            vec![
+                ("DATABASE_URL", nowhere.clone()),
+                ("MIGRATION_DATABASE_URL", bare.clone()),
+                ("MIGRATION_PGPASSWORD", password.clone()),
+                ("PGPASSWORD", "wrong".to_owned()),
+            ],
+            String::new(),
+        ),
+        (
+            Vec::new(),
+            format!(
+                "DATABASE_URL={nowhere}\nMIGRATION_DATABASE_URL={bare}\nMIGRATION_PGPASSWORD=\"{escaped}\"\n"
+            ),
+        ),
+        (
+            vec![
+                ("DATABASE_URL", nowhere),
+                ("MIGRATION_DATABASE_URL", bare.clone()),
+                ("PGPASSWORD", password.clone()),
+            ],
+            String::new(),
+        ),
+    ];
+    if !password.contains('\'') {
+        ways.push((Vec::new(), format!("DATABASE_URL={bare}\nPGPASSWORD='{password}'\n")));
+    }
+    ways
+}
+
+#[tokio::test]
+async fn two_roles_with_odd_passwords_run_the_whole_shop() {
+    let database = TestDatabase::create().await;
+    let owner = Role::make(&database, "SUPERUSER").await;
+    let shop = Role { name: format!("shop_{}", Uuid::new_v4().simple()) };
+    owner.set_password(&database, r#"p $HOME w"o'r\d%41"#).await;
+    let project = Project::new();
+    let dotenv = format!(
+        "DATABASE_URL={}\nPGPASSWORD='%24$2#\"'\nMIGRATION_DATABASE_URL={}\n{}\n",
+        shop.url(&database),
+        owner.url(&database),
+        r#"MIGRATION_PGPASSWORD="p \$HOME w\"o'r\\d%41""#
+    );
+    fs::write(project.path().join(".env"), dotenv).unwrap();
+
+    project.up().await;
+
+    let who = "SELECT string_agg(DISTINCT usename, ' ' ORDER BY usename) FROM pg_stat_activity
+               WHERE datname = current_database() AND application_name LIKE 'replica-%'";
+    assert_eq!(project.run(&["psql", "-Atc", who]).await.output.trim(), shop.name);
+    project.run(&["down"]).await;
+    fs::remove_file(project.path().join(".env")).unwrap();
+    owner.run(&database, &format!("DROP OWNED BY {}; DROP ROLE {}", shop.name, shop.name)).await;
+    owner.drop(&database).await;
+}
+
+#[tokio::test]
+async fn a_password_that_the_driver_can_not_use_is_said_without_it() {
+    let database = TestDatabase::create().await;
+    let role = Role::make(&database, "SUPERUSER").await;
+    let mut project = Project::new();
+    project.variables =
+        vec![("DATABASE_URL", role.url(&database).into()), ("PGPASSWORD", "hunter2😀".to_owned())];
+
+    let up = project.run(&["up"]).await;
+
+    assert_eq!(
+        up.errors,
+        "error: DATABASE_URL: the password holds a character that can't be logged in with: a control character, or \
+         one that is newer than Unicode 3.2, as an emoji. Correct it\nWhen that is mended: make run\n"
+    );
+    role.drop(&database).await;
+}
+
+#[tokio::test]
+async fn whatever_the_settings_are_the_shop_can_be_looked_at_and_stopped() {
+    let database = TestDatabase::create().await;
+    let mut project = Project::on(&database);
+    project.up().await;
+    project.variables = vec![("PORT", "abc".to_owned()), ("REPLICAS", "nine".to_owned())];
+    let dotenv = project.path().join(".env");
+    fs::write(&dotenv, "# mine\nPGPASSWORD=hunter2 and more\n").unwrap();
+    let line = ".env, line 2: PGPASSWORD: a value with a blank or one of # $ \\ ' \" must be quoted, as in \
+                NAME='a value'\n";
+
+    for command in [&["status"][..], &["logs", "--no-follow"], &["hint"], &["down"], &["clean"]] {
+        let outcome = project.run(command).await;
+        assert!(outcome.success, "{command:?}: {}", outcome.errors);
+        assert_eq!(outcome.errors, format!("note: {line}"), "{command:?}");
+    }
+    for command in [&["up"][..], &["restart"], &["psql"], &["race"], &["drill"], &["watch"], &["check"]] {
+        let outcome = project.run(command).await;
+        assert!(!outcome.success, "{command:?}");
+        assert_eq!(outcome.errors, format!("error: {line}"), "{command:?}");
+    }
+    fs::remove_file(&dotenv).unwrap();
+    // Of the settings, psql needs one.
+    project.variables.push(("DATABASE_URL", database.url.clone()));
+    assert!(project.run(&["psql", "-c", "SELECT 1"]).await.success);
+}
+
+#[tokio::test]
+async fn what_can_not_be_read_is_not_shown() {
+    let project = Project::new();
+    for name in ["DATABASE_URL", "PGPASSWORD"] {
+        let mut up = project.command(&["up"]);
+        up.env("DATABASE_URL", "postgres://shop@127.0.0.1:1/shop")
+            .env(name, OsStr::from_bytes(b"hunter2\xff"));
+        let up = Outcome::of(up.output().await.unwrap());
+        assert_eq!(up.errors, format!("error: {name}=(hidden): expected UTF-8 text\n"));
+    }
+    let url =
+        project.command(&["up"]).env("ORDER_API_URL", "https://me:hunter2@shop/").output().await.unwrap();
+    let errors = Outcome::of(url).errors;
+    assert!(errors.contains("ORDER_API_URL=(hidden): expected http://"), "{errors}");
+    assert!(!errors.contains("hunter2"), "{errors}");
+}
+
+#[tokio::test]
+async fn psql_and_the_shop_connect_alike() {
+    let database = TestDatabase::create().await;
+    let mut url = Url::parse(&database.url).unwrap();
+    // By IPv6, in brackets, as URLs have it.
+    let door = TcpListener::bind("[::1]:0").await.unwrap();
+    let server = (url.host_str().unwrap().to_owned(), url.port().unwrap());
+    url.set_host(Some("[::1]")).unwrap();
+    url.set_port(Some(door.local_addr().unwrap().port())).unwrap();
+    let forwarding = tokio::spawn(async move {
+        loop {
+            let (mut client, _) = door.accept().await.unwrap();
+            let mut server = tokio::net::TcpStream::connect(server.clone()).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    url.set_query(Some(
+        "sslmode=disable&application_name=a+shop&options=-c%20work_mem%3D7MB&options[geqo]=off",
+    ));
+    let mut project = Project::new();
+    project.variables = vec![("DATABASE_URL", url.into())];
+    project.up().await;
+
+    let settings = "SELECT concat_ws(' ', current_setting('application_name'), current_setting('work_mem'),
+                    current_setting('geqo'), current_setting('lock_timeout'))";
+    let psql = project.run(&["psql", "-Atc", settings]).await;
+
+    assert_eq!(psql.output, "a shop 7MB off 0\n", "{}", psql.errors);
+    assert!(answers_ok(&project.url("/ready")).await);
+    project.run(&["down"]).await;
+    forwarding.abort();
+}
+
+#[tokio::test]
+async fn a_restart_hands_on_what_is_set_now_and_nothing_else() {
+    let database = TestDatabase::create().await;
+    let mut project = Project::on(&database);
+    let dotenv = project.path().join(".env");
+    let given = project.variables.clone();
+    project.variables.push(("ALLOWED_HOSTS", "one.example".to_owned()));
+    project.up().await;
+    assert_eq!(project.names_that_answer().await, ["one.example"]);
+
+    project.variables = given;
+    assert!(project.run(&["restart"]).await.success);
+    assert!(project.names_that_answer().await.is_empty());
+
+    fs::write(&dotenv, "ALLOWED_HOSTS=two.example\n").unwrap();
+    // Not by itself: a replica that is started again is what it was, also when the file has become unreadable.
+    kill_a_replica(&project).await;
+    assert!(project.names_that_answer().await.is_empty());
+    assert!(project.run(&["restart"]).await.success);
+    assert_eq!(project.names_that_answer().await, ["two.example"]);
+
+    fs::write(&dotenv, "ALLOWED_HOSTS=two.example and more\n").unwrap();
+    kill_a_replica(&project).await;
+    assert_eq!(project.names_that_answer().await, ["two.example"]);
+    fs::remove_file(&dotenv).unwrap();
+    assert!(project.run(&["restart"]).await.success);
+    assert!(project.names_that_answer().await.is_empty());
+    project.run(&["down"]).await;
+}
+
+impl Project {
+    /// Asks both replicas.
+    pub(super) async fn names_that_answer(&self) -> Vec<&'static str> {
+        let mut names = Vec::new();
+        for name in ["one.example", "two.example"] {
+            let mut statuses = Vec::new();
+            for replica in self.status().await["replicas"].as_array().unwrap() {
+                let url = format!("http://127.0.0.1:{}/health", replica["process"]["port"]);
+                let http = reqwest::Client::builder().no_proxy().build().unwrap();
+                statuses.push(http.get(url).header("Host", name).send().await.unwrap().status().as_u16());
+            }
+            match statuses[..] {
+                [200, 200] => names.push(name),
+                [421, 421] => {}
+                _ => panic!("{name}: {statuses:?}"),
+            }
+        }
+        names
+    }
+}
+
+/// Returns when there is another one.
+async fn kill_a_replica(project: &Project) {
+    let before = replica_pids(&project.status().await);
+    kill(before[0]);
+    wait_until("another one runs", async || {
+        let now = replica_pids(&project.status().await);
+        now.len() == 2 && now[0] != before[0]
+    })
+    .await;
+}
+
+/// A role of the tests' PostgreSQL.
+struct Role {
+    name: String,
+}
+
+impl Role {
+    async fn make(database: &TestDatabase, rights: &str) -> Self {
+        let role = Self { name: format!("role_{}", Uuid::new_v4().simple()) };
+        role.run(database, &format!("CREATE ROLE {} LOGIN {rights}", role.name)).await;
+        role
+    }
+
+    async fn set_password(&self, database: &TestDatabase, password: &str) {
+        let password = password.replace('\'', "''");
+        self.run(database, &format!("ALTER ROLE {} PASSWORD '{password}'", self.name)).await;
+    }
+
+    /// Of the database, without a password.
+    fn url(&self, database: &TestDatabase) -> Url {
+        let mut url = Url::parse(&database.url).unwrap();
+        url.set_username(&self.name).unwrap();
+        url.set_password(None).unwrap();
+        url
+    }
+
+    async fn run(&self, database: &TestDatabase, sql: &str) {
+        database.connection.execute_unprepared(sql).await.unwrap();
+    }
+
+    async fn drop(self, database: &TestDatabase) {
+        self.run(database, &format!("DROP ROLE {}", self.name)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_password_in_an_env_file_that_others_may_read_is_said() {
+    let database = TestDatabase::create().await;
+    let mut project = Project::on(&database);
+    let env = project.path().join(".env");
+    let variables = std::mem::take(&mut project.variables);
+    let lines = variables.iter().map(|(name, url)| format!("{name}={url}\n"));
+    fs::write(&env, lines.collect::<String>()).unwrap();
+    let note =
+        "note: other users of this machine may read the password in .env. Keep them out: chmod 600 .env";
+
+    for (mode, is_said) in [(0o644, true), (0o640, true), (0o600, false)] {
+        fs::set_permissions(&env, fs::Permissions::from_mode(mode)).unwrap();
+        assert_eq!(project.up().await.output.lines().any(|line| line == note), is_said, "{mode:o}");
+    }
+    fs::set_permissions(&env, fs::Permissions::from_mode(0o644)).unwrap();
+    project.run(&["down"]).await;
+    fs::write(&env, "RACE_WINDOW_MS=1\n").unwrap();
+    project.variables = variables;
+    assert!(!project.up().await.output.contains(note), "there is nothing to be read");
+    project.run(&["down"]).await;
+}

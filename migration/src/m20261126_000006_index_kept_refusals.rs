@@ -1,0 +1,21 @@
+//! An index of the refusals that are kept for keys: all but the newest ones are deleted, and their number is the
+//! clients' to choose.
+
+use sea_orm_migration::prelude::*;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let sql = "CREATE INDEX idempotency_keys_refusals_idx ON idempotency_keys (created_at) WHERE status <> 200;";
+        manager.get_connection().execute_unprepared(sql).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.get_connection().execute_unprepared("DROP INDEX idempotency_keys_refusals_idx;").await?;
+        Ok(())
+    }
+}
