@@ -5,8 +5,8 @@
 use std::process::Stdio;
 
 use flash_sale_core::database_error::{DatabaseErrorKind, kind};
-use flash_sale_lab::testing::TestDatabase;
 use flash_sale_migration::{Migrator, migrate, migrate_down};
+use flash_sale_testbed::testing::TestDatabase;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TryGetable};
 use sea_orm_migration::MigratorTrait;
 use tokio::io::{AsyncBufReadExt, BufReader};

@@ -7,8 +7,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use flash_sale_lab::testing::TestDatabase;
 use flash_sale_migration::{RIGHTS, admit_shop, migrate, shop_has_changed_itself};
+use flash_sale_testbed::testing::TestDatabase;
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr, Statement,
     TryGetable,

@@ -27,7 +27,8 @@ pub const READY_TIMEOUT: Duration = Duration::from_secs(1);
 // --- A replica and its clients -------------------------------------------------------------------------------
 
 /// Longest time from a connection's first byte to the whole head of its first request: 408. Above
-/// [`GATEWAY_HEAD_TIMEOUT`], so that clients of the gateway always hear of it from the gateway, with a document.
+/// the gateway's own limit (`GATEWAY_HEAD_TIMEOUT` in crates/gateway), so that clients of the gateway always hear of it from
+/// the gateway, with a document.
 pub const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(6);
 /// Longest body of a request, in bytes: 413.
 pub const LONGEST_BODY: usize = 64 * 1024;
@@ -54,33 +55,6 @@ pub const MOST_REQUESTS: usize = 2048;
 /// Connections that a replica has at once. Others wait in the kernel's queue until one is closed.
 pub const MOST_CONNECTIONS: usize = 8192;
 
-// --- The gateway: it knows bytes and connections, nothing of what the shop does with them ---------------------
-
-/// For each replica that is tried: on one machine, one that lives accepts within a millisecond.
-pub const GATEWAY_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Until a replica that owes an answer, or the rest of one, is given up: from its last byte, or the last one of a
-/// request's head. Above the sum of what the shop itself waits for: a replica that lives always says something before.
-pub const GATEWAY_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// For a client to send a request's head, from its first byte, whichever request of its connection it is: 408. A
-/// replica itself limits only the first head of a connection.
-pub const GATEWAY_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest head of a request, in bytes: 431, or 414 when its first line alone is longer. As much as
-/// nginx reads by default.
-pub const LONGEST_HEAD: usize = 32 * 1024;
-/// From the last byte that moved until a connection that nobody uses is closed. Above the 60 s for which a replica
-/// keeps a connection open, so that the replica closes first: it knows whether a request is under way.
-pub const GATEWAY_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
-/// For a client to take the next 8 KiB of its answer. One that doesn't read is let go.
-pub const GATEWAY_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a client is listened to after its last answer. Closing with bytes unread would reset the connection,
-/// and the answer might be lost on the way.
-pub const GATEWAY_LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-/// Between two questions to a replica whether it answers. With the next one: a frozen replica, which leaves two of
-/// them without an answer, is left out of the gateway's turn after 2.5 s at the latest.
-pub const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
-/// For the answer. /health waits for nothing, and comes within 50 ms.
-pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
-
 // --- Settings ------------------------------------------------------------------------------------------------
 
 /// Of RACE_WINDOW_MS. A purchase waits for its payment within a transaction, and an idle transaction is ended
@@ -102,7 +76,4 @@ const _: () = {
     );
     assert!(LONGEST_RACE_WINDOW.as_secs() < IDLE_IN_TRANSACTION_TIMEOUT.as_secs());
     assert!(REQUEST_DEADLINE.as_secs() < SHUTDOWN_TIMEOUT.as_secs());
-    assert!(BUY_DEADLINE.as_secs() < GATEWAY_ANSWER_TIMEOUT.as_secs());
-    assert!(GATEWAY_HEAD_TIMEOUT.as_secs() < REQUEST_HEAD_TIMEOUT.as_secs());
-    assert!(KEEP_ALIVE.as_secs() < GATEWAY_IDLE_TIMEOUT.as_secs());
 };

@@ -1,17 +1,16 @@
 //! Has cargo build the tree as it stands, and learns from it where the shop's program is: cargo may have been told to
 //! build somewhere else than into `target/`. Start with [`build`].
 
-pub mod program_file;
 mod put_back;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use flash_sale_testbed::program_file::ProgramFile;
 use serde::Deserialize;
 
 use crate::console;
 use crate::program;
-use program_file::ProgramFile;
 
 /// The shop's program, by its name in Cargo.toml.
 const SHOP: &str = "flash-sale-web";

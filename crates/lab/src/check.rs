@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use flash_sale_core::limits::REQUEST_DEADLINE;
+use flash_sale_testbed::reason::told;
 use log::warn;
 use tokio::time::{sleep, timeout, timeout_at};
 
@@ -36,7 +37,6 @@ use shop_database::ShopDatabase;
 use target::Target;
 use verdict::{Check, Figures, Report};
 
-use crate::reason::told;
 use crate::signals::EndSignals;
 
 /// Copies and buyers of each crowd.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use anyhow::{Context, bail, ensure};
+use flash_sale_testbed::shop_settings::{ShopVariables, unknown_variable};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
@@ -16,7 +17,6 @@ use tokio::time::timeout;
 
 use crate::database::DatabaseStatus;
 use crate::project::{CONTROL_SOCKET, LAB_LOG};
-use crate::settings::{ShopVariables, unknown_variable};
 use crate::supervisor::replica::ReplicaStatus;
 
 /// From a connection to its request: a command sends it at once.

@@ -36,6 +36,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use fastrand::Rng;
 use flash_sale_core::limits::{LOCK_TIMEOUT, STATEMENT_TIMEOUT};
+use flash_sale_testbed::shop_settings::ShopVariables;
 use sea_orm::sqlx::{Connection, PgConnection};
 use tokio::time::{sleep, sleep_until};
 
@@ -46,7 +47,6 @@ use crate::commands::status::running;
 use crate::control::Status;
 use crate::control::loan::Loan;
 use crate::race::contestant::{self, Contestant, Oversell};
-use crate::settings::ShopVariables;
 use crate::signals::end_signal;
 use crate::wording::counted;
 use distance::Distance;

@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Context;
-
-use crate::own_files;
+use flash_sale_testbed::own_files;
 
 /// The hints, each a step closer. What stands in backticks is a file, a piece of code or a command; a test
 /// looks whether it is there. So are the sections in quotation marks.

@@ -9,8 +9,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use flash_sale_core::environment;
+use flash_sale_lab::advice::told_with_advice;
 use flash_sale_lab::build::Show;
-use flash_sale_lab::reason::told_with_advice;
 use flash_sale_lab::{commands, console, project};
 
 /// Runs the shop on this machine: PostgreSQL, the replicas, and the gateway before them.

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::Context;
+use flash_sale_testbed::program_file::ProgramFile;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
-
-use crate::build::program_file::ProgramFile;
 
 /// Runs a program to its end, on our terminal: its colours and its progress are as always. True: it says
 /// that it succeeded. When this future is dropped, the program is interrupted.

@@ -5,11 +5,10 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use flash_sale_testbed::{lock_holder, own_files};
 use rustix::fs::Mode;
 use rustix::process::umask;
 use tokio::net::UnixListener;
-
-use crate::{lock_holder, own_files};
 
 /// The lab's state; git ignores it.
 pub const STATE: &str = ".flash-sale";
@@ -21,7 +20,7 @@ pub const LOGS: &str = ".flash-sale/logs";
 pub const LAB_LOG: &str = ".flash-sale/logs/lab.log";
 /// The older part of PostgreSQL's log; the log itself is in its folder.
 pub const POSTGRES_LOG_ASIDE: &str = ".flash-sale/logs/postgres.log.1";
-/// The private PostgreSQL, unless its user can't reach it (see [`crate::postgres::place`]).
+/// The private PostgreSQL, unless its user can't reach it (see [`flash_sale_testbed::postgres::place`]).
 pub const POSTGRES: &str = ".flash-sale/postgres";
 /// PostgreSQL's programs, where they had to be fetched.
 pub const PROGRAMS: &str = ".flash-sale/programs";

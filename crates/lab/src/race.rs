@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use fastrand::Rng;
+use flash_sale_testbed::shop_settings::ShopVariables;
 use serde::Serialize;
 
 use crate::check::shop::Shop;
@@ -22,7 +23,6 @@ use crate::check::shop_database::ShopDatabase;
 use crate::check::target::Target;
 use crate::control::loan::Loan;
 use crate::drill::patiently;
-use crate::settings::ShopVariables;
 use crate::signals::EndSignals;
 use books::Books;
 use contestant::Contestant;

@@ -14,20 +14,21 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, ensure};
+use flash_sale_gateway::{self as gateway, Gateway};
+use flash_sale_testbed::http::answers_ok;
+use flash_sale_testbed::open_files;
+use flash_sale_testbed::port::free_beside;
+use flash_sale_testbed::reason::told;
+use flash_sale_testbed::shop_process::{Readiness, ShopProgram};
 use tokio::sync::mpsc;
 
+use crate::advice::told_with_advice;
 use crate::control::{Event, Status};
 use crate::database::Database;
-use crate::gateway::{self, Gateway};
-use crate::http::answers_ok;
-use crate::open_files;
-use crate::port::free_beside;
 use crate::progress::{Progress, Stage};
 use crate::project;
 use crate::reach::Reach;
-use crate::reason::{told, told_with_advice};
 use crate::settings::LabSettings;
-use crate::shop_process::{Readiness, ShopProgram};
 use crate::supervisor::Supervisor;
 use leftovers::make_way;
 use starter::{stop_on_signals, stop_when_starter_ends, tell, tell_starter};
@@ -154,6 +155,8 @@ impl Lab {
         let program = ShopProgram {
             binary: self.binary.clone(),
             static_folder: self.static_folder.clone(),
+            folder: project::STATE.into(),
+            logs: project::LOGS.into(),
             database_url: database.urls().shop.clone(),
             order_api_url: format!("http://{}/api/orders", self.reach.address),
         };

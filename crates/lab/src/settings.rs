@@ -1,7 +1,6 @@
 //! The lab's settings, from the environment and `.env`. The shop's own variables are checked here too, so
 //! that a mistake is found before anything starts.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -10,38 +9,7 @@ use flash_sale_core::database_url::{database_url, migration_database_url};
 use flash_sale_core::environment::{self, SettingError};
 use flash_sale_core::limits::{LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
 use flash_sale_core::secret::Secret;
-
-/// What makes one shop differ from another. A copy of a shop must not take it over from where it was started.
-pub const OF_ONE_SHOP: [&str; 16] = [
-    "ALLOWED_HOSTS",
-    "DATABASE_POOL_SIZE",
-    "DATABASE_URL",
-    "HOST",
-    "MIGRATION_DATABASE_URL",
-    "MIGRATION_PGPASSWORD",
-    "ORDER_API_URL",
-    "PGPASSWORD",
-    "PORT",
-    "RACE_WINDOW_MS",
-    "REPLICA_NAME",
-    "REPLICAS",
-    "RETRY_AFTER_MS",
-    "RETRY_WITH_IDEMPOTENCY_KEY",
-    "RUST_LOG",
-    "STATIC_DIR",
-];
-
-/// The shop's own variables, which the lab passes on as they are. No others reach a replica: where its database is, and
-/// whatever a process takes from the environment by itself (PATH, LD_PRELOAD), is the lab's business.
-const OF_THE_SHOP: [&str; 7] = [
-    "ALLOWED_HOSTS",
-    "RACE_WINDOW_MS",
-    "RETRY_AFTER_MS",
-    "RETRY_WITH_IDEMPOTENCY_KEY",
-    "DATABASE_POOL_SIZE",
-    "ORDER_API_URL",
-    "RUST_LOG",
-];
+use flash_sale_testbed::shop_settings::{DatabaseUrls, OWN_VARIABLES, ShopVariables};
 
 /// Where to look, and what to run.
 #[derive(Clone, Debug)]
@@ -59,18 +27,6 @@ pub struct LabSettings {
     /// What is passed on to the replicas.
     pub shop: ShopVariables,
 }
-
-/// How to reach one database.
-#[derive(Clone, Debug)]
-pub struct DatabaseUrls {
-    /// As the role that the shop works as.
-    pub shop: Secret,
-    /// As the role that owns the tables: the lab migrates and looks as that one. The same, unless it has been named.
-    pub owner: Secret,
-}
-
-/// Variables of the shop that somebody has set, by name. The shop knows the defaults of the others.
-pub type ShopVariables = BTreeMap<String, String>;
 
 impl LabSettings {
     /// Reads them.
@@ -101,17 +57,12 @@ pub fn shop_variables() -> Result<ShopVariables, SettingError> {
     pool_size()?;
 
     let mut variables = ShopVariables::new();
-    for name in OF_THE_SHOP {
+    for name in OWN_VARIABLES {
         if let Some(value) = environment::optional_text(name)? {
             variables.insert(name.to_owned(), value);
         }
     }
     Ok(variables)
-}
-
-/// The first of `variables` that is none of the shop's own.
-pub fn unknown_variable(variables: &ShopVariables) -> Option<&str> {
-    variables.keys().map(String::as_str).find(|name| !OF_THE_SHOP.contains(name))
 }
 
 fn pool_size() -> Result<u32, SettingError> {
@@ -154,7 +105,7 @@ pub fn database() -> Result<Option<DatabaseUrls>, SettingError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shop_process::ShopProgram;
+    use flash_sale_testbed::shop_process::ShopProgram;
 
     #[test]
     fn settings_can_be_printed_and_show_no_password() {
@@ -170,6 +121,8 @@ mod tests {
         let program = ShopProgram {
             binary: "shop".into(),
             static_folder: "static".into(),
+            folder: ".flash-sale".into(),
+            logs: ".flash-sale/logs".into(),
             database_url: secret(),
             order_api_url: "http://127.0.0.1:3000/api/orders".to_owned(),
         };

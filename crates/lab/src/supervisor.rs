@@ -9,18 +9,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
+use flash_sale_gateway::Gateway;
+use flash_sale_testbed::http::answers_ok;
+use flash_sale_testbed::program_file::ProgramFile;
+use flash_sale_testbed::shop_process::{Readiness, STOP_GRACE, ShopProgram};
+use flash_sale_testbed::shop_settings::ShopVariables;
 use futures::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::build::program_file::ProgramFile;
 use crate::control::Wanted;
-use crate::gateway::Gateway;
-use crate::http::answers_ok;
-use crate::settings::ShopVariables;
-use crate::shop_process::{Readiness, STOP_GRACE, ShopProgram};
 use replica::{Command, Replica, ReplicaStatus};
 
 /// An end that takes longer is explained.

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use flash_sale_lab::guide::copy::{Copy, OF_ANOTHER_REPOSITORY};
 use flash_sale_lab::guide::walk::{Typed, walk};
-use flash_sale_lab::testing::wait_until;
+use flash_sale_testbed::testing::wait_until;
 use tempfile::TempDir;
 
 const LONG_AGO: Duration = Duration::from_secs(1_000_000_000);

@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use flash_sale_core::environment;
-use flash_sale_lab::settings::OF_ONE_SHOP;
-use flash_sale_lab::testing::AtTheEnd;
+use flash_sale_testbed::shop_settings::OF_ONE_SHOP;
+use flash_sale_testbed::testing::AtTheEnd;
 use serde_json::Value;
 use tempfile::TempDir;
 

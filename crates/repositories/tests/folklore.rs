@@ -5,7 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 use flash_sale_core::database_error::{DatabaseErrorKind, kind};
-use flash_sale_lab::testing::{SideConnection, TestDatabase, wait_until};
+use flash_sale_testbed::testing::{SideConnection, TestDatabase, wait_until};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement};
 
 const ORDER: &str = "INSERT INTO orders (product_id, served_by) SELECT id, 'me' FROM products";

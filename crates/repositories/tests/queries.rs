@@ -3,11 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 use flash_sale_core::database::{DatabaseSettings, connect};
-use flash_sale_lab::testing::{SideConnection, TestDatabase, wait_until};
 use flash_sale_repositories::{
     IdempotencyKeyRepository, IdempotencyRecord, OrderRepository, ProductRepository, StockRepository,
     UnitRepository,
 };
+use flash_sale_testbed::testing::{SideConnection, TestDatabase, wait_until};
 use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};
 use uuid::Uuid;
 

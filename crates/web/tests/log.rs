@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use env_logger::Target;
-use flash_sale_lab::testing::TestDatabase;
 use flash_sale_services::log_context::LogContext;
 use flash_sale_services::{IdempotencyKey, PaymentProvider, ServiceError, Strategy, StrategyService};
+use flash_sale_testbed::testing::TestDatabase;
 use flash_sale_web::logger;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TryGetable};
 use tokio::time::timeout;

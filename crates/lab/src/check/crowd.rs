@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use flash_sale_testbed::reason::told;
 use uuid::Uuid;
 
 use super::purchase::{Outcome, Purchase, buy_at_once};
 use super::shop::Shop;
 use super::shop_database::ShopDatabase;
 use super::{Check, Part, Say};
-use crate::reason::told;
 use crate::wording::counted;
 
 /// How long buyers come back who are told to try again. A shop that sells a copy each 100 ms needs about a

@@ -5,10 +5,10 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use flash_sale_testbed::log_file::{is_log, open_all};
 use sea_orm::prelude::ChronoUtc;
 
 use crate::commands::logs::{LAB, LABS_LABEL};
-use crate::log_file::{is_log, open_all};
 
 /// Of each log no more is read: it may be written to all the time.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
@@ -90,7 +90,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
-    use crate::log_file::aside;
+    use flash_sale_testbed::log_file::aside;
 
     #[test]
     fn the_first_error_since_then_is_found_in_whichever_log_it_stands() {

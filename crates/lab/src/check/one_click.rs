@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use flash_sale_testbed::reason::told;
 use tokio::time::timeout;
 
 use super::purchase::failure_after;
 use super::shop::{Attempt, Shop};
 use super::{Check, Say};
-use crate::reason::told;
 use crate::wording::counted;
 
 /// After so many clicks that met a failure of the shop, more of them would only take time.

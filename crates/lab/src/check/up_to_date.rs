@@ -1,9 +1,9 @@
 //! Makes sure that what is judged is the tree as it stands. Who forgets to rebuild would judge the old shop.
 
 use anyhow::ensure;
+use flash_sale_testbed::program_file::ProgramFile;
 
 use super::verdict::Verdict;
-use crate::build::program_file::ProgramFile;
 use crate::build::{ShopBuild, Show, build};
 use crate::commands::status::running;
 use crate::control::Status;

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
+use flash_sale_testbed::open_files;
+use flash_sale_testbed::reason::told;
 
 use super::progress_line;
 use crate::check::failures::tell_reason;
@@ -16,9 +18,7 @@ use crate::check::verdict::{Check, Report, Verdict};
 use crate::check::{self, Options};
 use crate::console;
 use crate::hint;
-use crate::open_files;
 use crate::project::{LOGS, STATE};
-use crate::reason::told;
 use crate::wording::counted;
 use crate::wrap::wrapped;
 

@@ -5,10 +5,10 @@ use std::io;
 use std::path::Path;
 
 use anyhow::Context;
+use flash_sale_testbed::postgres::place;
 
 use super::down;
 use crate::console;
-use crate::postgres::place;
 use crate::project::{LOGS, POSTGRES};
 
 /// Removes the database and the logs. PostgreSQL's programs, if they had to be fetched, stay.

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use flash_sale_testbed::open_files::{self, BESIDE_CONNECTIONS};
 
 use super::progress_line;
 use crate::check::up_to_date::running_as_built;
 use crate::console;
 use crate::drill::options::Options;
 use crate::drill::{self, Progress, definitions, fault, table};
-use crate::open_files::{self, BESIDE_CONNECTIONS};
 use crate::settings::LabSettings;
 
 /// The race window unless somebody names one: wide enough that there is always a purchase in the middle of its

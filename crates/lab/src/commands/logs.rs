@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::ensure;
+use flash_sale_testbed::log_file::{aside, is_log};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use crate::console;
 use crate::control::{Request, ask};
-use crate::log_file::{aside, is_log};
 use crate::project::LOGS;
 use crate::wording::counted;
 

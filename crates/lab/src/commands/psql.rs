@@ -8,13 +8,13 @@ use std::str::FromStr;
 
 use anyhow::Context;
 use flash_sale_core::database_url::Password;
+use flash_sale_testbed::postgres::fetch::fetched_into;
+use flash_sale_testbed::postgres::programs::find_psql;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
 use super::NOT_RUNNING;
 use crate::control::{Event, Request, ask};
-use crate::postgres::fetch::fetched_into;
-use crate::postgres::programs::find_psql;
 use crate::project::PROGRAMS;
 use crate::settings;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use clap::Args;
+use flash_sale_testbed::open_files::{self, BESIDE_CONNECTIONS};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::status::running;
@@ -12,7 +13,6 @@ use crate::check::shop::Shop;
 use crate::check::target::Target;
 use crate::check::up_to_date::running_as_built;
 use crate::console;
-use crate::open_files::{self, BESIDE_CONNECTIONS};
 use crate::race::{self, Options, contestant, definitions, table};
 
 /// The race window unless somebody names one: wide enough that every strategy meets it, and so small that all

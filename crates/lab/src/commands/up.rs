@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use flash_sale_core::database_url::others_may_read_passwords;
+use flash_sale_testbed::own_files::open_to_append;
 use tokio::process::Command;
 use tokio::time::sleep;
 
@@ -14,7 +15,6 @@ use super::{NOT_BUILT, NOT_RUNNING};
 use crate::build::{Show, build};
 use crate::console;
 use crate::control::{Event, Request, Wanted, ask, last_event};
-use crate::own_files::open_to_append;
 use crate::project::{self, LAB_LOG};
 use crate::server::{self, Starter};
 use crate::settings::LabSettings;

@@ -5,13 +5,13 @@ use std::pin::pin;
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
+use flash_sale_testbed::reason::told;
 
 use crate::check::one_click::{self, OneClick};
 use crate::console;
 use crate::hint;
 use crate::program;
 use crate::project::STATE;
-use crate::reason::told;
 use crate::signals::end_signal;
 use crate::watch::changes::{Changes, Save, WATCHED};
 use crate::watch::cycle::{Cycle, End};

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use flash_sale_testbed::shop_settings::ShopVariables;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 
 use super::{Event, Request, last_event, not_understood, send};
-use crate::settings::ShopVariables;
 
 /// The replicas run with what was borrowed as long as this lives.
 pub struct Loan(UnixStream);

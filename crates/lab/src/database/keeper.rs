@@ -7,17 +7,17 @@ use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use flash_sale_testbed::guard::Signal;
+use flash_sale_testbed::log_file::BETWEEN_LOOKS;
+use flash_sale_testbed::postgres::{Cluster, ClusterSettings};
+use flash_sale_testbed::reason::told;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{DatabaseStatus, status_of};
 use crate::control::DatabaseStop;
-use crate::guard::Signal;
-use crate::log_file::BETWEEN_LOOKS;
-use crate::postgres::{Cluster, ClusterSettings};
 use crate::project::POSTGRES_LOG_ASIDE;
-use crate::reason::told;
 
 const BACK_OFF: Duration = Duration::from_secs(1);
 /// A checkpoint on a slow disk takes seconds. After this, the server is stopped as at the lab's end, and then killed.

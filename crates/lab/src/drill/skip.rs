@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
+use flash_sale_testbed::line;
+use flash_sale_testbed::reason::told;
 
 use super::fault::{Fault, Kind};
 use super::options::Options;
 use crate::check::shop_database::ShopDatabase;
 use crate::control::Status;
 use crate::database::DatabaseStatus;
-use crate::line;
 use crate::race::contestant::Contestant;
-use crate::reason::told;
 use crate::settings::LabSettings;
 
 /// What is known of the place where a drill is to be.

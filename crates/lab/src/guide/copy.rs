@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use flash_sale_core::environment;
+use flash_sale_testbed::guard::{Guarded, GuardedCommand, Signal};
+use flash_sale_testbed::own_files::open_to_append;
+use flash_sale_testbed::port::free_port;
+use flash_sale_testbed::shop_settings::OF_ONE_SHOP;
 
 use super::artifacts;
 use crate::console;
-use crate::guard::{Guarded, GuardedCommand, Signal};
-use crate::own_files::open_to_append;
-use crate::port::free_port;
-use crate::settings::OF_ONE_SHOP;
 
 /// Waits to be told to end, and then takes down what runs in the folder that it was started in.
 const CLEANER: &str = r#"

@@ -4,6 +4,8 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use flash_sale_testbed::reason::told;
+use flash_sale_testbed::shop_process::Readiness;
 use rustix::process::geteuid;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc::{self, UnboundedSender};
@@ -14,8 +16,6 @@ use super::Lab;
 use super::lending::{lend, lend_distance};
 use crate::control::{DatabaseStop, Event, Request, Wanted, read_request, write_events};
 use crate::progress::Stage;
-use crate::reason::told;
-use crate::shop_process::Readiness;
 use crate::supervisor::Supervisor;
 
 /// At once. People have a handful of terminals.

@@ -4,9 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::log_file;
-use crate::own_files::open_to_append;
-use crate::postgres::{initialize::ClusterFiles, place};
+use flash_sale_testbed::log_file;
+use flash_sale_testbed::own_files::open_to_append;
+use flash_sale_testbed::postgres::{initialize::ClusterFiles, place};
+
 use crate::project;
 
 /// Waits until nothing of an earlier lab runs any more. Killed, it leaves its children to end by themselves.

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
+use flash_sale_testbed::line::Line;
+use flash_sale_testbed::reason::told;
+use flash_sale_testbed::shop_settings::ShopVariables;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::Lab;
 use super::control_server::{open_supervisor, restart_failed};
 use crate::control::Event;
-use crate::line::Line;
 use crate::progress::Stage;
-use crate::reason::told;
-use crate::settings::ShopVariables;
 use crate::supervisor::{Lent, Supervisor};
 
 /// Answers twice: when the replicas run with `variables` and, once the other side has gone, when they run

@@ -5,10 +5,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use flash_sale_testbed::log_file::{self, BETWEEN_LOOKS, aside, is_long, put_aside_if_long};
+use flash_sale_testbed::own_files::open_to_append;
 use tokio::time::sleep;
 
-use crate::log_file::{self, BETWEEN_LOOKS, aside, is_long, put_aside_if_long};
-use crate::own_files::open_to_append;
 use crate::project::LOGS;
 
 /// Looks at the logs from time to time, without an end.

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::Arc;
 
+use flash_sale_testbed::log_file;
 use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::console;
 use crate::control::Event;
-use crate::log_file;
 use crate::progress::{Progress, Stage};
 use crate::signals::EndSignals;
 

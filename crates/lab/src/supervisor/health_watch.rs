@@ -2,12 +2,18 @@
 //! held by a debugger, or stuck.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use flash_sale_core::limits::{HEALTH_INTERVAL, HEALTH_TIMEOUT};
 use reqwest::{Client, StatusCode};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
+
+/// Between two questions to a replica whether it answers. With the next one: a frozen replica, which leaves two of
+/// them without an answer, is left out of the gateway's turn after 2.5 s at the latest.
+pub const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
+/// For the answer. /health waits for nothing, and comes within 50 ms.
+pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// So many questions in a row without an answer, and it is frozen. One alone may only be a busy machine.
 const MOST_UNANSWERED: u32 = 2;

@@ -4,17 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use flash_sale_gateway::Gateway;
+use flash_sale_testbed::program_file::ProgramFile;
+use flash_sale_testbed::reason::told;
+use flash_sale_testbed::shop_process::{Readiness, ShopProcess, ShopProgram, start};
+use flash_sale_testbed::shop_settings::ShopVariables;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::health_watch::HealthWatch;
-use crate::build::program_file::ProgramFile;
-use crate::gateway::Gateway;
-use crate::reason::told;
-use crate::settings::ShopVariables;
-use crate::shop_process::{Readiness, ShopProcess, ShopProgram, start};
 
 const FIRST_BACK_OFF: Duration = Duration::from_millis(200);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);

@@ -2,7 +2,7 @@
 
 use std::net::UdpSocket;
 
-use flash_sale_lab::testing::TestDatabase;
+use flash_sale_testbed::testing::TestDatabase;
 
 use super::*;
 
@@ -25,7 +25,7 @@ async fn the_address_that_is_printed_answers_and_check_finds_the_shop_whatever_h
         assert!(up.success, "{host}: {}", up.errors);
 
         let url = printed_url(&up.output);
-        assert!(flash_sale_lab::http::answers_ok(&format!("{url}/health")).await, "{host}: {url}");
+        assert!(flash_sale_testbed::http::answers_ok(&format!("{url}/health")).await, "{host}: {url}");
         assert_eq!(project.status().await["url"].as_str(), Some(url), "{host}");
         let check = project.run(&["check", "--rounds=1"]).await;
         assert_ne!(check.code, 2, "{host}: {}", check.errors);

@@ -1,7 +1,7 @@
 //! What runs, and what is judged, is the tree as it stands. Cargo is not the real one; how make finds what the real one
 //! has built is in `make.rs`.
 
-use flash_sale_lab::testing::TestDatabase;
+use flash_sale_testbed::testing::TestDatabase;
 
 use super::*;
 

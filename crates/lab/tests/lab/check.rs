@@ -1,7 +1,7 @@
 //! `lab check` on the tree as it is: shipped, or with the learner's fix. What it says of other trees is in
 //! `variants.rs`.
 
-use flash_sale_lab::testing::TestDatabase;
+use flash_sale_testbed::testing::TestDatabase;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
 use super::*;

@@ -4,7 +4,7 @@
 use std::fs::OpenOptions;
 use std::io::{self, PipeReader, Read};
 
-use flash_sale_lab::testing::TestDatabase;
+use flash_sale_testbed::testing::TestDatabase;
 
 use super::check::product_count;
 use super::endings::replicas_have;
@@ -154,7 +154,7 @@ async fn a_reader_who_leaves_in_the_middle_ends_only_what_prints_for_ever() {
         tokio::task::spawn_blocking(move || first_line(reader)).await.unwrap();
         // It notices at the next line.
         let lines = wait_until("it has ended", async || {
-            flash_sale_lab::http::answers_ok(&project.url("/api/products")).await;
+            flash_sale_testbed::http::answers_ok(&project.url("/api/products")).await;
             is_gone(logs.id().unwrap())
         });
         lines.await;

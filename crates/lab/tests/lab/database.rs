@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use flash_sale_lab::control::DatabaseStop;
-use flash_sale_lab::http::answers_ok;
-use flash_sale_lab::testing::TestDatabase;
+use flash_sale_testbed::http::answers_ok;
+use flash_sale_testbed::testing::TestDatabase;
 use tokio::io::{AsyncBufReadExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpSocket, TcpStream};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flash_sale_core::{order, product};
 use flash_sale_lab::drill::distance::FAR;
-use flash_sale_lab::testing::{SideConnection, TestDatabase};
+use flash_sale_testbed::testing::{SideConnection, TestDatabase};
 use sea_orm::EntityTrait;
 
 use super::*;
@@ -87,7 +87,7 @@ async fn borrow_distance(project: &Project) -> UnixStream {
 
 async fn ready_takes(project: &Project) -> Duration {
     let asked = std::time::Instant::now();
-    assert!(flash_sale_lab::http::answers_ok(&project.url("/ready")).await);
+    assert!(flash_sale_testbed::http::answers_ok(&project.url("/ready")).await);
     asked.elapsed()
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use flash_sale_lab::testing::TestDatabase;
+use flash_sale_testbed::testing::TestDatabase;
 use sea_orm::ConnectionTrait;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;

@@ -4,7 +4,7 @@
 use std::fs::File;
 
 use flash_sale_lab::signals::is_ignored;
-use flash_sale_lab::testing::TestDatabase;
+use flash_sale_testbed::testing::TestDatabase;
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tokio::process::Child;

@@ -3,8 +3,8 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use flash_sale_lab::http::answers_ok;
-use flash_sale_lab::testing::TestDatabase;
+use flash_sale_testbed::http::answers_ok;
+use flash_sale_testbed::testing::TestDatabase;
 use reqwest::Url;
 use sea_orm::ConnectionTrait;
 use tokio::io::copy_bidirectional;

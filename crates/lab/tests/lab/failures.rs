@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use flash_sale_lab::control::Status;
-use flash_sale_lab::testing::TestDatabase;
+use flash_sale_testbed::testing::TestDatabase;
 use reqwest::Url;
 use sea_orm::ConnectionTrait;
 use tokio::io::{AsyncBufReadExt, BufReader};

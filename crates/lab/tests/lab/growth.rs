@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use flash_sale_core::environment;
-use flash_sale_lab::log_file::LONGEST;
+use flash_sale_testbed::log_file::LONGEST;
 use reqwest::Client;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, TryGetable};
 use serde_json::json;

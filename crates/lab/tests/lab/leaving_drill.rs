@@ -1,7 +1,7 @@
 //! `lab drill` of buyers who leave and of a far database: that they were met, what is found, and what is left behind.
 //! As in `drill`, nothing here asserts that a fault was survived within its time limits.
 
-use flash_sale_lab::testing::TestDatabase;
+use flash_sale_testbed::testing::TestDatabase;
 use sea_orm::ConnectionTrait;
 use sea_orm::sqlx::{Connection, Executor, PgConnection};
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use flash_sale_lab::control::Wanted;
-use flash_sale_lab::own_files;
-use flash_sale_lab::settings::ShopVariables;
-use flash_sale_lab::testing::TestDatabase;
+use flash_sale_testbed::own_files;
+use flash_sale_testbed::shop_settings::ShopVariables;
+use flash_sale_testbed::testing::TestDatabase;
 
 use super::attacker::{Attack, Attacker, Order, why_not};
 use super::*;

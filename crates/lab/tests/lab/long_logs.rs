@@ -3,7 +3,7 @@
 use std::fs::{File, metadata};
 use std::io::Write;
 
-use flash_sale_lab::log_file::LONGEST;
+use flash_sale_testbed::log_file::LONGEST;
 
 use super::*;
 
@@ -33,7 +33,7 @@ async fn long_logs_are_put_aside_and_the_shop_logs_on_and_both_parts_are_shown()
 
     // Each connection goes to the next replica.
     for _ in 0..2 {
-        assert!(flash_sale_lab::http::answers_ok(&project.url("/api/products")).await);
+        assert!(flash_sale_testbed::http::answers_ok(&project.url("/api/products")).await);
     }
     let psql = project.run(&["psql", "-c", "SELECT a mistake"]).await;
     assert!(!psql.success);

@@ -44,8 +44,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use flash_sale_lab::control::{Event, Request, last_event};
 use flash_sale_lab::project::{CONTROL_SOCKET, LAB_LOG};
-use flash_sale_lab::settings::OF_ONE_SHOP;
-use flash_sale_lab::testing::{AtTheEnd, TestDatabase, wait_until};
+use flash_sale_testbed::shop_settings::OF_ONE_SHOP;
+use flash_sale_testbed::testing::{AtTheEnd, TestDatabase, wait_until};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -185,7 +185,7 @@ impl Project {
     }
 
     async fn answers(&self) -> bool {
-        flash_sale_lab::http::answers_ok(&self.url("/health")).await
+        flash_sale_testbed::http::answers_ok(&self.url("/health")).await
     }
 
     async fn port_is_free(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use flash_sale_lab::testing::TestDatabase;
+use flash_sale_testbed::testing::TestDatabase;
 use sea_orm::ConnectionTrait;
 use tokio::io::{AsyncBufReadExt, BufReader};
 

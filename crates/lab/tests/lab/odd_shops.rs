@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use flash_sale_lab::testing::{Replica, ReplicaSettings, TestDatabase};
+use flash_sale_testbed::testing::{Replica, ReplicaSettings, TestDatabase};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};

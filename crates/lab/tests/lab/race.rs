@@ -1,6 +1,6 @@
 //! `lab race`: small races, their books, and what is left behind.
 
-use flash_sale_lab::testing::TestDatabase;
+use flash_sale_testbed::testing::TestDatabase;
 
 use super::check::{count, product_count, what_is_there};
 use super::*;

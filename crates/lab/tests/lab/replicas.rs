@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use flash_sale_core::{order, product};
-use flash_sale_lab::testing::{SideConnection, TestDatabase};
+use flash_sale_testbed::testing::{SideConnection, TestDatabase};
 use sea_orm::EntityTrait;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
@@ -294,6 +294,6 @@ async fn a_postgres_that_dies_is_started_again_on_its_port() {
         now["pid"].is_u64() && now["pid"] != before["pid"] && now["port"] == before["port"]
     })
     .await;
-    wait_until("the replicas reach it", async || flash_sale_lab::http::answers_ok(&ready).await).await;
+    wait_until("the replicas reach it", async || flash_sale_testbed::http::answers_ok(&ready).await).await;
     project.run(&["down"]).await;
 }

@@ -193,7 +193,7 @@ async fn data_of_an_earlier_version_get_the_role_and_a_lost_password_is_replaced
 async fn a_shop_that_is_locked_out_by_its_own_role_sells_again_by_itself() {
     let project = Project::new();
     project.up().await;
-    let ready = async || flash_sale_lab::http::answers_ok(&project.url("/ready")).await;
+    let ready = async || flash_sale_testbed::http::answers_ok(&project.url("/ready")).await;
     assert!(ready().await);
 
     psql(&project, "SET ROLE flash_sale_shop; ALTER ROLE current_user PASSWORD 'mine'").await;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use flash_sale_lab::http::answers_ok;
-use flash_sale_lab::postgres::{Cluster, ClusterSettings, Durability};
+use flash_sale_testbed::http::answers_ok;
+use flash_sale_testbed::postgres::{Cluster, ClusterSettings, Durability};
 use futures::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use flash_sale_lab::guide::play::Desk;
 use flash_sale_lab::guide::transcript::transcripts;
 use flash_sale_lab::guide::{GUIDE, section};
-use flash_sale_lab::testing::TestDatabase;
+use flash_sale_testbed::testing::TestDatabase;
 
 use super::Project;
 

@@ -12,8 +12,8 @@ use chromiumoxide::Browser;
 use chromiumoxide::error::CdpError;
 use chromiumoxide::handler::HandlerConfig;
 use flash_sale_core::environment::optional_text;
-use flash_sale_lab::guard::{Guarded, GuardedCommand, Signal};
-use flash_sale_lab::testing::wait_until;
+use flash_sale_testbed::guard::{Guarded, GuardedCommand, Signal};
+use flash_sale_testbed::testing::wait_until;
 use futures::StreamExt;
 
 use crate::tab::Tab;

@@ -14,8 +14,8 @@ mod tab;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use flash_sale_lab::gateway::{Gateway, bind};
-use flash_sale_lab::testing::{Replica, ReplicaSettings, TestDatabase, wait_until};
+use flash_sale_gateway::{Gateway, bind};
+use flash_sale_testbed::testing::{Replica, ReplicaSettings, TestDatabase, wait_until};
 
 /// The program under test, as cargo has just built it.
 const SHOP: &str = env!("CARGO_BIN_EXE_flash-sale-web");
@@ -51,7 +51,8 @@ impl Shop {
             let replica = Replica::start(Path::new(SHOP), settings).await;
             // Connects it to the database, as starting the shop does. Left to the first order, that takes half
             // of the time by which the second order must not be late.
-            let is_ready = async || flash_sale_lab::http::answers_ok(&format!("{}/ready", replica.url)).await;
+            let is_ready =
+                async || flash_sale_testbed::http::answers_ok(&format!("{}/ready", replica.url)).await;
             wait_until("it is connected", is_ready).await;
             gateway.set_replica(place, Some(SocketAddr::from((Ipv4Addr::LOCALHOST, replica.port))));
             replicas.push(replica);

@@ -3,7 +3,7 @@
 use chromiumoxide::cdp::browser_protocol::log::{EventEntryAdded, LogEntryLevel};
 use chromiumoxide::cdp::browser_protocol::network::EventRequestWillBeSent;
 use chromiumoxide::cdp::js_protocol::runtime::{EventConsoleApiCalled, EventExceptionThrown};
-use flash_sale_lab::testing::wait_until;
+use flash_sale_testbed::testing::wait_until;
 
 use crate::Shop;
 use crate::chromium::Chromium;

@@ -10,7 +10,7 @@ use chromiumoxide::cdp::browser_protocol::emulation::{
 use chromiumoxide::cdp::js_protocol::runtime::EvaluateParams;
 use chromiumoxide::layout::Point;
 use chromiumoxide::listeners::EventStream;
-use flash_sale_lab::testing::wait_until;
+use flash_sale_testbed::testing::wait_until;
 use futures::{FutureExt, StreamExt};
 use serde::de::DeserializeOwned;
 

@@ -1,8 +1,8 @@
 //! Buy Now's checkout client, through the gateway as in life: answered in time, it sends one request; answered
 //! late, it sends a second one, to the other replica.
 
-use flash_sale_lab::gateway::{self, Gateway};
-use flash_sale_lab::testing::{SideConnection, wait_until};
+use flash_sale_gateway::{self as gateway, Gateway};
+use flash_sale_testbed::testing::{SideConnection, wait_until};
 use serde_json::Value;
 use uuid::Uuid;
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use flash_sale_core::limits::LOCK_TIMEOUT;
-use flash_sale_lab::testing::wait_until;
+use flash_sale_testbed::testing::wait_until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

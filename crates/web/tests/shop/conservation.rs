@@ -38,7 +38,7 @@ async fn a_reset_waits_for_a_purchase_that_has_taken_its_copy() {
     side.execute("UPDATE products SET quantity = quantity - 1").await;
     let reset = tokio::spawn(read(shop.http.post(format!("{}/api/reset", shop.replicas[0].url))));
 
-    flash_sale_lab::testing::wait_until("the reset waits", async || {
+    flash_sale_testbed::testing::wait_until("the reset waits", async || {
         side.waiting_statements().await.len() == 1
     })
     .await;

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use flash_sale_lab::testing::{Replica, ReplicaSettings};
+use flash_sale_testbed::testing::{Replica, ReplicaSettings};
 
 use crate::SHOP;
 

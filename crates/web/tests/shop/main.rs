@@ -30,7 +30,7 @@ mod unread_log;
 
 use std::path::Path;
 
-use flash_sale_lab::testing::{Replica, ReplicaSettings, SideConnection, TestDatabase};
+use flash_sale_testbed::testing::{Replica, ReplicaSettings, SideConnection, TestDatabase};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TryGetable};

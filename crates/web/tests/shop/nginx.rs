@@ -8,11 +8,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use fake_replica::FakeReplica;
-use flash_sale_core::limits::{
-    BODY_TIMEOUT, GATEWAY_ANSWER_TIMEOUT, GATEWAY_HEAD_TIMEOUT, GATEWAY_IDLE_TIMEOUT, GATEWAY_LINGER_TIMEOUT,
-    GATEWAY_WRITE_TIMEOUT, LONGEST_BODY, LONGEST_HEAD,
+use flash_sale_core::limits::{BODY_TIMEOUT, LONGEST_BODY};
+use flash_sale_gateway::limits::{
+    GATEWAY_ANSWER_TIMEOUT, GATEWAY_HEAD_TIMEOUT, GATEWAY_IDLE_TIMEOUT, GATEWAY_LINGER_TIMEOUT,
+    GATEWAY_WRITE_TIMEOUT, LONGEST_HEAD,
 };
-use flash_sale_lab::testing::wait_until;
+use flash_sale_testbed::testing::wait_until;
 use process::Nginx;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use flash_sale_lab::testing::{Pooler, TestDatabase, wait_until};
+use flash_sale_testbed::testing::{Pooler, TestDatabase, wait_until};
 
 use crate::Shop;
 

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use flash_sale_core::limits::MOST_REQUESTS;
-use flash_sale_lab::open_files;
-use flash_sale_lab::testing::wait_until;
+use flash_sale_testbed::open_files;
+use flash_sale_testbed::testing::wait_until;
 use futures::future::join_all;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;

@@ -2,10 +2,10 @@
 //! What they wait in says whether the tree is as it was shipped or the learner has fixed it, and each must
 //! then end as it should. The tests pass before and after the fix.
 
+use flash_sale_testbed::testing::{TestDatabase, wait_until};
 use futures::future::join;
 
 use crate::{Answer, Shop};
-use flash_sale_lab::testing::{TestDatabase, wait_until};
 use sea_orm::ConnectionTrait;
 
 /// What the two purchases waited in.

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use flash_sale_lab::testing::{Replica, ReplicaSettings, TestDatabase};
+use flash_sale_testbed::testing::{Replica, ReplicaSettings, TestDatabase};
 use sea_orm::ConnectionTrait;
 
 use crate::{SHOP, new_client, read};

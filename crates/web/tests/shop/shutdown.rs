@@ -1,6 +1,6 @@
 //! SIGTERM: what is in flight is answered, nothing new is taken.
 
-use flash_sale_lab::testing::wait_until;
+use flash_sale_testbed::testing::wait_until;
 use tokio::net::TcpStream;
 
 use crate::{Shop, new_client, read};

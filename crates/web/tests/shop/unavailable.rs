@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use flash_sale_lab::testing::{SideConnection, TestDatabase, wait_until};
+use flash_sale_testbed::testing::{SideConnection, TestDatabase, wait_until};
 use futures::future::join_all;
 
 use crate::{Answer, Shop};

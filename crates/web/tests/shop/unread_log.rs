@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io;
 use std::process::Stdio;
 
-use flash_sale_lab::port::free_port;
-use flash_sale_lab::testing::wait_until;
+use flash_sale_testbed::port::free_port;
+use flash_sale_testbed::testing::wait_until;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tokio::process::Command;
@@ -44,7 +44,7 @@ async fn a_replica_whose_log_can_not_be_written_sells_and_ends_in_order() {
             .unwrap();
         let url = format!("http://127.0.0.1:{port}");
         let health = format!("{url}/health");
-        wait_until("it answers", async || flash_sale_lab::http::answers_ok(&health).await).await;
+        wait_until("it answers", async || flash_sale_testbed::http::answers_ok(&health).await).await;
 
         let order = new_client().post(format!("{url}/api/orders")).json(&json!({ "product_id": book }));
         assert_eq!(read(order).await.status, 200, "{name}");

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use flash_sale_lab::testing::{Replica, ReplicaSettings, SideConnection, wait_until};
+use flash_sale_testbed::testing::{Replica, ReplicaSettings, SideConnection, wait_until};
 use serde_json::json;
 use uuid::Uuid;
 

@@ -4,7 +4,7 @@
 mod crash;
 mod reset;
 
-use flash_sale_lab::testing::wait_until;
+use flash_sale_testbed::testing::wait_until;
 use futures::future::{join, join_all};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -310,8 +310,8 @@ async fn keys_are_forgotten_after_24_hours() {
 
     // Each replica deletes them when it starts, and from time to time.
     shop.execute(&age("24.1")).await;
-    let settings = flash_sale_lab::testing::ReplicaSettings::new(&shop.database.shop_url);
-    let _second = flash_sale_lab::testing::Replica::start(crate::SHOP.as_ref(), settings).await;
+    let settings = flash_sale_testbed::testing::ReplicaSettings::new(&shop.database.shop_url);
+    let _second = flash_sale_testbed::testing::Replica::start(crate::SHOP.as_ref(), settings).await;
     wait_until("it is deleted", async || shop.one::<i64>("SELECT count(*) FROM idempotency_keys").await == 0)
         .await;
 }

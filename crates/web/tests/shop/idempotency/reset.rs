@@ -1,6 +1,6 @@
 //! A reset starts the shop afresh: no key answers with an order that it has deleted, and no order loses its key.
 
-use flash_sale_lab::testing::{SideConnection, wait_until};
+use flash_sale_testbed::testing::{SideConnection, wait_until};
 use futures::future::join_all;
 
 use super::is_replay;

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use flash_sale_core::environment::optional_text;
-use flash_sale_lab::guard::{Guarded, GuardedCommand, Signal, User};
-use flash_sale_lab::testing::wait_until;
+use flash_sale_testbed::guard::{Guarded, GuardedCommand, Signal, User};
+use flash_sale_testbed::testing::wait_until;
 use tokio::net::{TcpSocket, TcpStream};
 
 use crate::{Answer, new_client, read};

@@ -5,8 +5,8 @@ mod leaving;
 mod ledger;
 mod steps;
 
-use flash_sale_lab::line::Line;
-use flash_sale_lab::testing::{ReplicaSettings, TestDatabase, wait_until};
+use flash_sale_testbed::line::Line;
+use flash_sale_testbed::testing::{ReplicaSettings, TestDatabase, wait_until};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

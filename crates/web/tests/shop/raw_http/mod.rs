@@ -10,7 +10,7 @@ mod smuggling;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use flash_sale_lab::gateway::{self, Gateway};
+use flash_sale_gateway::{self as gateway, Gateway};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;

@@ -1,6 +1,6 @@
 //! The queue of `batched`: bounded, honest when a batch fails, and empty before the replica ends.
 
-use flash_sale_lab::testing::{SideConnection, wait_until};
+use flash_sale_testbed::testing::{SideConnection, wait_until};
 use futures::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use flash_sale_testbed::testing::wait_until;
 use futures::future::join;
 
 use crate::{Answer, Shop};
-use flash_sale_lab::testing::wait_until;
 
 #[tokio::test]
 async fn unlocked_sells_the_last_copy_twice() {

@@ -9,7 +9,7 @@ const POLL: Duration = Duration::from_millis(5);
 /// Asks `condition` again and again until it says yes.
 ///
 /// ```no_run
-/// # use flash_sale_lab::testing::{SideConnection, wait_until};
+/// # use flash_sale_testbed::testing::{SideConnection, wait_until};
 /// # async fn example(side: SideConnection) {
 /// wait_until("a purchase waits for the lock", async || side.waiting_statements().await.len() == 1).await;
 /// # }

@@ -8,10 +8,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use flash_sale_lab::guard::{GuardedCommand, Signal, User};
-use flash_sale_lab::port::free_port;
-use flash_sale_lab::postgres::{Address, Cluster, ClusterSettings, Durability, Listen};
-use flash_sale_lab::testing::wait_until;
+use flash_sale_testbed::guard::{GuardedCommand, Signal, User};
+use flash_sale_testbed::port::free_port;
+use flash_sale_testbed::postgres::{Address, Cluster, ClusterSettings, Durability, Listen};
+use flash_sale_testbed::testing::wait_until;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DbBackend, Statement};
 

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::settings::OF_ONE_SHOP;
+use crate::shop_settings::OF_ONE_SHOP;
 
 /// Runs a program once: when it is told to, when this is dropped, and when the test's process is killed. A shell waits
 /// for it at the end of a pipe whose other end only this process has.

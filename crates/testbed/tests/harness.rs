@@ -1,7 +1,7 @@
 //! The harness itself: a database of one's own, and a look at who waits.
 
 use flash_sale_core::product;
-use flash_sale_lab::testing::{SideConnection, TestDatabase, wait_until};
+use flash_sale_testbed::testing::{SideConnection, TestDatabase, wait_until};
 use sea_orm::{ConnectionTrait, EntityTrait, TransactionTrait};
 
 #[tokio::test]

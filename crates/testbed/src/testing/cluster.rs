@@ -1,6 +1,7 @@
 //! One PostgreSQL for each test process. It lives on a thread with a runtime of its own, because each
 //! `#[tokio::test]` has one that ends with the test.
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::LazyLock;
 use std::thread;
@@ -11,9 +12,8 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbE
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use crate::console;
 use crate::postgres::{Cluster, ClusterSettings, Durability};
-use crate::settings::DatabaseUrls;
+use crate::shop_settings::DatabaseUrls;
 
 const TEMPLATE: &str = "flash_sale_template";
 
@@ -64,7 +64,8 @@ async fn start() -> anyhow::Result<(Cluster, DatabaseConnection)> {
     let folder = tempfile::Builder::new().prefix("flash-sale-test-").tempdir()?.keep();
     // Fetched programs are kept for the next run, where the lab looks for them too.
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.flash-sale/programs");
-    let say = |line: &str| console::error_line(line);
+    // A standard error that nobody reads is no reason to fail.
+    let say = |line: &str| drop(writeln!(io::stderr(), "{line}"));
     let mut settings = ClusterSettings::find(&folder, &programs, Durability::Disposable, &say)?;
     settings.remove_afterwards = true;
 

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use flash_sale_lab::guard::{Guarded, GuardedCommand, Signal};
-use flash_sale_lab::own_files::open_to_append;
-use flash_sale_lab::testing::{AtTheEnd, wait_until};
+use flash_sale_testbed::guard::{Guarded, GuardedCommand, Signal};
+use flash_sale_testbed::own_files::open_to_append;
+use flash_sale_testbed::testing::{AtTheEnd, wait_until};
 use rustix::process::{Pid, test_kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};

@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 
-use flash_sale_core::limits::LONGEST_HEAD;
+use super::limits::LONGEST_HEAD;
 use tokio::time::Instant;
 
 use super::Limits;

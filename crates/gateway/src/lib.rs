@@ -6,6 +6,7 @@ mod chunks;
 mod connection;
 mod conversation;
 mod head;
+pub mod limits;
 mod own_answer;
 mod turn;
 
@@ -15,18 +16,14 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use flash_sale_core::limits::{
-    GATEWAY_ANSWER_TIMEOUT, GATEWAY_CONNECT_TIMEOUT, GATEWAY_HEAD_TIMEOUT, GATEWAY_IDLE_TIMEOUT,
-    GATEWAY_LINGER_TIMEOUT, GATEWAY_WRITE_TIMEOUT,
-};
+use flash_sale_testbed::open_files::{self, BESIDE_CONNECTIONS};
+use limits::Limits;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use turn::Turns;
-
-use crate::open_files::{self, BESIDE_CONNECTIONS};
 
 /// Small: a thousand idle connections hold two each.
 const BUFFER_BYTES: usize = 8 * 1024;
@@ -62,36 +59,6 @@ pub struct ConnectionCounts {
     pub open: usize,
     /// Accepted since the start.
     pub accepted: u64,
-}
-
-/// How long a gateway waits for what. The defaults are the shop's own; tests have less time.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// For each replica to accept.
-    pub connect: Duration,
-    /// For a replica that owes an answer, from its last byte or the last one of a request's head.
-    pub answer: Duration,
-    /// For a client to send a request's head, from its first byte.
-    pub head: Duration,
-    /// For a connection that nobody uses.
-    pub idle: Duration,
-    /// For a client to take the next 8 KiB.
-    pub write: Duration,
-    /// For a client that was told the last word.
-    pub linger: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connect: GATEWAY_CONNECT_TIMEOUT,
-            answer: GATEWAY_ANSWER_TIMEOUT,
-            head: GATEWAY_HEAD_TIMEOUT,
-            idle: GATEWAY_IDLE_TIMEOUT,
-            write: GATEWAY_WRITE_TIMEOUT,
-            linger: GATEWAY_LINGER_TIMEOUT,
-        }
-    }
 }
 
 /// A running gateway.

@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use flash_sale_lab::gateway::{self, Gateway, Limits};
-use flash_sale_lab::testing::wait_until;
+use flash_sale_gateway::limits::Limits;
+use flash_sale_gateway::{self as gateway, Gateway};
+use flash_sale_testbed::testing::wait_until;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
@@ -170,7 +171,7 @@ async fn a_replica_that_was_replaced_keeps_what_is_under_way() {
 
 #[tokio::test]
 async fn a_thousand_idle_connections_do_not_keep_it_from_answering() {
-    flash_sale_lab::open_files::raise();
+    flash_sale_testbed::open_files::raise();
     let (one, two) = (Echo::start("1").await, Echo::start("2").await);
     let (address, gateway) = start_gateway(&[Some(one.address), Some(two.address)]);
 

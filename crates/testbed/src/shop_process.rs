@@ -11,15 +11,14 @@ use flash_sale_core::secret::Secret;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::build::program_file::ProgramFile;
 use crate::guard::{Guarded, GuardedCommand, Signal};
 use crate::http::answers_ok;
 use crate::lock_holder;
 use crate::log_file;
 use crate::own_files::open_to_append;
 use crate::port::{free_port, is_ours};
-use crate::project;
-use crate::settings::ShopVariables;
+use crate::program_file::ProgramFile;
+use crate::shop_settings::ShopVariables;
 
 const START_LIMIT: Duration = Duration::from_secs(15);
 /// How long a process that lives may wait for the database before it takes its turn without.
@@ -38,10 +37,20 @@ pub struct ShopProgram {
     pub binary: PathBuf,
     /// The project's static/.
     pub static_folder: PathBuf,
+    /// The folder that each works in.
+    pub folder: PathBuf,
+    /// The folder that each has its log in: its name, with `.log`.
+    pub logs: PathBuf,
     /// `DATABASE_URL`, with the role of the shop and its password.
     pub database_url: Secret,
     /// Where a checkout client posts its orders.
     pub order_api_url: String,
+}
+
+impl ShopProgram {
+    fn log(&self, name: &str) -> PathBuf {
+        self.logs.join(format!("{name}.log"))
+    }
 }
 
 /// How a process is when it takes its turn.
@@ -63,6 +72,7 @@ pub struct ShopProcess {
     /// The file that it runs; `None` before it is ready, and when the file was replaced meanwhile.
     pub program: Option<ProgramFile>,
     name: String,
+    log: PathBuf,
     log_start: u64,
 }
 
@@ -75,7 +85,7 @@ impl ShopProcess {
         let port = free_port().map_err(|error| {
             anyhow!("this machine has no port left for {name} ({error}). See who listens on so many: ss -ltn")
         })?;
-        let path = project::replica_log(name);
+        let path = program.log(name);
         let log = open_to_append(&path).with_context(|| format!("can't open {}", path.display()))?;
         share(&log, &path)?;
         let log_start = log.metadata()?.len();
@@ -91,14 +101,14 @@ impl ShopProcess {
             .envs(own)
             .envs(variables)
             // Not ours, with its .env: that is read when the lab starts and when it is told to hand on the settings.
-            .directory(project::STATE)
+            .directory(&program.folder)
             .stop_with(Signal::TERM, STOP_GRACE)
             .start(log)
             .await
             .with_context(|| format!("can't start {}", program.binary.display()))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let (started, name) = (Instant::now(), name.to_owned());
-        Ok(Self { process, address, started, program: None, name, log_start })
+        Ok(Self { process, address, started, program: None, name, log: path, log_start })
     }
 
     /// Waits until it answers that it is ready; when it lives and the database doesn't answer it, a few
@@ -167,7 +177,7 @@ impl ShopProcess {
     }
 
     fn log_tail(&self) -> String {
-        log_file::tail_after(&project::replica_log(&self.name), self.log_start, 20)
+        log_file::tail_after(&self.log, self.log_start, 20)
     }
 }
 
