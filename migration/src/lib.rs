@@ -7,6 +7,7 @@ mod m20261122_000004_create_idempotency_keys;
 mod m20261126_000005_tie_idempotency_keys_to_products;
 mod m20261126_000006_index_kept_refusals;
 
+mod connect;
 mod scram;
 mod shop_role;
 mod wait;
@@ -14,16 +15,9 @@ mod wait;
 pub use shop_role::{RIGHTS, ShopRoleError, admit_shop, shop_has_changed_itself};
 pub use wait::wait_for_database;
 
-use flash_sale_core::database_url::Password;
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection};
 
-/// Every process that migrates takes this PostgreSQL advisory lock first. Any number does, as long as it
-/// never changes.
-const MIGRATION_LOCK: i64 = 0x0f1a_5b5a_1e00;
-
-/// Longest wait for that lock, and for those of the tables.
-const LOCK_TIMEOUT: &str = "60s";
+use connect::connect_and_lock;
 
 /// The steps, in order.
 pub struct Migrator;
@@ -62,17 +56,4 @@ pub async fn migrate_down(database_url: &str) -> Result<(), DbErr> {
     let result = Migrator::down(&connection, None).await;
     connection.close().await?;
     result
-}
-
-/// A pool of exactly one connection, so that the session which holds the lock is the one that migrates.
-/// Closing it releases the lock.
-async fn connect_and_lock(database_url: &str) -> Result<DatabaseConnection, DbErr> {
-    let (url, password) = Password::split_off(database_url);
-    let mut options = ConnectOptions::new(url);
-    options.max_connections(1).sqlx_logging(false).set_application_name("migration");
-    options.map_sqlx_postgres_opts(move |postgres| password.add_to(postgres));
-    let connection = Database::connect(options).await?;
-    connection.execute_unprepared(&format!("SET lock_timeout = '{LOCK_TIMEOUT}'")).await?;
-    connection.execute_unprepared(&format!("SELECT pg_advisory_lock({MIGRATION_LOCK})")).await?;
-    Ok(connection)
 }

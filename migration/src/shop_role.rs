@@ -12,7 +12,7 @@ use sea_orm_migration::sea_orm::{
 };
 use uuid::Uuid;
 
-use crate::connect_and_lock;
+use crate::connect::connect_and_lock;
 use crate::scram::verifier;
 use crate::wait::{Failure, within_limit};
 

@@ -32,9 +32,9 @@ use tokio::time::{sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::conversation::Conversation;
+use super::limits::{BUFFER_BYTES, Limits};
 use super::own_answer::{OwnAnswer, take_leave, tell};
 use super::turn::Turns;
-use super::{BUFFER_BYTES, Limits};
 
 /// Replicas in a row that accept a request's connection and close it, before the client is sent away.
 const MOST_IN_VAIN: usize = 3;

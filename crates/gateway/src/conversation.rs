@@ -8,37 +8,15 @@
 
 use std::collections::VecDeque;
 
-use super::limits::LONGEST_HEAD;
 use tokio::time::Instant;
 
-use super::Limits;
-use super::chunks::{self, Chunks};
-use super::head::{Head, read_answer, read_request};
+use super::head::{read_answer, read_request};
+use super::limits::Limits;
 use super::own_answer::OwnAnswer;
+use super::place::{Asked, Place};
 
 /// A client that has so many requests under way is read no further until there are fewer.
 const MANY_UNANSWERED: usize = 64;
-
-/// Where one side's bytes stand.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// Before the first byte of a message.
-    Between,
-    /// In a head, of which so much has come.
-    Head(Vec<u8>),
-    /// In a body, of which so many bytes are to come.
-    Body(u64),
-    /// In a body in chunks.
-    Chunks(Chunks),
-    /// Behind the last message of its side, or in one that ends with the connection.
-    Unknown,
-}
-
-/// A request that has no answer yet.
-pub(super) struct Asked {
-    /// With HEAD: its answer announces a body that doesn't come.
-    pub(super) head_only: bool,
-}
 
 pub(super) struct Conversation {
     requests: Place,
@@ -186,69 +164,9 @@ impl Conversation {
     }
 }
 
-impl Place {
-    /// In a body of so many bytes.
-    pub(super) fn after(length: u64) -> Self {
-        if length == 0 { Self::Between } else { Self::Body(length) }
-    }
-
-    /// Goes on by some of these bytes, which are not empty: how many.
-    fn follow(&mut self, bytes: &[u8], read: impl FnOnce(&[u8]) -> Head) -> Result<usize, OwnAnswer> {
-        match self {
-            Self::Unknown => Ok(bytes.len()),
-            Self::Body(left) => {
-                let taken = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
-                *self = Self::after(*left - taken as u64);
-                Ok(taken)
-            }
-            Self::Chunks(chunks) => match chunks.follow(bytes) {
-                chunks::Read::All => Ok(bytes.len()),
-                chunks::Read::End(taken) => {
-                    *self = Self::Between;
-                    Ok(taken)
-                }
-                // The replica says so, and closes.
-                chunks::Read::Broken => {
-                    *self = Self::Unknown;
-                    Ok(bytes.len())
-                }
-            },
-            Self::Between => self.follow_head(Vec::new(), bytes, read),
-            Self::Head(begun) => {
-                let begun = std::mem::take(begun);
-                self.follow_head(begun, bytes, read)
-            }
-        }
-    }
-
-    /// Goes on in a head of which `head` has come. How many of `bytes` belong to it.
-    fn follow_head(
-        &mut self,
-        mut head: Vec<u8>,
-        bytes: &[u8],
-        read: impl FnOnce(&[u8]) -> Head,
-    ) -> Result<usize, OwnAnswer> {
-        let begun = head.len();
-        head.extend_from_slice(bytes);
-        let readable = &head[..head.len().min(LONGEST_HEAD)];
-        match read(readable) {
-            Head::Complete { length, next } => {
-                *self = next;
-                Ok(length - begun)
-            }
-            Head::Partial if head.len() <= LONGEST_HEAD => {
-                *self = Self::Head(head);
-                Ok(bytes.len())
-            }
-            Head::Partial if readable.contains(&b'\n') => Err(OwnAnswer::HeadTooLong),
-            Head::Partial => Err(OwnAnswer::UrlTooLong),
-            Head::Unreadable(refusal) => Err(refusal),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::limits::LONGEST_HEAD;
     use super::*;
 
     const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -6,18 +6,11 @@ use std::collections::VecDeque;
 use httparse::{EMPTY_HEADER, Header, Request, Response, Status};
 
 use super::chunks::Chunks;
-use super::conversation::{Asked, Place};
 use super::own_answer::OwnAnswer;
+use super::place::{Asked, Head, Place};
 
 /// As many as a replica reads.
 const MOST_HEADERS: usize = 96;
-
-/// What a head's bytes are found to be.
-pub(super) enum Head {
-    Partial,
-    Complete { length: usize, next: Place },
-    Unreadable(OwnAnswer),
-}
 
 /// Reads a request's head, and adds the request to the unanswered ones when it is complete.
 pub(super) fn read_request(bytes: &[u8], unanswered: &mut VecDeque<Asked>) -> Head {

@@ -8,6 +8,7 @@ mod conversation;
 mod head;
 pub mod limits;
 mod own_answer;
+mod place;
 mod turn;
 
 use std::io;
@@ -25,8 +26,6 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use turn::Turns;
 
-/// Small: a thousand idle connections hold two each.
-const BUFFER_BYTES: usize = 8 * 1024;
 /// The kernel's queue for connections that we haven't accepted yet: a flash sale begins with thousands at
 /// once, and the standard library's 128 makes the others wait a second and more.
 const BACKLOG: i32 = 4096;

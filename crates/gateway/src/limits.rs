@@ -23,6 +23,8 @@ pub const GATEWAY_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client is listened to after its last answer. Closing with bytes unread would reset the connection,
 /// and the answer might be lost on the way.
 pub const GATEWAY_LINGER_TIMEOUT: Duration = Duration::from_secs(1);
+/// Small: a thousand idle connections hold two each.
+pub(super) const BUFFER_BYTES: usize = 8 * 1024;
 
 const _: () = {
     assert!(BUY_DEADLINE.as_secs() < GATEWAY_ANSWER_TIMEOUT.as_secs());

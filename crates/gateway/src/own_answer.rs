@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::{BUFFER_BYTES, Limits};
+use super::limits::{BUFFER_BYTES, Limits};
 
 /// What a client can be told. Each is the last word on its connection, and nginx/nginx.conf says the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

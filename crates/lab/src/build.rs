@@ -2,6 +2,7 @@
 //! build somewhere else than into `target/`. Start with [`build`].
 
 mod put_back;
+pub mod sources;
 
 use std::path::{Path, PathBuf};
 

@@ -10,11 +10,9 @@ pub mod failures;
 pub mod first_error;
 pub mod ledger;
 pub mod one_click;
+pub mod part;
 pub mod patience;
 pub mod purchase;
-pub mod shop;
-pub mod shop_database;
-pub mod target;
 pub mod up_to_date;
 pub mod verdict;
 
@@ -30,13 +28,14 @@ use tokio::time::{sleep, timeout, timeout_at};
 use alone::Alone;
 use crowd::Sale;
 use one_click::OneClick;
+use part::{Part, Say};
 use patience::Held;
 use purchase::Purchase;
-use shop::Shop;
-use shop_database::ShopDatabase;
-use target::Target;
 use verdict::{Check, Figures, Report};
 
+use crate::shop::client::Shop;
+use crate::shop::database::ShopDatabase;
+use crate::shop::target::Target;
 use crate::signals::EndSignals;
 
 /// Copies and buyers of each crowd.
@@ -52,12 +51,6 @@ const TIME_BESIDE_CLICKS: Duration = Duration::from_secs(20);
 const CLEANING_LIMIT: Duration = Duration::from_secs(8);
 const RESET_LIMIT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(100);
-
-/// What a part of the check has seen, or why it was not played.
-pub type Part<T> = Result<T, String>;
-
-/// Hears how far a check is.
-pub type Say<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
 /// How to judge.
 #[derive(Clone, Copy, Debug)]

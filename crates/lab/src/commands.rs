@@ -18,6 +18,3 @@ pub mod watch;
 
 /// What a command says that needs the shop built. The compiler has said why it isn't.
 const NOT_BUILT: &str = "the shop doesn't compile: see above. The replicas, if they run, are what they were";
-
-/// What a command says that needs a running shop.
-const NOT_RUNNING: &str = "the shop is not running. Start it: make run";

@@ -1,23 +1,21 @@
 //! How a command talks to the running lab: a line of JSON over a Unix socket, and lines of JSON back.
 
 pub mod loan;
+pub mod messages;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 use std::{fmt, io};
 
 use anyhow::{Context, bail, ensure};
-use flash_sale_testbed::shop_settings::{ShopVariables, unknown_variable};
-use serde::{Deserialize, Serialize};
+use flash_sale_testbed::shop_settings::unknown_variable;
+use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::timeout;
 
-use crate::database::DatabaseStatus;
 use crate::project::{CONTROL_SOCKET, LAB_LOG};
-use crate::supervisor::replica::ReplicaStatus;
+use messages::{Event, Request, Status, Wanted};
 
 /// From a connection to its request: a command sends it at once.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
@@ -26,99 +24,18 @@ const LONGEST_REQUEST: u64 = 64 * 1024;
 /// For a command to read what it is told. One that was frozen (Ctrl-Z) still has room for thousands of lines.
 const WRITE_LIMIT: Duration = Duration::from_secs(30);
 
-/// What a lab can be asked.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Request {
-    /// What runs?
-    Status,
-    /// Answer when the shop is open, with or without its database, or won't be.
-    WaitUntilOpen,
-    /// Replace each replica by a new process of the same program, with the same variables.
-    Restart,
-    /// Replace each replica by a new process of what is wanted from now on.
-    Run(Wanted),
-    /// Replace them with these variables too, for as long as the connection stays open: then they are replaced again,
-    /// without them.
-    Lend(ShopVariables),
-    /// As Lend, with distance: the replicas reach PostgreSQL through a line on which everything takes so many
-    /// milliseconds, in each direction.
-    LendDistance {
-        /// In each direction.
-        milliseconds: u32,
-    },
-    /// Stop the lab's own PostgreSQL, and start it again after so many seconds. Done when it accepts connections.
-    StopDatabase {
-        /// How long it stays stopped; 0: it is started again at once.
-        seconds: u32,
-        /// How it ends.
-        how: DatabaseStop,
-    },
-    /// Stop everything.
-    Stop,
-}
+/// What a command says that needs a running shop.
+pub const NOT_RUNNING: &str = "the shop is not running. Start it: make run";
 
-/// What the replicas are to run from now on.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Wanted {
-    /// The shop's program. Any that we may run: whoever asks is the same user (or root), and could start it without us.
-    pub binary: PathBuf,
-    /// The variables that are set for it. All others are not. None but the shop's own: an environment is easier to slip in
-    /// than a program.
-    pub variables: ShopVariables,
-    /// Leave replicas as they are that run just this.
-    pub only_if_changed: bool,
-}
-
-/// The ways PostgreSQL can be told to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DatabaseStop {
-    /// As a crash would (SIGQUIT): the next start replays the log.
-    Immediate,
-    /// In order (SIGINT): all sessions are ended, all is written.
-    Fast,
-}
-
-/// What it answers: any number of lines, then one of the others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Event {
-    /// Something was done, in words.
-    Line(String),
-    /// The shop is open at this URL.
-    Open(String),
-    /// The replicas run, and can't use their database: why, and what to do. They go on, and sell once they can.
-    WithoutDatabase(String),
-    /// What runs.
-    Status(Status),
-    /// What was asked for is done.
-    Done,
-    /// It failed, for this reason.
-    Failed(String),
-    /// Another lab runs here.
-    Busy,
-}
-
-/// What runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
-    /// The lab's own process.
-    pub pid: u32,
-    /// The shop's URL, for a person.
-    pub url: String,
-    /// Where programs of this machine reach the shop. They need not know what `localhost` is.
-    pub address: SocketAddr,
-    /// Open through the gateway just now.
-    pub connections_open: usize,
-    /// The most that it keeps open at once; more wait for their turn.
-    pub most_connections: usize,
-    /// Accepted by the gateway since the start.
-    pub connections_accepted: u64,
-    /// The replicas, in their turn.
-    pub replicas: Vec<ReplicaStatus>,
-    /// The database; `None` while it starts.
-    pub database: Option<DatabaseStatus>,
+/// The running lab's status.
+///
+/// # Errors
+/// When no lab runs, or it can't be understood.
+pub async fn running() -> anyhow::Result<Status> {
+    match ask(&Request::Status, |_| {}).await?.context(NOT_RUNNING)? {
+        Event::Status(status) => Ok(status),
+        other => bail!(not_understood(&other)),
+    }
 }
 
 /// Asks the running lab, and hands its lines to `hear`. The last event, or `None` when no lab runs, or it was

@@ -2,81 +2,34 @@
 
 mod door;
 mod keeper;
+pub mod owner_url;
 mod shop_role;
 mod shop_session;
-mod trouble;
+pub mod trouble;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
 use flash_sale_core::database_reason::reason;
 use flash_sale_core::secret::Secret;
-use flash_sale_testbed::own_files::read_to_string;
 use flash_sale_testbed::postgres::address::socket_in;
-use flash_sale_testbed::postgres::server::OWNER_ROLE;
 use flash_sale_testbed::postgres::settings::MAX_CONNECTIONS;
 use flash_sale_testbed::postgres::{Address, Cluster, ClusterSettings, Durability, Listen};
 use flash_sale_testbed::shop_settings::DatabaseUrls;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::control::DatabaseStop;
+use crate::control::messages::{DatabaseStatus, DatabaseStop};
 use crate::progress::Progress;
 use crate::project;
-use crate::settings::{self, LabSettings};
+use crate::settings::LabSettings;
 use door::Door;
-use keeper::{Keeper, Outage};
+use keeper::{Keeper, Outage, status_of};
+use owner_url::DATABASE_NAME;
 use trouble::not_prepared;
-
-/// The shop's database in the private PostgreSQL.
-pub const DATABASE_NAME: &str = "flash_sale";
-
-/// What `lab status` says of the database, and what psql needs. Never a password.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DatabaseStatus {
-    /// The lab's own PostgreSQL.
-    Private {
-        /// Its first process; `None` while it is started again.
-        pid: Option<u32>,
-        /// Where it listens.
-        address: Address,
-        /// The port on 127.0.0.1 for a person's own programs.
-        port: u16,
-        /// The file that holds the password of user postgres.
-        password_file: PathBuf,
-        /// Its log.
-        log: PathBuf,
-    },
-    /// The one of `DATABASE_URL`.
-    External,
-}
-
-impl DatabaseStatus {
-    /// Where it is, as the owner of the tables. It holds the password: don't show it.
-    ///
-    /// # Errors
-    /// When the password can't be read, or `DATABASE_URL` is not set here as it was for the lab.
-    pub fn owner_url(&self) -> anyhow::Result<String> {
-        match self {
-            Self::Private { address, password_file, .. } => {
-                let password = read_to_string(password_file)
-                    .with_context(|| format!("can't read {}", password_file.display()))?;
-                Ok(address.url(OWNER_ROLE, password.trim(), DATABASE_NAME))
-            }
-            Self::External => {
-                let urls = settings::database()?.context(
-                    "the shop runs on a database of yours. Name it here too: DATABASE_URL=… before this command",
-                )?;
-                Ok(urls.owner.reveal().to_owned())
-            }
-        }
-    }
-}
 
 /// A database that answers.
 pub struct Database {
@@ -200,15 +153,5 @@ impl Database {
         if let Some(keeper) = keeper {
             let _ = keeper.await;
         }
-    }
-}
-
-fn status_of(cluster: &Cluster, port: u16) -> DatabaseStatus {
-    DatabaseStatus::Private {
-        pid: Some(cluster.pid()),
-        address: cluster.address().clone(),
-        port,
-        password_file: cluster.password_file(),
-        log: cluster.log(),
     }
 }

@@ -23,36 +23,37 @@ pub mod report;
 pub mod resources;
 mod round;
 pub mod rows;
+pub mod scene;
 pub mod sessions_watch;
 pub mod skip;
 pub mod soak;
 pub mod table;
+pub mod under_way;
 pub mod verdict;
 pub mod visitor;
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use fastrand::Rng;
 use flash_sale_core::limits::{LOCK_TIMEOUT, STATEMENT_TIMEOUT};
 use flash_sale_testbed::shop_settings::ShopVariables;
-use sea_orm::sqlx::{Connection, PgConnection};
+use sea_orm::sqlx::Connection;
 use tokio::time::{sleep, sleep_until};
 
-use crate::check::shop::Shop;
-use crate::check::shop_database::ShopDatabase;
-use crate::check::target::Target;
-use crate::commands::status::running;
-use crate::control::Status;
 use crate::control::loan::Loan;
-use crate::race::contestant::{self, Contestant, Oversell};
+use crate::control::messages::Status;
+use crate::control::running;
+use crate::shop::client::Shop;
+use crate::shop::contestant;
+use crate::shop::database::ShopDatabase;
+use crate::shop::patiently::patiently;
+use crate::shop::target::Target;
 use crate::signals::end_signal;
 use crate::wording::counted;
 use distance::Distance;
 use fault::{Fault, Kind};
-use findings::{Findings, THE_BOOK};
-use goods::Item;
+use findings::Findings;
 use options::Options;
 use pulse::Pulse;
 use report::{Report, Row};
@@ -60,26 +61,12 @@ use resources::Resources;
 use round::Round;
 use skip::Place;
 use soak::Soak;
+use under_way::{Drill, Say, Step};
 use visitor::shortest_ready;
 
 /// Whoever waited longest for a lock, and then for its statement, is done by then; and a second more.
 const NOTHING_RUNS_AFTER: Duration =
     LOCK_TIMEOUT.saturating_add(STATEMENT_TIMEOUT).saturating_add(Duration::from_secs(1));
-/// For what follows a fault: the database may only just be coming back.
-const COMES_BACK_WITHIN: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(250);
-
-/// How far a drill is.
-#[derive(Clone, Debug)]
-pub enum Progress {
-    /// What it is at.
-    Doing(String),
-    /// What it has done with.
-    Done(String),
-}
-
-/// Hears how far a drill is.
-pub type Say<'a> = &'a (dyn Fn(Progress) + Send + Sync);
 
 /// Drills these faults at the lab that has this status, on products of the lab's own. However it ends, they are
 /// removed, what the faults have changed is taken back, and the replicas run with their own race window again.
@@ -100,7 +87,7 @@ pub async fn run(
     take_back(&database).await?;
     if let orders @ 1.. = database.shops_orders().await? {
         let orders = counted(usize::try_from(orders)?, "order");
-        say(Progress::Done(format!("The drill resets the shop: its {orders} will be deleted.")));
+        say(Step::Done(format!("The drill resets the shop: its {orders} will be deleted.")));
     }
     let contestants = contestant::choose(&shop, &options.strategies).await?;
     let place = Place::look(status, &database).await?;
@@ -150,21 +137,6 @@ async fn take_back(database: &ShopDatabase) -> anyhow::Result<()> {
 
 fn race_window(milliseconds: u16) -> ShopVariables {
     ShopVariables::from([("RACE_WINDOW_MS".to_owned(), milliseconds.to_string())])
-}
-
-/// A drill under way.
-pub(crate) struct Drill<'a> {
-    shop: &'a Shop,
-    database: &'a ShopDatabase,
-    contestants: &'a [Contestant],
-    options: &'a Options,
-    pulse: &'a Pulse,
-    distance: &'a Distance,
-    /// What `/ready` took before the database went far away for the whole drill, if it has.
-    near: Option<Duration>,
-    say: Say<'a>,
-    turn: PgConnection,
-    random: Rng,
 }
 
 impl Drill<'_> {
@@ -223,7 +195,7 @@ impl Drill<'_> {
         number: &str,
     ) -> anyhow::Result<Round> {
         let (name, random) = (fault.name, self.random.fork());
-        let doing = |what: &str| (self.say)(Progress::Doing(format!("{name} ({number}): {what}")));
+        let doing = |what: &str| (self.say)(Step::Doing(format!("{name} ({number}): {what}")));
         let round = round::drill(self, fault, lasts, load, random, &doing).await;
         let round = round.with_context(|| format!("{name} could not be drilled"))?;
         if self.turn.ping().await.is_err() {
@@ -231,14 +203,14 @@ impl Drill<'_> {
         }
         let broken = round.findings.broken(fault, &self.may_oversell());
         let verdict = if broken.is_empty() { "survived".to_owned() } else { broken.join("; ") };
-        (self.say)(Progress::Done(format!("{name}: {verdict}")));
+        (self.say)(Step::Done(format!("{name}: {verdict}")));
         Ok(round)
     }
 
     /// What comes or goes after the last answer has come or gone when this returns.
     async fn look_again(&self, rounds: &mut [Round]) -> anyhow::Result<()> {
         let Some(last) = rounds.iter().map(|round| round.read).max() else { return Ok(()) };
-        (self.say)(Progress::Doing("looking for purchases that are committed late".to_owned()));
+        (self.say)(Step::Doing("looking for purchases that are committed late".to_owned()));
         sleep_until((last + NOTHING_RUNS_AFTER).into()).await;
         for round in rounds {
             for seen in &round.seen {
@@ -253,7 +225,7 @@ impl Drill<'_> {
     }
 
     async fn measure(&self) -> anyhow::Result<Resources> {
-        (self.say)(Progress::Doing("measuring memory, files and sessions".to_owned()));
+        (self.say)(Step::Doing("measuring memory, files and sessions".to_owned()));
         sleep(soak::REST).await;
         Resources::measure(&running().await?, self.database).await
     }
@@ -267,31 +239,5 @@ impl Drill<'_> {
         let findings = Findings::sum(&of_fault);
         let row = || Row::new(fault, of_fault.len(), &findings, &self.may_oversell());
         (!of_fault.is_empty()).then(row)
-    }
-
-    /// The strategies that may; then the book may be oversold too.
-    fn may_oversell(&self) -> BTreeSet<String> {
-        let may = self.contestants.iter().filter(|contestant| contestant.oversell != Oversell::MustNot);
-        let may: Vec<String> = may.map(|contestant| contestant.name.clone()).collect();
-        let book = (!may.is_empty()).then(|| THE_BOOK.to_owned());
-        may.into_iter().chain(book).collect()
-    }
-
-    /// The book in the shop's window, as each strategy sells it that can.
-    async fn book(&self) -> anyhow::Result<Vec<Item>> {
-        let product = self.shop.featured_product().await?.id;
-        let can = self.contestants.iter().filter(|contestant| !contestant.needs_a_product_of_its_own());
-        Ok(can.map(|contestant| Item { product, stock: 1, order: contestant.order(product) }).collect())
-    }
-}
-
-/// Tries until it succeeds, or what comes back after a fault has had its time.
-pub(crate) async fn patiently<T>(attempt: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
-    let deadline = Instant::now() + COMES_BACK_WITHIN;
-    loop {
-        match attempt().await {
-            Err(_) if Instant::now() < deadline => sleep(POLL).await,
-            result => return result,
-        }
     }
 }

@@ -25,6 +25,7 @@ pub mod race;
 pub mod reach;
 pub mod server;
 pub mod settings;
+pub mod shop;
 pub mod signals;
 pub mod statistics;
 pub mod supervisor;

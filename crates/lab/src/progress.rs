@@ -3,7 +3,7 @@
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
-use crate::control::Event;
+use crate::control::messages::Event;
 
 /// How far the lab is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

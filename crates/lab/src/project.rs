@@ -18,6 +18,10 @@ pub const CONTROL_SOCKET: &str = ".flash-sale/control.sock";
 pub const LOGS: &str = ".flash-sale/logs";
 /// The lab's own log.
 pub const LAB_LOG: &str = ".flash-sale/logs/lab.log";
+/// The name of the lab's own log, without `.log`.
+pub const LAB: &str = "lab";
+/// What the lab is called before its lines in `make logs`: a learner knows it as the shop.
+pub const LABS_LABEL: &str = "shop";
 /// The older part of PostgreSQL's log; the log itself is in its folder.
 pub const POSTGRES_LOG_ASIDE: &str = ".flash-sale/logs/postgres.log.1";
 /// The private PostgreSQL, unless its user can't reach it (see [`flash_sale_testbed::postgres::place`]).

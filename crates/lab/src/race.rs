@@ -3,9 +3,9 @@
 
 pub mod books;
 pub mod buyer;
-pub mod contestant;
 pub mod crowd;
 pub mod definitions;
+pub mod options;
 pub mod report;
 pub mod rows;
 pub mod table;
@@ -16,39 +16,18 @@ use std::time::Duration;
 use anyhow::Context;
 use fastrand::Rng;
 use flash_sale_testbed::shop_settings::ShopVariables;
-use serde::Serialize;
 
-use crate::check::shop::Shop;
-use crate::check::shop_database::ShopDatabase;
-use crate::check::target::Target;
 use crate::control::loan::Loan;
-use crate::drill::patiently;
+use crate::shop::client::Shop;
+use crate::shop::contestant::{self, Contestant};
+use crate::shop::database::ShopDatabase;
+use crate::shop::patiently::patiently;
+use crate::shop::target::Target;
 use crate::signals::EndSignals;
 use books::Books;
-use contestant::Contestant;
 use crowd::{Crowd, Round};
+use options::Options;
 use report::{Raced, Report};
-
-/// How to race.
-#[derive(Clone, Debug, Serialize)]
-pub struct Options {
-    /// Copies in each round.
-    pub stock: u32,
-    /// Who want one of them, in each round.
-    pub buyers: usize,
-    /// How many rounds for each strategy.
-    pub rounds: usize,
-    /// How many buyers are served at once. Each of them has a connection of their own.
-    pub concurrency: usize,
-    /// `RACE_WINDOW_MS` of the replicas meanwhile; `None` leaves them as they are.
-    pub window_ms: Option<u16>,
-    /// Whether buyers try again who are told to.
-    pub retry: bool,
-    /// For how many seconds they do.
-    pub patience_seconds: u16,
-    /// Decides the buyers' order and pauses.
-    pub seed: u32,
-}
 
 /// Hears before each round: whose it is, how many rounds are done, and of how many.
 pub type Advance<'a> = &'a (dyn Fn(&str, usize, usize) + Send + Sync);

@@ -1,6 +1,7 @@
 //! A running lab: everything, from the first process to the last. Start with [`run`].
 
 mod control_server;
+mod lab;
 mod leftovers;
 mod lending;
 mod log_keeper;
@@ -23,32 +24,19 @@ use flash_sale_testbed::shop_process::{Readiness, ShopProgram};
 use tokio::sync::mpsc;
 
 use crate::advice::told_with_advice;
-use crate::control::{Event, Status};
+use crate::control::messages::Event;
 use crate::database::Database;
-use crate::progress::{Progress, Stage};
+use crate::progress::Stage;
 use crate::project;
 use crate::reach::Reach;
 use crate::settings::LabSettings;
 use crate::supervisor::Supervisor;
+use lab::Lab;
 use leftovers::make_way;
 use starter::{stop_on_signals, stop_when_starter_ends, tell, tell_starter};
 
 pub use leftovers::wait_for_leftovers;
 pub use starter::{Starter, why_it_ended};
-
-/// Everything that runs. Parts that aren't there yet are empty.
-struct Lab {
-    settings: LabSettings,
-    reach: Reach,
-    /// The shop's program that it was started with.
-    binary: PathBuf,
-    /// The project's static/.
-    static_folder: PathBuf,
-    progress: Arc<Progress>,
-    gateway: Arc<Gateway>,
-    database: OnceLock<Database>,
-    supervisor: OnceLock<Supervisor>,
-}
 
 /// Starts everything, with `binary` as the shop's program, and returns when everything has ended: told to by a command,
 /// or by a signal.
@@ -197,20 +185,6 @@ impl Lab {
             }
         }
         let _ = fs::remove_file(project::CONTROL_SOCKET);
-    }
-
-    fn status(&self) -> Status {
-        let connections = self.gateway.connections();
-        Status {
-            pid: std::process::id(),
-            url: self.reach.url.clone(),
-            address: self.reach.address,
-            connections_open: connections.open,
-            most_connections: gateway::most_connections(),
-            connections_accepted: connections.accepted,
-            replicas: self.supervisor.get().map(Supervisor::status).unwrap_or_default(),
-            database: self.database.get().map(Database::status),
-        }
     }
 
     async fn follow(self: Arc<Self>, starter: Starter, events: mpsc::UnboundedSender<Event>) {

@@ -20,8 +20,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::control::Wanted;
-use replica::{Command, Replica, ReplicaStatus};
+use crate::control::messages::{ReplicaStatus, Wanted};
+use replica::{Command, Replica};
 
 /// An end that takes longer is explained.
 const QUICK_END: Duration = Duration::from_secs(1);

@@ -5,11 +5,12 @@ mod address;
 mod connection;
 mod framing;
 mod hold;
+mod shared;
 
 use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use address::{Address, address_of, lead_through};
 use connection::Connection;
-use hold::Holds;
+use shared::Shared;
 
 pub use hold::{At, Hold, Which};
 
@@ -34,15 +35,6 @@ pub struct Line {
 /// When there can't: why.
 pub fn can_lead_to(url: &str) -> anyhow::Result<()> {
     address_of(url).map(|_| ())
-}
-
-/// What the line's connections share.
-#[derive(Default)]
-struct Shared {
-    delay_us: AtomicU64,
-    /// What is owed an answer to.
-    in_flight: AtomicUsize,
-    holds: Holds,
 }
 
 impl Line {
@@ -81,12 +73,6 @@ impl Line {
 impl Drop for Line {
     fn drop(&mut self) {
         self.closing.cancel();
-    }
-}
-
-impl Shared {
-    fn delay(&self) -> Duration {
-        Duration::from_micros(self.delay_us.load(Ordering::Relaxed))
     }
 }
 

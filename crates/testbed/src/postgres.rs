@@ -1,6 +1,7 @@
 //! A private PostgreSQL: found or fetched ([`programs`]), made and run ([`server`]).
 
 pub mod address;
+pub mod cluster_files;
 pub mod fetch;
 pub mod initialize;
 pub mod place;

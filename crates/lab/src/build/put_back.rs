@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::watch::changes::{WATCHED, is_source};
+use super::sources::{WATCHED, is_source};
 
 /// Some file systems keep times in steps of two seconds.
 const STEP_SECONDS: i64 = 2;

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::purchase::{Outcome, Purchase};
-use super::shop::Shop;
-use super::shop_database::ShopDatabase;
+use crate::shop::client::Shop;
+use crate::shop::database::ShopDatabase;
 
 /// Ten of these, one after the other, stay below the shop's `lock_timeout`. A shop that is slower would have buyers
 /// refused for that, and a right fix would be called wrong.

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use tokio::time::{sleep, timeout};
 
-use super::Check;
 use super::alone::Alone;
 use super::one_click::{OneClick, Round};
 use super::purchase::Purchase;
-use super::shop::{Attempt, Shop};
-use super::shop_database::ShopDatabase;
+use super::verdict::Check;
+use crate::shop::client::{Attempt, Shop};
+use crate::shop::database::ShopDatabase;
 use crate::wording::counted;
 
 /// What a purchase takes as shipped, at least: the payment.

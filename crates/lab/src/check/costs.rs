@@ -67,7 +67,7 @@ mod tests {
     use crate::check::crowd::Shown;
     use crate::check::one_click::Round;
     use crate::check::purchase::Purchase;
-    use crate::check::shop::Attempt;
+    use crate::shop::client::Attempt;
 
     fn purchase(outcome: Outcome, milliseconds: u64) -> Purchase {
         let took = Duration::from_millis(milliseconds);

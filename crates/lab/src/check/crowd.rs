@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use flash_sale_testbed::reason::told;
 use uuid::Uuid;
 
+use super::part::{Part, Say};
 use super::purchase::{Outcome, Purchase, buy_at_once};
-use super::shop::Shop;
-use super::shop_database::ShopDatabase;
-use super::{Check, Part, Say};
+use super::verdict::Check;
+use crate::shop::client::Shop;
+use crate::shop::database::ShopDatabase;
 use crate::wording::counted;
 
 /// How long buyers come back who are told to try again. A shop that sells a copy each 100 ms needs about a

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Check;
 use super::alone::Alone;
 use super::crowd::Sale;
 use super::one_click::OneClick;
 use super::patience::Held;
 use super::purchase::failure_after;
+use super::verdict::Check;
 use crate::wording::counted;
 
 /// From here on a request was not just refused: something was waited for until a limit was reached.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use flash_sale_testbed::log_file::{is_log, open_all};
 use sea_orm::prelude::ChronoUtc;
 
-use crate::commands::logs::{LAB, LABS_LABEL};
+use crate::project::{LAB, LABS_LABEL};
 
 /// Of each log no more is read: it may be written to all the time.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;

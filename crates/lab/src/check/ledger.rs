@@ -6,8 +6,9 @@ use uuid::Uuid;
 
 use super::crowd::Sale;
 use super::one_click::OneClick;
+use super::part::Part;
 use super::purchase::{Outcome, Purchase};
-use super::{Check, Part};
+use super::verdict::Check;
 use crate::wording::counted;
 
 /// Initial stock − orders = stock, after each click and each sale, in the API as in the database.

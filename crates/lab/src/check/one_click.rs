@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use flash_sale_testbed::reason::told;
 use tokio::time::timeout;
 
+use super::part::Say;
 use super::purchase::failure_after;
-use super::shop::{Attempt, Shop};
-use super::{Check, Say};
+use super::verdict::Check;
+use crate::shop::client::{Attempt, Shop};
 use crate::wording::counted;
 
 /// After so many clicks that met a failure of the shop, more of them would only take time.

@@ -7,10 +7,11 @@ use futures::future::join_all;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::part::{Part, Say};
 use super::purchase::{Outcome, Purchase};
-use super::shop::{Shop, why_silent};
-use super::shop_database::ShopDatabase;
-use super::{Check, Part, Say};
+use super::verdict::Check;
+use crate::shop::client::{Shop, why_silent};
+use crate::shop::database::ShopDatabase;
 
 /// How long the held purchases get to arrive at the row.
 const ARRIVAL_LIMIT: Duration = Duration::from_millis(700);

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::shop::{Answer, Shop, why_silent};
+use crate::shop::client::{Answer, Shop, why_silent};
 
 /// A buyer who was told to try again does so after a pause of this length, and a little longer than the buyer
 /// before: two who were turned away together don't meet again.

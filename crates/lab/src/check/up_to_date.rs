@@ -5,8 +5,8 @@ use flash_sale_testbed::program_file::ProgramFile;
 
 use super::verdict::Verdict;
 use crate::build::{ShopBuild, Show, build};
-use crate::commands::status::running;
-use crate::control::Status;
+use crate::control::messages::Status;
+use crate::control::running;
 
 /// Why a shop is not judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::supervisor::replica::{ProcessStatus, ReplicaStatus};
+    use crate::control::messages::{ProcessStatus, ReplicaStatus};
 
     fn status(programs: [Option<Option<&ProgramFile>>; 2]) -> Status {
         let replica = |program: Option<Option<&ProgramFile>>| ReplicaStatus {

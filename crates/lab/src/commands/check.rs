@@ -12,13 +12,13 @@ use flash_sale_testbed::reason::told;
 use super::progress_line;
 use crate::check::failures::tell_reason;
 use crate::check::first_error::LogsSince;
-use crate::check::target::Target;
 use crate::check::up_to_date::{Refusal, running_as_built, still_running};
 use crate::check::verdict::{Check, Report, Verdict};
 use crate::check::{self, Options};
 use crate::console;
 use crate::hint;
 use crate::project::{LOGS, STATE};
+use crate::shop::target::Target;
 use crate::wording::counted;
 use crate::wrap::wrapped;
 

@@ -7,7 +7,8 @@ use anyhow::bail;
 use tokio::time::sleep;
 
 use crate::console;
-use crate::control::{Request, ask};
+use crate::control::ask;
+use crate::control::messages::Request;
 use crate::{project, server};
 
 /// A little more than a replica and PostgreSQL may take to end.

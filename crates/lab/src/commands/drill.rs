@@ -9,7 +9,8 @@ use super::progress_line;
 use crate::check::up_to_date::running_as_built;
 use crate::console;
 use crate::drill::options::Options;
-use crate::drill::{self, Progress, definitions, fault, table};
+use crate::drill::under_way::Step;
+use crate::drill::{self, definitions, fault, table};
 use crate::settings::LabSettings;
 
 /// The race window unless somebody names one: wide enough that there is always a purchase in the middle of its
@@ -91,10 +92,10 @@ pub async fn drill(arguments: DrillArguments) -> anyhow::Result<ExitCode> {
     Ok(if report.survived { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn show(progress: Progress) {
+fn show(progress: Step) {
     match progress {
-        Progress::Doing(line) => progress_line::show(&line),
-        Progress::Done(line) => {
+        Step::Doing(line) => progress_line::show(&line),
+        Step::Done(line) => {
             progress_line::say(&line);
         }
     }

@@ -13,8 +13,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use crate::console;
-use crate::control::{Request, ask};
-use crate::project::LOGS;
+use crate::control::ask;
+use crate::control::messages::Request;
+use crate::project::{LAB, LABS_LABEL, LOGS};
 use crate::wording::counted;
 
 /// Longer than a line takes from its time stamp to its file.
@@ -29,10 +30,6 @@ const ENTRIES_BEFORE: usize = 60;
 /// And the warnings and errors that are shown of what was there before those.
 const TROUBLES_BEFORE: usize = 20;
 
-/// The lab's own log. Of what it says, only troubles are shown: that a replica died, for example.
-pub const LAB: &str = "lab";
-/// A learner knows the lab as the shop.
-pub const LABS_LABEL: &str = "shop";
 const LABEL_WIDTH: usize = 9;
 
 /// Prints the logs, merged by time, and what is added to them until Ctrl-C. Following begins with the last

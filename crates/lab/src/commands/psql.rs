@@ -13,8 +13,10 @@ use flash_sale_testbed::postgres::programs::find_psql;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
-use super::NOT_RUNNING;
-use crate::control::{Event, Request, ask};
+use crate::control::NOT_RUNNING;
+use crate::control::ask;
+use crate::control::messages::{Event, Request};
+use crate::database::owner_url::owner_url;
 use crate::project::PROGRAMS;
 use crate::settings;
 
@@ -26,7 +28,7 @@ use crate::settings;
 pub async fn psql(arguments: &[OsString]) -> anyhow::Result<()> {
     let url = match ask(&Request::Status, |_| {}).await? {
         Some(Event::Status(status)) => {
-            status.database.context("the shop is still starting. Ask again in a moment")?.owner_url()?
+            owner_url(&status.database.context("the shop is still starting. Ask again in a moment")?)?
         }
         _ => settings::database()?.context(NOT_RUNNING)?.owner.reveal().to_owned(),
     };

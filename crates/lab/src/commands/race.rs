@@ -8,12 +8,14 @@ use clap::Args;
 use flash_sale_testbed::open_files::{self, BESIDE_CONNECTIONS};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::status::running;
-use crate::check::shop::Shop;
-use crate::check::target::Target;
 use crate::check::up_to_date::running_as_built;
 use crate::console;
-use crate::race::{self, Options, contestant, definitions, table};
+use crate::control::running;
+use crate::race::options::Options;
+use crate::race::{self, definitions, table};
+use crate::shop::client::Shop;
+use crate::shop::contestant;
+use crate::shop::target::Target;
 
 /// The race window unless somebody names one: wide enough that every strategy meets it, and so small that all
 /// of them are raced in a minute or two, those too that sell one copy after the other.

@@ -2,10 +2,12 @@
 
 use anyhow::{Context, bail};
 
-use super::{NOT_BUILT, NOT_RUNNING};
+use super::NOT_BUILT;
 use crate::build::{Show, build};
 use crate::console;
-use crate::control::{Event, Request, Wanted, ask};
+use crate::control::NOT_RUNNING;
+use crate::control::ask;
+use crate::control::messages::{Event, Request, Wanted};
 use crate::settings;
 
 /// Builds what has changed, and replaces each replica without refusing a connection.

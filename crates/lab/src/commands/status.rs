@@ -2,13 +2,9 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, bail};
-
-use super::NOT_RUNNING;
 use crate::console;
-use crate::control::{Event, Request, Status, ask, not_understood};
-use crate::database::DatabaseStatus;
-use crate::supervisor::replica::ReplicaStatus;
+use crate::control::messages::{DatabaseStatus, ReplicaStatus, Status};
+use crate::control::running;
 use crate::wording::counted;
 
 /// Prints what runs, as a table or as JSON.
@@ -23,14 +19,6 @@ pub async fn status(json: bool) -> anyhow::Result<()> {
         console::text(table(&status));
     }
     Ok(())
-}
-
-/// The running lab's status.
-pub(crate) async fn running() -> anyhow::Result<Status> {
-    match ask(&Request::Status, |_| {}).await?.context(NOT_RUNNING)? {
-        Event::Status(status) => Ok(status),
-        other => bail!(not_understood(&other)),
-    }
 }
 
 fn table(status: &Status) -> String {

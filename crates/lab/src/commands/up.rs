@@ -10,11 +10,12 @@ use flash_sale_testbed::own_files::open_to_append;
 use tokio::process::Command;
 use tokio::time::sleep;
 
-use super::status::running;
-use super::{NOT_BUILT, NOT_RUNNING};
+use super::NOT_BUILT;
 use crate::build::{Show, build};
 use crate::console;
-use crate::control::{Event, Request, Wanted, ask, last_event};
+use crate::control::messages::{Event, Request, Wanted};
+use crate::control::{NOT_RUNNING, running};
+use crate::control::{ask, last_event};
 use crate::project::{self, LAB_LOG};
 use crate::server::{self, Starter};
 use crate::settings::LabSettings;

@@ -7,13 +7,14 @@ use std::time::Instant;
 use anstyle::{AnsiColor, Style};
 use flash_sale_testbed::reason::told;
 
+use crate::build::sources::WATCHED;
 use crate::check::one_click::{self, OneClick};
 use crate::console;
 use crate::hint;
 use crate::program;
 use crate::project::STATE;
 use crate::signals::end_signal;
-use crate::watch::changes::{Changes, Save, WATCHED};
+use crate::watch::changes::{Changes, Save};
 use crate::watch::cycle::{Cycle, End};
 use crate::watch::keys::{Key, Keys};
 use crate::wording::counted;
@@ -202,7 +203,7 @@ fn print_in(color: AnsiColor, line: &str) {
 mod tests {
     use super::*;
     use crate::check::one_click::Round;
-    use crate::check::shop::Attempt;
+    use crate::shop::client::Attempt;
 
     fn played(rounds: usize, sold: usize, second: &str) -> OneClick {
         let attempt = |status: &str| Attempt {

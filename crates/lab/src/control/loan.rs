@@ -8,7 +8,8 @@ use flash_sale_testbed::shop_settings::ShopVariables;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 
-use super::{Event, Request, last_event, not_understood, send};
+use super::messages::{Event, Request};
+use super::{NOT_RUNNING, last_event, not_understood, send};
 
 /// The replicas run with what was borrowed as long as this lives.
 pub struct Loan(UnixStream);
@@ -34,8 +35,7 @@ impl Loan {
     }
 
     async fn ask_for(request: &Request) -> anyhow::Result<Self> {
-        let not_running = "the shop is not running. Start it: make run";
-        let mut stream = send(request).await?.context(not_running)?;
+        let mut stream = send(request).await?.context(NOT_RUNNING)?;
         let silent = "the shop was stopped, or was started by an older version. Start it anew: make stop run";
         match last_event(&mut stream, |_| {}).await?.context(silent)? {
             Event::Done => Ok(Self(stream)),

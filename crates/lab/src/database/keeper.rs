@@ -15,8 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{DatabaseStatus, status_of};
-use crate::control::DatabaseStop;
+use crate::control::messages::{DatabaseStatus, DatabaseStop};
 use crate::project::POSTGRES_LOG_ASIDE;
 
 const BACK_OFF: Duration = Duration::from_secs(1);
@@ -103,6 +102,17 @@ impl Keeper {
         if let DatabaseStatus::Private { pid, .. } = &mut *status {
             *pid = None;
         }
+    }
+}
+
+/// What is said of the database while this server runs.
+pub(super) fn status_of(cluster: &Cluster, port: u16) -> DatabaseStatus {
+    DatabaseStatus::Private {
+        pid: Some(cluster.pid()),
+        address: cluster.address().clone(),
+        port,
+        password_file: cluster.password_file(),
+        log: cluster.log(),
     }
 }
 

@@ -7,7 +7,8 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{self, Connection, Row};
 use tokio::time::timeout;
 
-use super::{Database, DatabaseStatus};
+use super::Database;
+use crate::control::messages::DatabaseStatus;
 
 impl Database {
     /// Logs in as the shop does. `None` when that works, otherwise why it doesn't.

@@ -4,24 +4,21 @@ use std::fmt::Display;
 
 use anyhow::anyhow;
 
-use super::{Database, DatabaseStatus};
+use crate::control::messages::DatabaseStatus;
 
 /// Words of what stands between the shop and PostgreSQL, and never of PostgreSQL itself: it knows each startup
 /// parameter that we send, and no session of its own has a prepared statement of another one.
 const WORDS_OF_A_POOLER: [&str; 2] = ["unsupported startup parameter", "prepared statement"];
 
-impl Database {
-    /// What to do when the shop runs, and can't use it for this reason.
-    pub fn advice(&self, reason: &str) -> String {
-        let hint = hint(reason);
-        match self.status() {
-            DatabaseStatus::External => format!(
-                "{hint}It sells as soon as the database lets it. When you have corrected DATABASE_URL: make stop run"
-            ),
-            DatabaseStatus::Private { log, .. } => format!(
-                "{hint}It sells as soon as PostgreSQL runs again. See why it does not: {}",
-                log.display()
-            ),
+/// What to do when the shop runs, and can't use the database with this status for this reason.
+pub fn advice(database: &DatabaseStatus, reason: &str) -> String {
+    let hint = hint(reason);
+    match database {
+        DatabaseStatus::External => format!(
+            "{hint}It sells as soon as the database lets it. When you have corrected DATABASE_URL: make stop run"
+        ),
+        DatabaseStatus::Private { log, .. } => {
+            format!("{hint}It sells as soon as PostgreSQL runs again. See why it does not: {}", log.display())
         }
     }
 }

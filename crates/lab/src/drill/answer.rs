@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use uuid::Uuid;
 
-use crate::check::shop::Answer;
+use crate::shop::client::Answer;
 
 /// What a buyer was told by one answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

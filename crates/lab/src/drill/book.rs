@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::ledger::Ledger;
 use super::purchase::{Ending, Purchase};
-use crate::check::shop_database::Rows;
+use crate::shop::database::Rows;
 
 /// What a reset puts back.
 const STOCK: i64 = 1;

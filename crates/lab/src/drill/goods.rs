@@ -6,9 +6,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::options::Options;
-use super::patiently;
-use crate::check::shop_database::ShopDatabase;
-use crate::race::contestant::Contestant;
+use crate::shop::contestant::Contestant;
+use crate::shop::database::ShopDatabase;
+use crate::shop::patiently::patiently;
 
 /// Copies of the products that sell out in the middle of it.
 const SCARCE: usize = 40;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::answer::Told;
 use super::purchase::{Ending, Purchase};
-use crate::check::shop_database::ShopDatabase;
+use crate::shop::database::ShopDatabase;
 
 /// "Out of stock" is too early only if a copy was sold more than this later: clocks are read one after the
 /// other.

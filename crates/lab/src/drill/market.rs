@@ -19,7 +19,7 @@ use super::notary::Counter;
 use super::purchase::Purchase;
 use super::rows::KEY_PREFIX;
 use crate::back_off::BackOff;
-use crate::check::shop::Shop;
+use crate::shop::client::Shop;
 
 /// The longest pause of a steady buyer between two purchases.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
-use crate::check::shop_database::ShopDatabase;
+use crate::shop::database::ShopDatabase;
 
 /// Between two looks. An order that comes late comes within the next purchases on its connection.
 const PAUSE: Duration = Duration::from_millis(5);

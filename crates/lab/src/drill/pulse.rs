@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::commands::status::running;
-use crate::supervisor::replica::ReplicaStatus;
+use crate::control::messages::ReplicaStatus;
+use crate::control::running;
 
 /// Invariant 5: `/health` answers within it, whatever the database does.
 pub const HEALTH_LIMIT: Duration = Duration::from_millis(50);

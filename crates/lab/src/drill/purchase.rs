@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::answer::{Request, Told};
 use crate::back_off::BackOff;
-use crate::check::shop::Shop;
+use crate::shop::client::Shop;
 
 /// How long a buyer with a key asks again.
 pub const PATIENCE: Duration = Duration::from_secs(10);

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use serde::Serialize;
 
-use crate::check::shop_database::ShopDatabase;
-use crate::control::Status;
+use crate::control::messages::Status;
+use crate::shop::database::ShopDatabase;
 
 /// Memory may grow by so much: what an allocator keeps after a burst differs from time to time.
 pub const MEMORY_MARGIN_KIB: u64 = 16 * 1024;

@@ -13,7 +13,7 @@ use super::book::Sightings;
 use super::counts::Counts;
 use super::distance::ReadyTimes;
 use super::fault::{Fault, Kind};
-use super::faults::{Scene, Struck, strike};
+use super::faults::strike;
 use super::findings::{Findings, Recovery, THE_BOOK};
 use super::goods::{Item, Shelf, put_on_sale};
 use super::leavers::Leavers;
@@ -21,9 +21,11 @@ use super::ledger::{Holdings, Ledger};
 use super::market::Market;
 use super::notary::Notary;
 use super::purchase::{Ending, Purchase};
+use super::scene::{Scene, Struck};
 use super::sessions_watch::SessionsWatch;
+use super::under_way::Drill;
 use super::visitor::shortest_ready;
-use super::{Drill, patiently};
+use crate::shop::patiently::patiently;
 
 /// A shop that has sold nothing by then has troubles of its own.
 const FIRST_SALE_WITHIN: Duration = Duration::from_secs(15);

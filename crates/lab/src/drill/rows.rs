@@ -6,7 +6,7 @@ use std::time::Duration;
 use sea_orm::sqlx;
 use uuid::Uuid;
 
-use crate::check::shop_database::ShopDatabase;
+use crate::shop::database::ShopDatabase;
 
 /// Each key of a drill begins with it, so that a later one finds those of one that was killed.
 pub const KEY_PREFIX: &str = "lab drill ";

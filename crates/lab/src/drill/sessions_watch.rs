@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::patiently;
-use crate::check::shop_database::ShopDatabase;
+use crate::shop::database::ShopDatabase;
+use crate::shop::patiently::patiently;
 
 const POLL: Duration = Duration::from_millis(100);
 const AT_REST_POLL: Duration = Duration::from_millis(10);

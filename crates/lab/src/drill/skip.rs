@@ -8,11 +8,11 @@ use flash_sale_testbed::reason::told;
 
 use super::fault::{Fault, Kind};
 use super::options::Options;
-use crate::check::shop_database::ShopDatabase;
-use crate::control::Status;
-use crate::database::DatabaseStatus;
-use crate::race::contestant::Contestant;
+use crate::control::messages::DatabaseStatus;
+use crate::control::messages::Status;
 use crate::settings::LabSettings;
+use crate::shop::contestant::Contestant;
+use crate::shop::database::ShopDatabase;
 
 /// What is known of the place where a drill is to be.
 pub struct Place {

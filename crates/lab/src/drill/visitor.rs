@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::check::shop::Shop;
+use crate::shop::client::Shop;
 
 const PAUSE: Duration = Duration::from_millis(50);
 /// The shortest of so many is near enough to what it takes when nothing is in its way.

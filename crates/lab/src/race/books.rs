@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use uuid::Uuid;
 
-use super::Options;
 use super::buyer::{Buyer, Ending};
 use super::crowd::Round;
-use crate::check::shop_database::ShopDatabase;
+use super::options::Options;
+use crate::shop::database::ShopDatabase;
 
 /// "Out of stock" is too early only if a copy was sold more than this later: clocks are read one after the
 /// other.

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::back_off::BackOff;
-use crate::check::shop::{Answer, Shop};
+use crate::shop::client::{Answer, Shop};
 
 /// How it ended for a buyer.
 #[derive(Clone, Debug, PartialEq, Eq)]

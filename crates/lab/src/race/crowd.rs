@@ -10,11 +10,11 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::Options;
 use super::buyer::Buyer;
-use super::contestant::Contestant;
+use super::options::Options;
 use crate::back_off::BackOff;
-use crate::check::shop::Shop;
+use crate::shop::client::Shop;
+use crate::shop::contestant::Contestant;
 
 /// Connections that are opened at once before the first round. More would only wait for one another.
 const OPENED_AT_ONCE: usize = 32;

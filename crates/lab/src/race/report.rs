@@ -6,13 +6,13 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::Options;
 use super::books::Books;
 use super::buyer::{Buyer, Ending};
-use super::contestant::Contestant;
 use super::crowd::Round;
+use super::options::Options;
 use super::rows::Durability;
 use super::verdict::{Findings, Verdict};
+use crate::shop::contestant::Contestant;
 use crate::statistics::Waits;
 
 /// A race.

@@ -6,7 +6,7 @@ use sea_orm::sqlx;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::check::shop_database::ShopDatabase;
+use crate::shop::database::ShopDatabase;
 
 /// What the rows say of a product that was raced for.
 #[derive(Clone, Debug)]

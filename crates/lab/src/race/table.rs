@@ -1,9 +1,9 @@
 //! A race as a person reads it.
 
-use super::Options;
-use super::contestant::Strategy;
+use super::options::Options;
 use super::report::{Raced, Report, Row};
 use super::verdict::Verdict;
+use crate::shop::contestant::Strategy;
 use crate::table::{align, with_heading};
 use crate::wording::counted;
 use crate::wrap::wrapped;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::contestant::Oversell;
+use crate::shop::contestant::Oversell;
 
 /// In a word. Those further down count only when none above fits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]

@@ -12,11 +12,11 @@ use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::Lab;
+use super::lab::{Lab, open_supervisor, restart_failed, wait_until_open};
 use super::lending::{lend, lend_distance};
-use crate::control::{DatabaseStop, Event, Request, Wanted, read_request, write_events};
+use crate::control::messages::{DatabaseStop, Event, Request, Wanted};
+use crate::control::{read_request, write_events};
 use crate::progress::Stage;
-use crate::supervisor::Supervisor;
 
 /// At once. People have a handful of terminals.
 const MOST_CONNECTIONS: usize = 64;
@@ -95,17 +95,6 @@ async fn answer(mut stream: UnixStream, lab: Arc<Lab>) {
     tokio::join!(work, write_events(writer, receiver));
 }
 
-async fn wait_until_open(lab: &Lab, events: &UnboundedSender<Event>) -> Event {
-    let is_end = |stage: &Stage| matches!(stage, Stage::Open(_) | Stage::Stopped(_));
-    // To somebody who comes when it is open, its start is no news.
-    let heard = if lab.progress.stage() == Stage::Starting { 0 } else { lab.progress.said() };
-    match lab.progress.follow(heard, events, is_end).await {
-        Stage::Open(url) => Event::Open(url),
-        Stage::Stopped(Some(reason)) => Event::Failed(reason),
-        _ => Event::Done,
-    }
-}
-
 async fn replace(lab: &Lab, wanted: Option<Wanted>, events: &UnboundedSender<Event>) -> Event {
     let supervisor = match open_supervisor(lab, events).await {
         Ok(supervisor) => supervisor,
@@ -126,26 +115,6 @@ async fn replace(lab: &Lab, wanted: Option<Wanted>, events: &UnboundedSender<Eve
         }
         Err(error) => restart_failed(&error),
     }
-}
-
-/// The replicas' supervisor, once the shop is open; otherwise, what to answer.
-pub(super) async fn open_supervisor<'a>(
-    lab: &'a Lab,
-    events: &UnboundedSender<Event>,
-) -> Result<&'a Supervisor, Event> {
-    match wait_until_open(lab, events).await {
-        Event::Open(_) => {}
-        Event::Done => return Err(Event::Failed("the shop was stopped. Start it: make run".to_owned())),
-        failed => return Err(failed),
-    }
-    lab.supervisor.get().ok_or_else(|| Event::Failed("nothing to restart".to_owned()))
-}
-
-/// What is answered when replicas could not be replaced.
-pub(super) fn restart_failed(error: &anyhow::Error) -> Event {
-    let why = told(error);
-    log::error!("restart: {why}");
-    Event::Failed(format!("{why}\nThe replicas that ran before go on as they were."))
 }
 
 async fn stop_database(lab: &Lab, seconds: u32, how: DatabaseStop) -> Event {

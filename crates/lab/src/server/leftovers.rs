@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flash_sale_testbed::log_file;
 use flash_sale_testbed::own_files::open_to_append;
-use flash_sale_testbed::postgres::{initialize::ClusterFiles, place};
+use flash_sale_testbed::postgres::{cluster_files::ClusterFiles, place};
 
 use crate::project;
 

@@ -8,9 +8,9 @@ use flash_sale_testbed::shop_settings::ShopVariables;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::Lab;
-use super::control_server::{open_supervisor, restart_failed};
-use crate::control::Event;
+use super::lab::Lab;
+use super::lab::{open_supervisor, restart_failed};
+use crate::control::messages::Event;
 use crate::progress::Stage;
 use crate::supervisor::{Lent, Supervisor};
 

@@ -1,8 +1,9 @@
 //! What a person is told once the replicas run: where the shop is or, when it can't use its database, why, and what
 //! to do.
 
-use super::Lab;
-use crate::control::Event;
+use super::lab::Lab;
+use crate::control::messages::Event;
+use crate::database::trouble::advice;
 
 impl Lab {
     /// Asks the replicas now: the database may have come or gone since they were started.
@@ -23,7 +24,7 @@ impl Lab {
         let reason = database.why_unusable().await;
         let reason = reason.unwrap_or_else(|| "it answers, but not its replicas within a second".to_owned());
         let url = &self.reach.url;
-        let advice = database.advice(&reason);
+        let advice = advice(&database.status(), &reason);
         Some(format!("the shop is up at {url}, but without its database: {reason}\n{advice}"))
     }
 }

@@ -10,7 +10,7 @@ use tokio::signal::unix::SignalKind;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::console;
-use crate::control::Event;
+use crate::control::messages::Event;
 use crate::progress::{Progress, Stage};
 use crate::signals::EndSignals;
 

@@ -5,16 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use flash_sale_gateway::Gateway;
-use flash_sale_testbed::program_file::ProgramFile;
 use flash_sale_testbed::reason::told;
 use flash_sale_testbed::shop_process::{Readiness, ShopProcess, ShopProgram, start};
 use flash_sale_testbed::shop_settings::ShopVariables;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::health_watch::HealthWatch;
+use crate::control::messages::{ProcessStatus, ReplicaStatus};
 
 const FIRST_BACK_OFF: Duration = Duration::from_millis(200);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
@@ -25,45 +24,12 @@ const SETTLED_AFTER: Duration = Duration::from_secs(1);
 /// that none is lost when it stops listening.
 const TAKE_OVER: Duration = Duration::from_millis(100);
 
-/// What `lab status` says of a replica.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReplicaStatus {
-    /// replica-1 and so on.
-    pub name: String,
-    /// Its process; `None` when it has none just now.
-    pub process: Option<ProcessStatus>,
-    /// How many times it was started again because it had died.
-    pub restarts: u32,
-}
-
-/// A replica's process.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessStatus {
-    /// Its process id.
-    pub pid: u32,
-    /// Where it listens.
-    pub port: u16,
-    /// When it started, in seconds since 1970.
-    pub started_at: u64,
-    /// The file that it was started from, which a build may have replaced since. `None`: it was replaced while it
-    /// started, or the lab that runs is too old to know.
-    pub program: Option<ProgramFile>,
-    /// False when it lives and doesn't answer: it is frozen, and left out of the gateway's turn.
-    pub answers: bool,
-}
-
 /// A process that has its turn.
 struct Running {
     process: ShopProcess,
     /// When it took its turn.
     readiness: Readiness,
     health: HealthWatch,
-}
-
-impl ReplicaStatus {
-    pub(super) fn starting(name: &str) -> Self {
-        Self { name: name.to_owned(), process: None, restarts: 0 }
-    }
 }
 
 /// What a replica can be told.

@@ -9,12 +9,13 @@ use flash_sale_core::environment;
 use super::changes::Changes;
 use crate::build::{self, Show};
 use crate::check::one_click::{self, OneClick};
-use crate::check::shop::Shop;
-use crate::commands::status::running;
 use crate::console;
-use crate::control::{Event, Request, Wanted, ask};
+use crate::control::ask;
+use crate::control::messages::{Event, Request, Wanted};
+use crate::control::running;
 use crate::program::{OwnProgram, run};
 use crate::settings::{self, LabSettings};
+use crate::shop::client::Shop;
 
 /// Enough to see whether the bug is there, and no more than two seconds. `lab check` has more.
 const ROUNDS: usize = 10;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use flash_sale_lab::control::DatabaseStop;
+use flash_sale_lab::control::messages::DatabaseStop;
 use flash_sale_testbed::http::answers_ok;
 use flash_sale_testbed::testing::TestDatabase;
 use tokio::io::{AsyncBufReadExt, BufReader, copy_bidirectional};

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use flash_sale_lab::control::Status;
+use flash_sale_lab::control::messages::Status;
 use flash_sale_testbed::testing::TestDatabase;
 use reqwest::Url;
 use sea_orm::ConnectionTrait;

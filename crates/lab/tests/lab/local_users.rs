@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use flash_sale_lab::control::Wanted;
+use flash_sale_lab::control::messages::Wanted;
 use flash_sale_testbed::own_files;
 use flash_sale_testbed::shop_settings::ShopVariables;
 use flash_sale_testbed::testing::TestDatabase;

@@ -53,7 +53,8 @@ async fn long_logs_are_put_aside_and_the_shop_logs_on_and_both_parts_are_shown()
     assert!(older < shown.rfind("GET /api/products 200").unwrap(), "in the order of time");
 
     // The next server waits until nobody holds the log of the one before.
-    let stop = Request::StopDatabase { seconds: 0, how: flash_sale_lab::control::DatabaseStop::Fast };
+    let stop =
+        Request::StopDatabase { seconds: 0, how: flash_sale_lab::control::messages::DatabaseStop::Fast };
     assert_eq!(project.ask(&stop).await, Event::Done);
     project.run(&["down"]).await;
 }

@@ -42,7 +42,8 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use flash_sale_lab::control::{Event, Request, last_event};
+use flash_sale_lab::control::last_event;
+use flash_sale_lab::control::messages::{Event, Request};
 use flash_sale_lab::project::{CONTROL_SOCKET, LAB_LOG};
 use flash_sale_testbed::shop_settings::OF_ONE_SHOP;
 use flash_sale_testbed::testing::{AtTheEnd, TestDatabase, wait_until};

@@ -4,7 +4,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use flash_sale_lab::control::DatabaseStop;
+use flash_sale_lab::control::messages::DatabaseStop;
 use flash_sale_testbed::testing::{Pooler, TestDatabase};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpSocket;

@@ -9,9 +9,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::Shared;
 use super::framing::{Answer, Answers, Exchange, Requests};
 use super::hold::{At, Gate};
+use super::shared::Shared;
 
 /// Parts that are under way in one direction at most; then the sender waits.
 const UNDER_WAY: usize = 256;

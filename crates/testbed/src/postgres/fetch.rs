@@ -13,8 +13,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use flash_sale_core::environment;
 
-use super::Programs;
 use super::place::prepare_for_programs;
+use super::programs::Programs;
 use crate::guard::{GuardedCommand, Signal};
 use crate::reason::told;
 

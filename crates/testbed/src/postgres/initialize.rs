@@ -4,57 +4,18 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use uuid::Uuid;
 
+use super::cluster_files::ClusterFiles;
 use super::place::Place;
 use super::settings::{ClusterSettings, Durability};
 use crate::guard::{GuardedCommand, Signal, User};
 use crate::log_file;
 use crate::own_files;
-
-/// The files of a cluster.
-#[derive(Clone, Debug)]
-pub struct ClusterFiles {
-    /// Where they are, and whose.
-    pub place: Place,
-}
-
-impl ClusterFiles {
-    /// PostgreSQL's data folder.
-    pub fn data(&self) -> PathBuf {
-        self.place.folder.join("data")
-    }
-
-    /// The superuser's password; only its owner can read it.
-    pub fn password(&self) -> PathBuf {
-        self.place.folder.join("password")
-    }
-
-    /// The password of the role that the shop works as.
-    pub fn shop_password(&self) -> PathBuf {
-        self.place.folder.join("shop-password")
-    }
-
-    /// The server's log. Whoever holds the lock on this file owns the cluster.
-    pub fn log(&self) -> PathBuf {
-        Self::log_in(&self.place.folder)
-    }
-
-    /// The log of a cluster in `folder`.
-    pub fn log_in(folder: &Path) -> PathBuf {
-        folder.join("postgres.log")
-    }
-
-    /// The version that made the data: "15". `None` when there is no data yet.
-    pub fn major_version(&self) -> Option<String> {
-        let text = own_files::read_to_string(&self.data().join("PG_VERSION")).ok()?;
-        Some(text.trim().to_owned())
-    }
-}
 
 /// Makes the data folder when there is none. Call it with the cluster's lock held.
 ///

@@ -15,7 +15,8 @@ use sea_orm::sqlx::{self, Connection, Executor};
 use tokio::time::sleep;
 
 use super::address::{Address, Listen, socket_name};
-use super::initialize::{ClusterFiles, initialize, read_shop_password};
+use super::cluster_files::ClusterFiles;
+use super::initialize::{initialize, read_shop_password};
 use super::settings::{ClusterSettings, Durability};
 use super::stale::remove_stale_pid_file;
 use crate::guard::{Guarded, GuardedCommand, Signal};

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::address::Listen;
+use super::cluster_files::ClusterFiles;
 use super::fetch::find_or_fetch;
-use super::initialize::ClusterFiles;
 use super::place::{Place, prepare};
 use super::programs::Programs;
 

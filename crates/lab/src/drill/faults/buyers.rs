@@ -6,9 +6,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Scene, Struck};
-use crate::check::shop::Answer;
 use crate::drill::book::Sightings;
+use crate::drill::scene::{Scene, Struck};
+use crate::shop::client::Answer;
 
 /// Who want the book at a time while it is reset.
 const BUYERS_OF_THE_BOOK: usize = 8;

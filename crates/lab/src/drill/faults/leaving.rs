@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use tokio::time::sleep;
 
-use super::{Scene, Struck};
 use crate::drill::distance::ReadyTimes;
 use crate::drill::leavers::Leavers;
+use crate::drill::scene::{Scene, Struck};
 use crate::drill::visitor::{Visitor, shortest_ready};
 
 pub(super) async fn leave(scene: &mut Scene<'_>) -> anyhow::Result<Struck> {

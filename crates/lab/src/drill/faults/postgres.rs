@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-use super::Struck;
-use crate::control::{DatabaseStop, Event, Request, ask, not_understood};
+use crate::control::messages::{DatabaseStop, Event, Request};
+use crate::control::{ask, not_understood};
+use crate::drill::scene::Struck;
 
 pub(super) async fn restart_at_once() -> anyhow::Result<Struck> {
     stop(0, DatabaseStop::Immediate).await

@@ -9,9 +9,10 @@ use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::sleep;
 
-use super::{Scene, Struck};
-use crate::commands::status::running;
-use crate::control::{Event, Request, ask, not_understood};
+use crate::control::messages::{Event, Request};
+use crate::control::running;
+use crate::control::{ask, not_understood};
+use crate::drill::scene::{Scene, Struck};
 
 /// Longer than the lab takes to notice that a replica doesn't come back.
 const COMES_BACK_WITHIN: Duration = Duration::from_secs(20);

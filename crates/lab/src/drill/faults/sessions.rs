@@ -5,7 +5,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Scene, Struck};
+use crate::drill::scene::{Scene, Struck};
 
 pub(super) async fn hold_row(scene: &Scene<'_>) -> anyhow::Result<Struck> {
     let plenty: Vec<Uuid> = scene.market.shelves().iter().map(|shelf| shelf.plenty.product).collect();

@@ -8,12 +8,12 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use super::lives::{Lives, choose_moment};
 use crate::back_off::BackOff;
-use crate::check::shop::SentOrder;
 use crate::drill::answer::{Request, Told};
 use crate::drill::goods::{Item, Shelf};
 use crate::drill::leaving::Leaving;
 use crate::drill::market::Market;
 use crate::drill::purchase::Purchase;
+use crate::shop::sent_order::SentOrder;
 
 /// For those who stay. The shop's own limits are shorter.
 const LONGEST_LIFE: Duration = Duration::from_secs(15);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::{Answer, Shop};
+use super::client::{Answer, Shop};
 
 /// More than an answer of the shop has.
 const MOST_HEADERS: usize = 64;

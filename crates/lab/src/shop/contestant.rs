@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::check::shop::Shop;
-use crate::check::shop_database::ShopDatabase;
+use crate::shop::client::Shop;
+use crate::shop::database::ShopDatabase;
 
 /// The name of what the shop does when nobody names a strategy.
 pub const EXERCISE: &str = "exercise";

@@ -1,7 +1,5 @@
 //! The shop as its visitors have it: over HTTP, through the gateway, each request on a connection of its own.
 
-mod sent_order;
-
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -16,8 +14,6 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-pub use sent_order::SentOrder;
-
 /// Longer than any answer of the shop may take: its own limits are shorter.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
@@ -30,9 +26,9 @@ const LONGEST_BODY: usize = 4 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Shop {
     http: Client,
-    url: String,
+    pub(super) url: String,
     host: String,
-    address: SocketAddr,
+    pub(super) address: SocketAddr,
 }
 
 /// An answer, read to its end.
@@ -85,7 +81,12 @@ pub struct Attempt {
 }
 
 impl Answer {
-    fn new<'a>(status: u16, header: impl Fn(&str) -> Option<&'a str>, body: &[u8], took: Duration) -> Self {
+    pub(super) fn new<'a>(
+        status: u16,
+        header: impl Fn(&str) -> Option<&'a str>,
+        body: &[u8],
+        took: Duration,
+    ) -> Self {
         Self {
             status,
             served_by: header("X-Served-By").unwrap_or_default().to_owned(),

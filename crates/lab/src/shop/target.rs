@@ -2,8 +2,9 @@
 
 use anyhow::Context;
 
-use crate::commands::status::running;
-use crate::control::Status;
+use crate::control::messages::Status;
+use crate::control::running;
+use crate::database::owner_url::owner_url;
 use crate::settings;
 
 /// A running shop, and the database behind it.
@@ -43,7 +44,7 @@ impl Target {
     pub fn of(status: &Status) -> anyhow::Result<Self> {
         let database = status.database.as_ref();
         let database = database.context("the shop is still starting. Ask again in a moment")?;
-        let database_url = database.owner_url()?;
+        let database_url = owner_url(database)?;
         Ok(Self { url: format!("http://{}", status.address), database_url })
     }
 }

@@ -1,0 +1,160 @@
+//! What a command and the running lab say to each other. This module imports nothing of the lab, and both ends import
+//! it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use flash_sale_testbed::postgres::Address;
+use flash_sale_testbed::program_file::ProgramFile;
+use flash_sale_testbed::shop_settings::ShopVariables;
+use serde::{Deserialize, Serialize};
+
+/// What a lab can be asked.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// What runs?
+    Status,
+    /// Answer when the shop is open, with or without its database, or won't be.
+    WaitUntilOpen,
+    /// Replace each replica by a new process of the same program, with the same variables.
+    Restart,
+    /// Replace each replica by a new process of what is wanted from now on.
+    Run(Wanted),
+    /// Replace them with these variables too, for as long as the connection stays open: then they are replaced again,
+    /// without them.
+    Lend(ShopVariables),
+    /// As Lend, with distance: the replicas reach PostgreSQL through a line on which everything takes so many
+    /// milliseconds, in each direction.
+    LendDistance {
+        /// In each direction.
+        milliseconds: u32,
+    },
+    /// Stop the lab's own PostgreSQL, and start it again after so many seconds. Done when it accepts connections.
+    StopDatabase {
+        /// How long it stays stopped; 0: it is started again at once.
+        seconds: u32,
+        /// How it ends.
+        how: DatabaseStop,
+    },
+    /// Stop everything.
+    Stop,
+}
+
+/// What the replicas are to run from now on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The shop's program. Any that we may run: whoever asks is the same user (or root), and could start it without us.
+    pub binary: PathBuf,
+    /// The variables that are set for it. All others are not. None but the shop's own: an environment is easier to slip in
+    /// than a program.
+    pub variables: ShopVariables,
+    /// Leave replicas as they are that run just this.
+    pub only_if_changed: bool,
+}
+
+/// The ways PostgreSQL can be told to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseStop {
+    /// As a crash would (SIGQUIT): the next start replays the log.
+    Immediate,
+    /// In order (SIGINT): all sessions are ended, all is written.
+    Fast,
+}
+
+/// What it answers: any number of lines, then one of the others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Something was done, in words.
+    Line(String),
+    /// The shop is open at this URL.
+    Open(String),
+    /// The replicas run, and can't use their database: why, and what to do. They go on, and sell once they can.
+    WithoutDatabase(String),
+    /// What runs.
+    Status(Status),
+    /// What was asked for is done.
+    Done,
+    /// It failed, for this reason.
+    Failed(String),
+    /// Another lab runs here.
+    Busy,
+}
+
+/// What runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The lab's own process.
+    pub pid: u32,
+    /// The shop's URL, for a person.
+    pub url: String,
+    /// Where programs of this machine reach the shop. They need not know what `localhost` is.
+    pub address: SocketAddr,
+    /// Open through the gateway just now.
+    pub connections_open: usize,
+    /// The most that it keeps open at once; more wait for their turn.
+    pub most_connections: usize,
+    /// Accepted by the gateway since the start.
+    pub connections_accepted: u64,
+    /// The replicas, in their turn.
+    pub replicas: Vec<ReplicaStatus>,
+    /// The database; `None` while it starts.
+    pub database: Option<DatabaseStatus>,
+}
+
+/// What `lab status` says of a replica.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaStatus {
+    /// replica-1 and so on.
+    pub name: String,
+    /// Its process; `None` when it has none just now.
+    pub process: Option<ProcessStatus>,
+    /// How many times it was started again because it had died.
+    pub restarts: u32,
+}
+
+/// A replica's process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessStatus {
+    /// Its process id.
+    pub pid: u32,
+    /// Where it listens.
+    pub port: u16,
+    /// When it started, in seconds since 1970.
+    pub started_at: u64,
+    /// The file that it was started from, which a build may have replaced since. `None`: it was replaced while it
+    /// started, or the lab that runs is too old to know.
+    pub program: Option<ProgramFile>,
+    /// False when it lives and doesn't answer: it is frozen, and left out of the gateway's turn.
+    pub answers: bool,
+}
+
+impl ReplicaStatus {
+    /// A replica whose first process starts.
+    pub fn starting(name: &str) -> Self {
+        Self { name: name.to_owned(), process: None, restarts: 0 }
+    }
+}
+
+/// What `lab status` says of the database, and what psql needs. Never a password.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DatabaseStatus {
+    /// The lab's own PostgreSQL.
+    Private {
+        /// Its first process; `None` while it is started again.
+        pid: Option<u32>,
+        /// Where it listens.
+        address: Address,
+        /// The port on 127.0.0.1 for a person's own programs.
+        port: u16,
+        /// The file that holds the password of user postgres.
+        password_file: PathBuf,
+        /// Its log.
+        log: PathBuf,
+    },
+    /// The one of `DATABASE_URL`.
+    External,
+}

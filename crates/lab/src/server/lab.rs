@@ -1,0 +1,78 @@
+//! A running lab, and what its parts ask of it.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use flash_sale_gateway::{self as gateway, Gateway};
+use flash_sale_testbed::reason::told;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::control::messages::{Event, Status};
+use crate::database::Database;
+use crate::progress::{Progress, Stage};
+use crate::reach::Reach;
+use crate::settings::LabSettings;
+use crate::supervisor::Supervisor;
+
+/// Everything that runs. Parts that aren't there yet are empty.
+pub(super) struct Lab {
+    pub(super) settings: LabSettings,
+    pub(super) reach: Reach,
+    /// The shop's program that it was started with.
+    pub(super) binary: PathBuf,
+    /// The project's static/.
+    pub(super) static_folder: PathBuf,
+    pub(super) progress: Arc<Progress>,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) database: OnceLock<Database>,
+    pub(super) supervisor: OnceLock<Supervisor>,
+}
+
+impl Lab {
+    /// What runs.
+    pub(super) fn status(&self) -> Status {
+        let connections = self.gateway.connections();
+        Status {
+            pid: std::process::id(),
+            url: self.reach.url.clone(),
+            address: self.reach.address,
+            connections_open: connections.open,
+            most_connections: gateway::most_connections(),
+            connections_accepted: connections.accepted,
+            replicas: self.supervisor.get().map(Supervisor::status).unwrap_or_default(),
+            database: self.database.get().map(Database::status),
+        }
+    }
+}
+
+/// Tells `events` how the start goes, until the shop is open or won't be.
+pub(super) async fn wait_until_open(lab: &Lab, events: &UnboundedSender<Event>) -> Event {
+    let is_end = |stage: &Stage| matches!(stage, Stage::Open(_) | Stage::Stopped(_));
+    // To somebody who comes when it is open, its start is no news.
+    let heard = if lab.progress.stage() == Stage::Starting { 0 } else { lab.progress.said() };
+    match lab.progress.follow(heard, events, is_end).await {
+        Stage::Open(url) => Event::Open(url),
+        Stage::Stopped(Some(reason)) => Event::Failed(reason),
+        _ => Event::Done,
+    }
+}
+
+/// The replicas' supervisor, once the shop is open; otherwise, what to answer.
+pub(super) async fn open_supervisor<'a>(
+    lab: &'a Lab,
+    events: &UnboundedSender<Event>,
+) -> Result<&'a Supervisor, Event> {
+    match wait_until_open(lab, events).await {
+        Event::Open(_) => {}
+        Event::Done => return Err(Event::Failed("the shop was stopped. Start it: make run".to_owned())),
+        failed => return Err(failed),
+    }
+    lab.supervisor.get().ok_or_else(|| Event::Failed("nothing to restart".to_owned()))
+}
+
+/// What is answered when replicas could not be replaced.
+pub(super) fn restart_failed(error: &anyhow::Error) -> Event {
+    let why = told(error);
+    log::error!("restart: {why}");
+    Event::Failed(format!("{why}\nThe replicas that ran before go on as they were."))
+}
