@@ -10,13 +10,11 @@ use crate::limits::{
 };
 use crate::released_connection::may_be_lent_again;
 
+pub use crate::released_connection::BETWEEN_TWO_USERS;
+
 /// A connection that was idle for longer is tested before it is used again. Testing each time would cost
 /// every request a round trip.
 const TEST_WHEN_IDLE_FOR: Duration = Duration::from_secs(1);
-
-/// What is sent on a connection between two who use it. It takes back what outlives a transaction: settings, to those
-/// that the connection was opened with, and the session's advisory locks. One message, so one round trip.
-pub const BETWEEN_TWO_USERS: &str = "RESET ALL; SELECT pg_advisory_unlock_all()";
 
 /// Where and how to connect.
 #[derive(Clone)]

@@ -11,8 +11,12 @@
 use sea_orm::sqlx::{Connection, Error, PgConnection};
 use tokio::time::timeout;
 
-use crate::database::BETWEEN_TWO_USERS;
 use crate::limits::RELEASE_TIMEOUT;
+
+/// What is sent on a connection between two users. It takes back what outlives a transaction: changed settings return
+/// to those that the connection was opened with, and the session's advisory locks are released. Both are one message,
+/// so they cost one round trip.
+pub const BETWEEN_TWO_USERS: &str = "RESET ALL; SELECT pg_advisory_unlock_all()";
 
 /// Reads what is still unread, ends what is still open, and takes back what was set. Says whether the connection may
 /// be lent again; if not, it is to be closed, and PostgreSQL takes back what it was doing.

@@ -21,8 +21,9 @@ use uuid::Uuid;
 
 use kept_request::KeptRequest;
 
-use crate::strategies::Failure;
-use crate::{ServiceError, Strategy};
+use crate::error::ServiceError;
+use crate::failure::Failure;
+use crate::strategy::Strategy;
 
 /// The status of an order; others are refusals.
 const SOLD: i16 = 200;

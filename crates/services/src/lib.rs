@@ -4,12 +4,14 @@
 pub mod begin;
 pub mod commit;
 mod error;
+mod failure;
 pub mod idempotency;
 pub mod log_context;
 mod order_service;
 mod payment;
 mod shop_service;
 pub mod strategies;
+mod strategy;
 mod till_database;
 
 pub use error::ServiceError;
@@ -17,5 +19,6 @@ pub use idempotency::IdempotencyKey;
 pub use order_service::OrderService;
 pub use payment::PaymentProvider;
 pub use shop_service::{Reset, ShopService, ShopWindow};
-pub use strategies::{Strategy, StrategyService};
+pub use strategies::StrategyService;
+pub use strategy::Strategy;
 pub use till_database::TillDatabase;

@@ -5,7 +5,8 @@ use flash_sale_repositories::{OrderRepository, ProductRepository};
 use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionSession, TransactionTrait};
 use uuid::Uuid;
 
-use crate::{PaymentProvider, ServiceError};
+use crate::error::ServiceError;
+use crate::payment::PaymentProvider;
 
 /// The shop's till. Its `database` is the pool of connections, or a transaction that the purchase is part of.
 #[derive(Clone)]

@@ -7,9 +7,9 @@ use flash_sale_repositories::{OrderRepository, ProductRepository, UnitRepository
 use sea_orm::{AccessMode, DatabaseConnection, IsolationLevel, TransactionTrait};
 use uuid::Uuid;
 
-use crate::ServiceError;
 use crate::begin;
 use crate::commit::marking;
+use crate::error::ServiceError;
 
 /// Copies in stock after a reset.
 const STOCK_AFTER_RESET: i32 = 1;

@@ -9,6 +9,8 @@ use reqwest::{Client, Url};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::view::short_id;
+
 /// Posts orders to the shop's API, as a buyer's program would.
 pub struct CheckoutClient {
     http: Client,
@@ -108,7 +110,7 @@ async fn read_answer(response: reqwest::Response) -> (String, String, Option<Str
     let served_by = served_by.map(str::to_owned);
     let body: AnswerBody = response.json().await.unwrap_or_default();
     let answer = match body {
-        AnswerBody { id: Some(id), .. } => format!("order {}", crate::notice::short_id(id)),
+        AnswerBody { id: Some(id), .. } => format!("order {}", short_id(id)),
         AnswerBody { detail: Some(detail), .. } => detail,
         _ => "(not readable)".to_owned(),
     };

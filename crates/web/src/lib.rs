@@ -14,6 +14,8 @@ mod outage_log;
 mod pages;
 mod problem;
 mod query_string;
+mod replica_name;
+mod request_id;
 pub mod routes;
 pub mod server;
 pub mod settings;

@@ -6,7 +6,6 @@ use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use actix_web::http::header;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::checkout::Attempt;
 
@@ -52,11 +51,6 @@ impl Notice {
 
 fn cookie(value: String) -> actix_web::cookie::CookieBuilder<'static> {
     Cookie::build(COOKIE_NAME, value).path("/").http_only(true).same_site(SameSite::Strict)
-}
-
-/// The first eight digits of an id: enough for a person to tell orders apart.
-pub fn short_id(id: Uuid) -> String {
-    id.simple().to_string()[..8].to_owned()
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! The OpenAPI document, put together from the handlers' own descriptions and from what holds for all of them
+//! `GET /api/openapi.json`: the OpenAPI document, put together from the handlers' own descriptions and from what holds for all of them
 //! (`openapi/shared.rs`).
 
 mod shared;
 
+use actix_web::web::Json;
 use utoipa::OpenApi;
 
 use shared::SharedAnswers;
@@ -23,7 +24,7 @@ use shared::SharedAnswers;
         crate::api::orders::create,
         crate::api::strategies::list,
         crate::api::reset::create,
-        crate::api::openapi::get,
+        get,
         crate::api::health::get_health,
         crate::api::health::get_ready,
         crate::pages::shop::show,
@@ -34,6 +35,14 @@ use shared::SharedAnswers;
     modifiers(&SharedAnswers)
 )]
 struct ShopApi;
+
+/// The description of this API, as OpenAPI 3.1.
+#[utoipa::path(get, path = "/api/openapi.json", tag = "operation", operation_id = "get_openapi", responses(
+    (status = 200, description = "This document", body = Object),
+))]
+pub async fn get() -> Json<utoipa::openapi::OpenApi> {
+    Json(document())
+}
 
 /// The document.
 pub fn document() -> utoipa::openapi::OpenApi {

@@ -8,7 +8,7 @@ use flash_sale_core::limits::BUY_DEADLINE;
 
 use crate::endpoint::at;
 use crate::problem::Problem;
-use crate::{api, pages};
+use crate::{api, openapi, pages};
 
 /// Adds all routes. The files in `static_dir` appear under `/static`.
 pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
@@ -27,7 +27,7 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .service(at("/api/orders").get(api::orders::list).post(api::orders::create))
         .service(at("/api/strategies").get(api::strategies::list))
         .service(at("/api/reset").post(api::reset::create))
-        .service(at("/api/openapi.json").get(api::openapi::get))
+        .service(at("/api/openapi.json").get(openapi::get))
         // For whoever runs it
         .service(at("/health").get(api::health::get_health))
         .service(at("/ready").get(api::health::get_ready))

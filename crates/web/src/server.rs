@@ -16,6 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::checkout::CheckoutClient;
 use crate::middleware::IsEnding;
+use crate::replica_name::ReplicaName;
 use crate::settings::Settings;
 use crate::{middleware, outage_log, routes};
 
@@ -28,10 +29,6 @@ const BACKLOG: u32 = 4096;
 
 /// Idempotency keys expire after 24 hours, and are deleted at the latest so much later.
 const BETWEEN_CLEANINGS: Duration = Duration::from_secs(600);
-
-/// The replica's name, for whoever must say it.
-#[derive(Clone)]
-pub struct ReplicaName(pub String);
 
 /// Serves until SIGTERM or Ctrl-C.
 ///

@@ -80,6 +80,11 @@ impl From<Reset> for ResetView {
     }
 }
 
+/// The first eight digits of an id: enough for a person to tell orders apart.
+pub fn short_id(id: Uuid) -> String {
+    id.simple().to_string()[..8].to_owned()
+}
+
 /// Always six decimals, so that times of one length compare as text.
 fn to_the_microsecond<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))

@@ -4,7 +4,7 @@ use std::fmt;
 
 use uuid::Uuid;
 
-use crate::Strategy;
+use crate::strategy::Strategy;
 
 /// A purchase by what it asks for. A body that says the same in other bytes is the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

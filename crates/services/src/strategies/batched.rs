@@ -18,14 +18,15 @@ use uuid::Uuid;
 
 use queue::{Counter, Full, Queues};
 
+use super::ending::end;
 use super::retry::until_settled;
-use super::sale::Failure;
-use super::service::end;
 use crate::begin;
 use crate::commit::{CommitMark, marking};
+use crate::error::ServiceError;
+use crate::failure::Failure;
 use crate::idempotency::{Claim, Claimed, Settled, store};
 use crate::log_context::LogContext;
-use crate::{PaymentProvider, ServiceError};
+use crate::payment::PaymentProvider;
 
 /// More buyers in one statement gain nothing.
 const LARGEST_BATCH: usize = 64;

@@ -6,8 +6,9 @@
 
 use flash_sale_core::order;
 
-use super::sale::{Failure, Sale};
-use crate::ServiceError;
+use super::sale::Sale;
+use crate::error::ServiceError;
+use crate::failure::Failure;
 
 /// In words for whoever named the strategy.
 const NEEDS: &str = "a product that refuses to be oversold (refuses_oversell), and this one doesn't";

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::sale::Failure;
-use crate::ServiceError;
+use crate::error::ServiceError;
+use crate::failure::Failure;
 
 /// Attempts for one request, the first included.
 const MOST_ATTEMPTS: u32 = 10;

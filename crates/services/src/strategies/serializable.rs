@@ -8,8 +8,9 @@
 use flash_sale_core::order;
 use sea_orm::IsolationLevel;
 
-use super::sale::{Failure, Sale};
-use crate::ServiceError;
+use super::sale::Sale;
+use crate::error::ServiceError;
+use crate::failure::Failure;
 
 /// What each attempt begins with.
 pub(super) const ISOLATION: IsolationLevel = IsolationLevel::Serializable;

@@ -10,16 +10,21 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::batched::Batches;
+use super::ending::{end, end_savepoint};
 use super::retry::until_settled;
-use super::sale::{Failure, Sale};
+use super::sale::Sale;
 use super::{
-    Strategy, advisory_lock, atomic_update, check_constraint, no_key_update, nowait, optimistic, pessimistic,
+    advisory_lock, atomic_update, check_constraint, no_key_update, nowait, optimistic, pessimistic,
     serializable, single_statement, skip_locked, unlocked,
 };
 use crate::begin;
-use crate::commit::marking;
+use crate::error::ServiceError;
+use crate::failure::Failure;
 use crate::idempotency::{AnswerWriter, Claim, Claimed, IdempotencyKey, Settled, many_refusals};
-use crate::{OrderService, PaymentProvider, ServiceError, TillDatabase};
+use crate::order_service::OrderService;
+use crate::payment::PaymentProvider;
+use crate::strategy::Strategy;
+use crate::till_database::TillDatabase;
 
 /// A purchase takes a copy, and a refusal takes nothing: anybody can cause as many as they like. So no more refusals
 /// than these are kept, about 50 MB with the longest keys. That is one for each buyer of a large crowd.
@@ -187,38 +192,4 @@ async fn sell(strategy: Strategy, sale: &Sale<'_>) -> Result<order::Model, Failu
         Strategy::SkipLocked => skip_locked::sell(sale).await,
         Strategy::Batched => unreachable!("it queues, and has its own transactions"),
     }
-}
-
-/// Ends an attempt: COMMIT after a success, otherwise ROLLBACK, before the answer and before the next
-/// attempt, so that no lock outlives its attempt.
-pub(super) async fn end<T>(
-    transaction: DatabaseTransaction,
-    result: Result<T, Failure>,
-) -> Result<T, Failure> {
-    match result {
-        Ok(value) => {
-            marking(transaction.commit()).await?;
-            Ok(value)
-        }
-        Err(failure) => take_back(transaction, failure).await,
-    }
-}
-
-/// As [`end`], within the transaction of a key: RELEASE after a success, which commits nothing yet.
-async fn end_savepoint<T>(savepoint: DatabaseTransaction, result: Result<T, Failure>) -> Result<T, Failure> {
-    match result {
-        Ok(value) => {
-            savepoint.commit().await?;
-            Ok(value)
-        }
-        Err(failure) => take_back(savepoint, failure).await,
-    }
-}
-
-async fn take_back<T>(transaction: DatabaseTransaction, failure: Failure) -> Result<T, Failure> {
-    // Should it fail, the connection is broken, and PostgreSQL takes the transaction back by itself.
-    if let Err(error) = transaction.rollback().await {
-        log::debug!("a purchase was not taken back by the shop itself: {error}");
-    }
-    Err(failure)
 }

@@ -6,7 +6,8 @@
 
 use flash_sale_core::order;
 
-use super::sale::{Failure, Sale};
+use super::sale::Sale;
+use crate::failure::Failure;
 
 pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     sale.payment.authorize().await;

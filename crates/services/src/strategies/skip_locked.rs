@@ -7,8 +7,9 @@
 
 use flash_sale_core::order;
 
-use super::sale::{Failure, Sale};
-use crate::ServiceError;
+use super::sale::Sale;
+use crate::error::ServiceError;
+use crate::failure::Failure;
 
 /// In words for whoever named the strategy.
 const NEEDS: &str = "a product with a row in units for each copy, and this one has none";

@@ -6,8 +6,9 @@
 
 use flash_sale_core::order;
 
-use super::sale::{Failure, Sale};
-use crate::ServiceError;
+use super::sale::Sale;
+use crate::error::ServiceError;
+use crate::failure::Failure;
 
 pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     let product = sale.products().get_by_id(sale.product_id).await?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::problem::Problem;
-use crate::server::ReplicaName;
+use crate::replica_name::ReplicaName;
 
 /// A replica about itself.
 #[derive(Serialize, ToSchema)]

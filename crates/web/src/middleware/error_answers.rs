@@ -10,11 +10,12 @@ use actix_web::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AF
 use actix_web::middleware::Next;
 use askama::Template;
 
+use super::whole_body::UnreadBody;
 use crate::idempotency_key::IDEMPOTENCY_KEY;
-use crate::middleware::{RequestId, UnreadBody};
 use crate::pages::error::ErrorPage;
 use crate::problem::Problem;
-use crate::server::ReplicaName;
+use crate::replica_name::ReplicaName;
+use crate::request_id::RequestId;
 
 /// The type of an error that a program is told of.
 pub const PROBLEM_JSON: &str = "application/problem+json";

@@ -11,20 +11,12 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 use flash_sale_services::log_context::LogContext;
 use log::Level;
-use uuid::Uuid;
 
 use crate::logger::Part;
-use crate::server::ReplicaName;
+use crate::replica_name::ReplicaName;
+use crate::request_id::{REQUEST_ID, RequestId};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
-/// Longer ids from outside are not taken over: they would fill the log.
-const LONGEST_REQUEST_ID: usize = 128;
-
-/// The request's id: the caller's, or a new one.
-#[derive(Clone)]
-pub struct RequestId(pub String);
-
 /// Gives the request its id and its replica's name, sends both back, and logs method, path, status,
 /// milliseconds, replica and id.
 pub async fn identify_and_log<B: MessageBody>(
@@ -35,7 +27,7 @@ pub async fn identify_and_log<B: MessageBody>(
         begun: Instant::now(),
         method: request.method().clone(),
         path: request.path().to_owned(),
-        id: request_id(&request),
+        id: RequestId::of(&request),
         replica: request.app_data::<ReplicaName>().expect("server.rs puts it there").clone(),
         status: None,
     };
@@ -86,41 +78,4 @@ fn is_of_no_interest(path: &str, status: StatusCode) -> bool {
     let is_frequent = matches!(path, "/health" | "/ready")
         || ["/static/", "/docs/"].iter().any(|folder| path.starts_with(folder));
     is_frequent && !status.is_client_error() && !status.is_server_error()
-}
-
-fn request_id(request: &ServiceRequest) -> RequestId {
-    let from_caller = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    let usable = from_caller.filter(|id| {
-        (1..=LONGEST_REQUEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
-    });
-    RequestId(usable.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned))
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn an_id_that_fits_a_log_line_is_taken_over(id in "[!-~]{1,128}") {
-            let request = TestRequest::default().insert_header((REQUEST_ID, &*id)).to_srv_request();
-
-            prop_assert_eq!(request_id(&request).0, id);
-        }
-
-        #[test]
-        fn any_other_header_is_replaced(value in prop::collection::vec(any::<u8>(), 0..200)) {
-            let Ok(header) = HeaderValue::from_bytes(&value) else { return Ok(()) };
-            let request = TestRequest::default().insert_header((REQUEST_ID, header)).to_srv_request();
-
-            let RequestId(id) = request_id(&request);
-
-            let fits = (1..=128).contains(&value.len()) && value.iter().all(u8::is_ascii_graphic);
-            prop_assert_eq!(id.as_bytes() == value, fits);
-            prop_assert!(fits || id.parse::<Uuid>().is_ok());
-        }
-    }
 }

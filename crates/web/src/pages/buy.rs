@@ -5,9 +5,9 @@ use actix_web::web::{Data, ReqData};
 use flash_sale_services::ShopService;
 
 use crate::checkout::CheckoutClient;
-use crate::middleware::RequestId;
 use crate::notice::Notice;
 use crate::problem::Problem;
+use crate::request_id::RequestId;
 
 /// Has the checkout client buy a copy, then shows the page with what it was told.
 #[utoipa::path(post, path = "/buy", tag = "pages", operation_id = "submit_buy_form", responses(

@@ -9,10 +9,11 @@ use flash_sale_core::order;
 use flash_sale_services::{ShopService, ShopWindow};
 
 use crate::checkout::Attempt;
-use crate::middleware::RequestId;
-use crate::notice::{Notice, short_id};
+use crate::notice::Notice;
 use crate::problem::Problem;
-use crate::server::ReplicaName;
+use crate::replica_name::ReplicaName;
+use crate::request_id::RequestId;
+use crate::view::short_id;
 
 /// Orders on the page. The API lists more.
 const ROWS: usize = 100;

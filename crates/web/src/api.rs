@@ -1,7 +1,6 @@
 //! The JSON API, a file for each resource.
 
 pub mod health;
-pub mod openapi;
 pub mod orders;
 pub mod products;
 pub mod reset;

@@ -1,0 +1,43 @@
+//! How an attempt ends.
+
+use sea_orm::DatabaseTransaction;
+
+use crate::commit::marking;
+use crate::failure::Failure;
+
+/// Ends an attempt: COMMIT after a success, otherwise ROLLBACK, before the answer and before the next
+/// attempt, so that no lock outlives its attempt.
+pub(super) async fn end<T>(
+    transaction: DatabaseTransaction,
+    result: Result<T, Failure>,
+) -> Result<T, Failure> {
+    match result {
+        Ok(value) => {
+            marking(transaction.commit()).await?;
+            Ok(value)
+        }
+        Err(failure) => take_back(transaction, failure).await,
+    }
+}
+
+/// As [`end`], within the transaction of a key: RELEASE after a success, which commits nothing yet.
+pub(super) async fn end_savepoint<T>(
+    savepoint: DatabaseTransaction,
+    result: Result<T, Failure>,
+) -> Result<T, Failure> {
+    match result {
+        Ok(value) => {
+            savepoint.commit().await?;
+            Ok(value)
+        }
+        Err(failure) => take_back(savepoint, failure).await,
+    }
+}
+
+async fn take_back<T>(transaction: DatabaseTransaction, failure: Failure) -> Result<T, Failure> {
+    // Should it fail, the connection is broken, and PostgreSQL takes the transaction back by itself.
+    if let Err(error) = transaction.rollback().await {
+        log::debug!("a purchase was not taken back by the shop itself: {error}");
+    }
+    Err(failure)
+}
