@@ -7,7 +7,7 @@ mod shop_session;
 mod trouble;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -19,6 +19,7 @@ use flash_sale_testbed::postgres::server::OWNER_ROLE;
 use flash_sale_testbed::postgres::settings::MAX_CONNECTIONS;
 use flash_sale_testbed::postgres::{Address, Cluster, ClusterSettings, Durability, Listen};
 use flash_sale_testbed::shop_settings::DatabaseUrls;
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -174,7 +175,7 @@ impl Database {
 
     /// What to show of it.
     pub fn status(&self) -> DatabaseStatus {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.status.lock().clone()
     }
 
     /// Stops the private PostgreSQL, leaves it stopped for `pause`, and starts it again on its port. Returns when
@@ -196,7 +197,7 @@ impl Database {
     /// Stops the private PostgreSQL, and waits for its end. The other one stays.
     pub async fn stop(&self) {
         self.stopping.cancel();
-        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let keeper = self.keeper.lock().take();
         if let Some(keeper) = keeper {
             let _ = keeper.await;
         }
