@@ -7,7 +7,6 @@ mod m20261122_000004_create_idempotency_keys;
 mod m20261126_000005_tie_idempotency_keys_to_products;
 mod m20261126_000006_index_kept_refusals;
 
-mod scram;
 mod shop_role;
 mod wait;
 
