@@ -8,7 +8,6 @@ mod m20261126_000005_tie_idempotency_keys_to_products;
 mod m20261126_000006_index_kept_refusals;
 
 mod connect;
-mod scram;
 mod shop_role;
 mod wait;
 

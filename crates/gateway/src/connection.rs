@@ -22,8 +22,8 @@
 
 use std::future::pending;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -69,9 +69,9 @@ pub(super) async fn serve(
             End::Refused(refusal) => return tell(client, refusal, limits).await,
             End::BetweenRequests => {}
         }
-        in_vain = if relay.conversation().has_begun() { 0 } else { in_vain + 1 };
+        in_vain = if relay.conversation.lock().has_begun() { 0 } else { in_vain + 1 };
         // The replica's own limit may have passed already.
-        let idle_until = relay.conversation().last_moved() + limits.idle;
+        let idle_until = relay.conversation.lock().last_moved() + limits.idle;
         let mut first = [0];
         let wants_more = tokio::select! {
             peeked = timeout_at(idle_until, client.peek(&mut first)) => matches!(peeked, Ok(Ok(1))),
@@ -122,7 +122,7 @@ impl Relay<'_> {
             },
             () = self.wait_too_long() => {}
         }
-        let conversation = self.conversation();
+        let conversation = self.conversation.lock();
         if let Some(refusal) = conversation.due_refusal() {
             End::Refused(refusal)
         } else if conversation.is_unanswered() {
@@ -148,11 +148,11 @@ impl Relay<'_> {
                 Ok(0) | Err(_) => return Ok(()),
                 Ok(count) => &buffer[..count],
             };
-            if !self.conversation().hear_replica(bytes) {
+            if !self.conversation.lock().hear_replica(bytes) {
                 return Ok(());
             }
             timeout(self.limits.write, client.write_all(bytes)).await??;
-            let conversation = self.conversation();
+            let conversation = self.conversation.lock();
             let is_retired = retired.is_cancelled() && conversation.is_between_requests();
             if is_retired || conversation.due_refusal().is_some() {
                 return Ok(());
@@ -165,7 +165,7 @@ impl Relay<'_> {
     /// Returns when the replica has no turn any more, unless it owes an answer: it may still give that one.
     async fn retire(&self, retired: &CancellationToken) {
         retired.cancelled().await;
-        if !self.conversation().is_between_requests() {
+        if !self.conversation.lock().is_between_requests() {
             pending().await
         }
     }
@@ -175,7 +175,7 @@ impl Relay<'_> {
     async fn hand_on_requests(&self, mut client: ReadHalf<'_>, mut replica: WriteHalf<'_>) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
-            while self.conversation().has_many_unanswered() {
+            while self.conversation.lock().has_many_unanswered() {
                 self.fewer_unanswered.notified().await;
             }
             let bytes = match client.read(&mut buffer).await? {
@@ -201,7 +201,7 @@ impl Relay<'_> {
     /// Returns when nothing has moved for as long as it may.
     async fn wait_too_long(&self) {
         loop {
-            let Some(deadline) = self.conversation().look(self.limits) else { return };
+            let Some(deadline) = self.conversation.lock().look(self.limits) else { return };
             tokio::select! {
                 () = sleep_until(deadline) => {}
                 () = self.deadline_is_earlier.notified() => {}
@@ -211,15 +211,11 @@ impl Relay<'_> {
 
     /// How many of the client's bytes are to be handed on, and whether a refusal is due instead.
     fn hear_client(&self, bytes: &[u8]) -> (usize, bool) {
-        let mut conversation = self.conversation();
+        let mut conversation = self.conversation.lock();
         let count = conversation.hear_client(bytes);
         if conversation.is_look_too_late(self.limits) {
             self.deadline_is_earlier.notify_one();
         }
         (count, conversation.due_refusal().is_some())
-    }
-
-    fn conversation(&self) -> MutexGuard<'_, Conversation> {
-        self.conversation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

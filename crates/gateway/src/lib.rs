@@ -13,12 +13,13 @@ mod turn;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use flash_sale_testbed::open_files::{self, BESIDE_CONNECTIONS};
 use limits::Limits;
+use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
@@ -130,7 +131,7 @@ impl Gateway {
     /// handed on.
     pub async fn close(&self) {
         self.stop_accepting();
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task = self.task.lock().take();
         if let Some(task) = task
             && let Ok(mut connections) = task.await
         {

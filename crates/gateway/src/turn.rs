@@ -1,9 +1,9 @@
 //! Whose turn it is: where the replicas are, and which of them answer.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +60,6 @@ impl Turns {
     }
 
     fn place(&self, replica: usize) -> MutexGuard<'_, Place> {
-        self.0[replica].lock().unwrap_or_else(PoisonError::into_inner)
+        self.0[replica].lock()
     }
 }

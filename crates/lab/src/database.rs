@@ -8,7 +8,7 @@ mod shop_session;
 pub mod trouble;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -18,6 +18,7 @@ use flash_sale_testbed::postgres::address::socket_in;
 use flash_sale_testbed::postgres::settings::MAX_CONNECTIONS;
 use flash_sale_testbed::postgres::{Address, Cluster, ClusterSettings, Durability, Listen};
 use flash_sale_testbed::shop_settings::DatabaseUrls;
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -127,7 +128,7 @@ impl Database {
 
     /// What to show of it.
     pub fn status(&self) -> DatabaseStatus {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.status.lock().clone()
     }
 
     /// Stops the private PostgreSQL, leaves it stopped for `pause`, and starts it again on its port. Returns when
@@ -149,7 +150,7 @@ impl Database {
     /// Stops the private PostgreSQL, and waits for its end. The other one stays.
     pub async fn stop(&self) {
         self.stopping.cancel();
-        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let keeper = self.keeper.lock().take();
         if let Some(keeper) = keeper {
             let _ = keeper.await;
         }

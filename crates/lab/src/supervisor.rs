@@ -5,7 +5,7 @@ mod health_watch;
 pub mod replica;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -15,6 +15,7 @@ use flash_sale_testbed::program_file::ProgramFile;
 use flash_sale_testbed::shop_process::{Readiness, STOP_GRACE, ShopProgram};
 use flash_sale_testbed::shop_settings::ShopVariables;
 use futures::future::join_all;
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -113,7 +114,7 @@ impl Supervisor {
     pub async fn wait_until_ready(&self, say: &dyn Fn(String)) -> anyhow::Result<Readiness> {
         let mut all = Readiness::Ready;
         for replica in &self.replicas {
-            let started = replica.started.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let started = replica.started.lock().take();
             if let Some(started) = started {
                 let name = &replica.name;
                 match started.await.with_context(|| format!("{name} was stopped"))?? {
@@ -225,7 +226,7 @@ impl Supervisor {
 
     /// How each is.
     pub fn status(&self) -> Vec<ReplicaStatus> {
-        let copy = |replica: &Handle| replica.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let copy = |replica: &Handle| replica.status.lock().clone();
         self.replicas.iter().map(copy).collect()
     }
 
@@ -233,7 +234,7 @@ impl Supervisor {
     /// take their time.
     pub async fn stop(&self, say: &dyn Fn(String)) {
         self.stopping.cancel();
-        let take = |replica: &Handle| replica.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let take = |replica: &Handle| replica.task.lock().take();
         let mut all_ended = join_all(self.replicas.iter().filter_map(take));
         if timeout(QUICK_END, &mut all_ended).await.is_ok() {
             return;

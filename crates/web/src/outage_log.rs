@@ -3,13 +3,14 @@
 //! meets another one, or its own time limit, is no outage: the database does its part.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use flash_sale_core::database_error::{Obstacle, is_away, obstacle, sqlstate};
 use flash_sale_core::database_reason::{reason, why_unusable};
 use flash_sale_core::limits::READY_TIMEOUT;
 use flash_sale_services::ShopService;
+use parking_lot::Mutex;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::Notify;
 
@@ -50,7 +51,7 @@ struct Outage {
 pub fn report(error: &DbErr) {
     if matches!(obstacle(error), Some(Obstacle::Conflict | Obstacle::Limit)) {
         let code = sqlstate(error).unwrap_or_default();
-        let mut conflicts = CONFLICTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut conflicts = CONFLICTS.lock();
         if conflicts.note(&code, Instant::now()) {
             log::warn!("a request is told to try again: {} (SQLSTATE {code})", reason(error));
         }
@@ -133,13 +134,13 @@ impl OutageLog {
     }
 
     fn is_away(&self) -> bool {
-        self.lock().as_ref().is_some_and(|outage| outage.away.is_some())
+        self.outage.lock().as_ref().is_some_and(|outage| outage.away.is_some())
     }
 
     /// What to say, if it is news: the reason that a new session meets or, when it meets none and none was said,
     /// what was met before.
     fn explain(&self, reason: Option<String>) -> Option<News> {
-        let mut outage = self.lock();
+        let mut outage = self.outage.lock();
         let outage = outage.as_mut()?;
         outage.is_of_the_database |= reason.is_some();
         let (text, news): (_, fn(String) -> News) = match reason {
@@ -151,7 +152,7 @@ impl OutageLog {
     }
 
     fn with_outage<T>(&self, requests: u64, change: impl FnOnce(&mut Outage) -> T) -> T {
-        let mut outage = self.lock();
+        let mut outage = self.outage.lock();
         let now = Instant::now();
         let outage = outage.get_or_insert_with(|| {
             self.begun.notify_one();
@@ -171,11 +172,11 @@ impl OutageLog {
     }
 
     fn is_quiet(&self) -> bool {
-        self.lock().as_ref().is_none_or(|outage| outage.last.elapsed() >= QUIET)
+        self.outage.lock().as_ref().is_none_or(|outage| outage.last.elapsed() >= QUIET)
     }
 
     fn end(&self) {
-        if let Some(outage) = self.lock().take() {
+        if let Some(outage) = self.outage.lock().take() {
             let seconds = outage.since.elapsed().as_secs_f64();
             let what = if outage.is_of_the_database { "the database" } else { "all" };
             let requests = match outage.requests {
@@ -184,10 +185,6 @@ impl OutageLog {
             };
             log::info!("{what} is well again after {seconds:.1} s; {requests} told to try again");
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Outage>> {
-        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use env_logger::Target;
@@ -12,6 +12,7 @@ use flash_sale_services::log_context::LogContext;
 use flash_sale_services::{IdempotencyKey, PaymentProvider, ServiceError, Strategy, StrategyService};
 use flash_sale_testbed::testing::TestDatabase;
 use flash_sale_web::logger;
+use parking_lot::Mutex;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TryGetable};
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -54,13 +55,13 @@ struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
     fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        String::from_utf8(self.0.lock().clone()).unwrap()
     }
 }
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        self.0.lock().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

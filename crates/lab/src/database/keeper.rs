@@ -4,13 +4,14 @@
 use std::io;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use flash_sale_testbed::guard::Signal;
 use flash_sale_testbed::log_file::BETWEEN_LOOKS;
 use flash_sale_testbed::postgres::{Cluster, ClusterSettings};
 use flash_sale_testbed::reason::told;
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -93,12 +94,12 @@ impl Keeper {
             () = self.stopping.cancelled() => return None,
         };
         log::info!("PostgreSQL runs again as process {}", cluster.pid());
-        *self.status.lock().unwrap_or_else(PoisonError::into_inner) = status_of(&cluster, self.port);
+        *self.status.lock() = status_of(&cluster, self.port);
         Some(cluster)
     }
 
     fn say_stopped(&self) {
-        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut status = self.status.lock();
         if let DatabaseStatus::Private { pid, .. } = &mut *status {
             *pid = None;
         }

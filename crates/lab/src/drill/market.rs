@@ -2,11 +2,12 @@
 //! [`Market::open`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use parking_lot::Mutex;
 use tokio::sync::{RwLock, RwLockWriteGuard, watch};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -170,7 +171,7 @@ impl Market {
 
     /// All purchases so far, by product.
     pub fn take_purchases(&self) -> BTreeMap<Uuid, Vec<Purchase>> {
-        let purchases = std::mem::take(&mut *self.purchases.lock().unwrap_or_else(PoisonError::into_inner));
+        let purchases = std::mem::take(&mut *self.purchases.lock());
         let mut by_product: BTreeMap<Uuid, Vec<Purchase>> = BTreeMap::new();
         for purchase in purchases {
             by_product.entry(purchase.product).or_default().push(purchase);
@@ -204,7 +205,7 @@ impl Market {
                 _ => {}
             }
         }
-        self.purchases.lock().unwrap_or_else(PoisonError::into_inner).push(purchase);
+        self.purchases.lock().push(purchase);
     }
 
     /// Others are deleted while they are sold.

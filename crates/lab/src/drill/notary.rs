@@ -1,9 +1,10 @@
 //! Looks for the order of each sale when its buyer has just been told: it must be there by then, and not only in the end.
 //! Start with [`Notary::open`].
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -48,11 +49,11 @@ impl Notary {
 impl Counter {
     /// Shows an order whose buyer was told just now.
     pub fn show(&self, order: Uuid) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(order);
+        self.0.lock().push(order);
     }
 
     fn take(&self) -> Vec<Uuid> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.0.lock())
     }
 }
 

@@ -11,10 +11,12 @@ use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::control::messages::ReplicaStatus;
 use crate::control::running;
@@ -99,17 +101,17 @@ impl Pulse {
 
     /// Doesn't expect this replica to answer until [`Pulse::expect`].
     pub fn excuse(&self, replica: &str) {
-        lock(&self.shared.excused).insert(replica.to_owned());
+        self.shared.excused.lock().insert(replica.to_owned());
     }
 
     /// Expects it again.
     pub fn expect(&self, replica: &str) {
-        lock(&self.shared.excused).remove(replica);
+        self.shared.excused.lock().remove(replica);
     }
 
     /// What was felt since the last time.
     pub fn take_beats(&self) -> Vec<Beat> {
-        std::mem::take(&mut *lock(&self.shared.beats))
+        std::mem::take(&mut *self.shared.beats.lock())
     }
 }
 
@@ -129,14 +131,14 @@ impl Shared {
             let process = replica.process.as_ref()?;
             Some((replica.name.clone(), Place { pid: process.pid, port: process.port }))
         };
-        *lock(&self.places) = replicas.iter().filter_map(place_of).collect();
+        *self.places.lock() = replicas.iter().filter_map(place_of).collect();
     }
 
     fn ask_again_and_again(&self, name: &str) {
         let mut connection: Option<(Place, TcpStream)> = None;
         while !self.is_over.load(Ordering::Relaxed) {
             let begun = Instant::now();
-            let place = lock(&self.places).get(name).copied();
+            let place = self.places.lock().get(name).copied();
             if let (Some(place), false) = (place, self.is_excused(name)) {
                 let kept = connection.take().filter(|(of, _)| *of == place);
                 connection = self.ask(name, place, kept.map(|(_, stream)| stream)).map(|kept| (place, kept));
@@ -159,13 +161,13 @@ impl Shared {
         let beat = Beat { withheld: most_withheld_since(&withheld_before, place.pid), ..beat };
         // Who was excused meanwhile was frozen or killed meanwhile.
         if !self.is_excused(name) && !self.is_over.load(Ordering::Relaxed) {
-            lock(&self.beats).push(beat);
+            self.beats.lock().push(beat);
         }
         (beat.took < GIVE_UP_AFTER).then_some(stream)
     }
 
     fn is_excused(&self, name: &str) -> bool {
-        lock(&self.excused).contains(name)
+        self.excused.lock().contains(name)
     }
 }
 
@@ -220,10 +222,6 @@ fn most_withheld_since(before: &BTreeMap<OsString, Duration>, pid: u32) -> Durat
 /// The body is a JSON object without objects in it.
 fn is_whole(answer: &[u8]) -> bool {
     answer.ends_with(b"}")
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

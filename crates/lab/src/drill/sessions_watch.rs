@@ -2,9 +2,10 @@
 //! [`SessionsWatch::begin`].
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -36,7 +37,7 @@ impl SessionsWatch {
             while !over.is_cancelled() {
                 // The fault may be that the database is away.
                 let left = looker.sessions_left_in_transaction(window + LONGER_THAN_THE_WINDOW).await;
-                notes.lock().unwrap_or_else(PoisonError::into_inner).extend(left.unwrap_or_default());
+                notes.lock().extend(left.unwrap_or_default());
                 sleep(POLL).await;
             }
         });
@@ -51,10 +52,10 @@ impl SessionsWatch {
     pub async fn end(&self, may_pause: bool) -> anyhow::Result<usize> {
         sleep(BEFORE_THE_LAST_LOOK).await;
         if may_pause {
-            self.found().clear();
+            self.found.lock().clear();
         }
         self.look_at_rest().await?;
-        Ok(self.found().len())
+        Ok(self.found.lock().len())
     }
 
     /// Looks when nobody buys: soon, no session may be in a transaction.
@@ -69,14 +70,10 @@ impl SessionsWatch {
                 return Ok(());
             }
             if begun.elapsed() > AT_REST_WITHIN {
-                self.found().extend(at_work);
+                self.found.lock().extend(at_work);
                 return Ok(());
             }
             sleep(AT_REST_POLL).await;
         }
-    }
-
-    fn found(&self) -> MutexGuard<'_, BTreeSet<i32>> {
-        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,11 +1,12 @@
 //! A crowd: buyers who are all released at once. Start with [`Crowd::buy`].
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use fastrand::Rng;
 use futures::{StreamExt, TryStreamExt, stream};
+use parking_lot::Mutex;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -77,7 +78,7 @@ impl Crowd {
             tasks.spawn(async move {
                 gate.wait().await;
                 let mut served = Vec::new();
-                let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                let next = || queue.lock().pop();
                 while let Some(back_off) = next() {
                     served.push(Buyer::go_shopping(&shop, &body, patience, back_off).await);
                 }

@@ -1,13 +1,14 @@
 //! The life of one replica, which outlives its processes.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use flash_sale_gateway::Gateway;
 use flash_sale_testbed::reason::told;
 use flash_sale_testbed::shop_process::{Readiness, ShopProcess, ShopProgram, start};
 use flash_sale_testbed::shop_settings::ShopVariables;
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -75,7 +76,7 @@ impl Replica {
                     let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
                     log::warn!("{} died ({how})", self.name);
                     self.gateway.set_replica(self.index, None);
-                    self.status().process = None;
+                    self.status.lock().process = None;
                     let is_settled = running.process.started.elapsed() > SETTLED_AFTER;
                     match self.revive(if is_settled { Duration::ZERO } else { FIRST_BACK_OFF }).await {
                         Some(new) => running = new,
@@ -85,7 +86,7 @@ impl Replica {
             }
         }
         running.process.stop().await;
-        self.status().process = None;
+        self.status.lock().process = None;
     }
 
     /// Tries until a new process is ready; `None` when the replica is stopped meanwhile.
@@ -107,7 +108,7 @@ impl Replica {
                     }
                 }
                 () = sleep_until(next_attempt) => {
-                    self.status().restarts += 1;
+                    self.status.lock().restarts += 1;
                     match self.start(&self.program.binary, &self.variables).await {
                         Ok(running) => {
                             log::info!("{} runs again as process {}", self.name, running.process.pid());
@@ -155,7 +156,7 @@ impl Replica {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let started_at = now.saturating_sub(process.started.elapsed()).as_secs();
         let port = process.address.port();
-        self.status().process = Some(ProcessStatus {
+        self.status.lock().process = Some(ProcessStatus {
             pid: process.pid(),
             port,
             started_at,
@@ -173,12 +174,8 @@ impl Replica {
         } else {
             log::warn!("{name} lives and does not answer: it is left out of the turn until it does");
         }
-        if let Some(process) = &mut self.status().process {
+        if let Some(process) = &mut self.status.lock().process {
             process.answers = answers;
         }
-    }
-
-    fn status(&self) -> std::sync::MutexGuard<'_, ReplicaStatus> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,9 +1,10 @@
 //! One connection through the line.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -105,7 +106,7 @@ impl Connection {
             }
         }
         if answer != Answer::None {
-            self.owed().push_back(Owed { answer, gate, _in_flight: in_flight });
+            self.owed.lock().push_back(Owed { answer, gate, _in_flight: in_flight });
         }
         line.send((Instant::now() + self.shared.delay(), bytes)).await.map_err(|_| Gone)
     }
@@ -127,7 +128,7 @@ impl Connection {
             if !is_last {
                 continue;
             }
-            let Some(owed) = self.owed().pop_front() else { continue };
+            let Some(owed) = self.owed.lock().pop_front() else { continue };
             if let Some((gate, statement)) = owed.gate {
                 self.pass_or_cut(gate, statement).await?;
             }
@@ -140,11 +141,7 @@ impl Connection {
 
     /// The kind of the answer that comes next.
     fn next_answer(&self) -> Answer {
-        self.owed().front().map_or(Answer::Ready, |owed| owed.answer)
-    }
-
-    fn owed(&self) -> MutexGuard<'_, VecDeque<Owed>> {
-        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+        self.owed.lock().front().map_or(Answer::Ready, |owed| owed.answer)
     }
 
     async fn pass_or_cut(&self, gate: Gate, statement: String) -> Result<(), Gone> {

@@ -1,8 +1,9 @@
 //! Where a line stops until somebody has decided.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use flash_sale_core::database::BETWEEN_TWO_USERS;
+use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 /// Which statement is held.
@@ -75,7 +76,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.holds.lock().take();
+        self.holds.0.lock().take();
     }
 }
 
@@ -84,13 +85,13 @@ impl Holds {
         let (reached, heard) = oneshot::channel();
         let (decision, decided) = watch::channel(Decision::None);
         let gate = Gate { reached, decision: decided };
-        *self.lock() = Some(Armed { which, at, counted: None, gate });
+        *self.0.lock() = Some(Armed { which, at, counted: None, gate });
         Hold { reached: heard, decision, holds: self.clone() }
     }
 
     /// Compares a statement of this connection with what is waited for. If it is that: where it is held, and the gate.
     pub fn meet(&self, connection: u64, statement: &str) -> Option<(At, Gate)> {
-        let mut armed = self.lock();
+        let mut armed = self.0.lock();
         let waiting = armed.as_mut()?;
         let is_met = match waiting.which {
             Which::Saying(words) => statement.contains(words),
@@ -101,10 +102,6 @@ impl Holds {
             return None;
         }
         armed.take().filter(|_| is_met).map(|armed| (armed.at, armed.gate))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Armed>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,9 +3,10 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -72,7 +73,7 @@ impl Pooler {
     }
 
     fn set_refusal(&self, refusal: Option<Vec<u8>>) {
-        *self.state.refusal.lock().unwrap_or_else(PoisonError::into_inner) = refusal;
+        *self.state.refusal.lock() = refusal;
     }
 }
 
@@ -83,7 +84,7 @@ async fn serve(mut client: TcpStream, address: SocketAddr, state: Arc<State>) ->
         startup = read_startup(&mut client).await?;
     }
     let asks_for_options = startup.windows(9).any(|part| part == b"\0options\0");
-    let refusal = state.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let refusal = state.refusal.lock().clone();
     if let Some(answer) = refusal.filter(|_| asks_for_options) {
         state.refused.fetch_add(1, Ordering::SeqCst);
         client.write_all(&answer).await?;

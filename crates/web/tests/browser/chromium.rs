@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{Write, stderr};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use chromiumoxide::Browser;
@@ -15,6 +15,7 @@ use flash_sale_core::environment::optional_text;
 use flash_sale_testbed::guard::{Guarded, GuardedCommand, Signal};
 use flash_sale_testbed::testing::wait_until;
 use futures::StreamExt;
+use parking_lot::Mutex;
 
 use crate::tab::Tab;
 
@@ -80,7 +81,7 @@ impl Chromium {
         tokio::spawn(async move {
             while let Some(handled) = handler.next().await {
                 if let Err(CdpError::InvalidMessage(message, _)) = handled {
-                    messages.lock().unwrap().push(message);
+                    messages.lock().push(message);
                 }
             }
         });

@@ -1,6 +1,6 @@
 //! One tab: opens pages, clicks, reads, and keeps what the browser reports meanwhile.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use chromiumoxide::Page;
 use chromiumoxide::cdp::IntoEventKind;
@@ -12,6 +12,7 @@ use chromiumoxide::layout::Point;
 use chromiumoxide::listeners::EventStream;
 use flash_sale_testbed::testing::wait_until;
 use futures::{FutureExt, StreamExt};
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 
 use crate::shop_page::{READ, ShopPage};
@@ -131,7 +132,7 @@ impl<E: IntoEventKind + Unpin> Events<E> {
     /// leave out what it doesn't know.
     pub fn take(&mut self, tab: &Tab) -> Vec<Arc<E>> {
         let start = format!("{{\"method\":\"{}\",", E::method_id());
-        for message in tab.unreadable.lock().unwrap().iter() {
+        for message in tab.unreadable.lock().iter() {
             assert!(!message.starts_with(&start), "chromiumoxide can't read this: {message}");
         }
         std::iter::from_fn(|| self.0.next().now_or_never().flatten()).collect()

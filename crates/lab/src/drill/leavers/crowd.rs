@@ -1,9 +1,10 @@
 //! One buyer who leaves, and what is counted of all of them.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use parking_lot::Mutex;
 use tokio::time::{sleep, sleep_until, timeout};
 
 use super::lives::{Lives, choose_moment};
@@ -43,7 +44,7 @@ impl Crowd {
 
     /// What was counted so far.
     pub fn leaving(&self) -> Leaving {
-        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.leaving.lock().clone()
     }
 
     /// Buys once, by the way whose turn it is.
@@ -79,7 +80,7 @@ impl Crowd {
     }
 
     fn note_departure(&self, shelf: &Shelf, life: Duration, request: &Request) {
-        let mut leaving = self.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut leaving = self.leaving.lock();
         let departures = leaving.strategies.entry(shelf.strategy.clone()).or_default();
         match request.told {
             Told::Left => departures.note_left(request.took, life),
@@ -98,7 +99,7 @@ impl Left {
             self.purchase.ask(crowd.market.shop(), &self.item.order, Some(back_off)).await;
         }
         if let Some(was_made) = self.purchase.was_made_for_who_left() {
-            let mut leaving = crowd.leaving.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut leaving = crowd.leaving.lock();
             *(if was_made { &mut leaving.made } else { &mut leaving.taken_back }) += 1;
         }
         crowd.market.note(self.purchase);

@@ -1,10 +1,10 @@
 //! How long a request takes to its answer, and at which moment of that life somebody leaves.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use fastrand::Rng;
+use parking_lot::Mutex;
 
 /// Requests by which a life is known: so many stay for the answer before anybody leaves.
 const AT_LEAST: usize = 3;
@@ -30,7 +30,7 @@ pub struct Lives(Mutex<BTreeMap<(String, bool), VecDeque<Duration>>>);
 impl Lives {
     /// Notes how long somebody stayed for the answer.
     pub fn note(&self, (strategy, has_key): Way<'_>, took: Duration) {
-        let mut lives = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lives = self.0.lock();
         let lives = lives.entry((strategy.to_owned(), has_key)).or_default();
         lives.push_back(took);
         if lives.len() > AT_MOST {
@@ -40,7 +40,7 @@ impl Lives {
 
     /// The median; `None` as long as too little is known.
     pub fn median(&self, (strategy, has_key): Way<'_>) -> Option<Duration> {
-        let lives = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lives = self.0.lock();
         let mut lives: Vec<Duration> = lives.get(&(strategy.to_owned(), has_key))?.iter().copied().collect();
         lives.sort_unstable();
         (lives.len() >= AT_LEAST).then(|| lives[lives.len() / 2])

@@ -3,8 +3,9 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 /// The queues of one replica.
@@ -55,7 +56,7 @@ impl<B> Queues<B> {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, VecDeque<B>>> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queues.lock()
     }
 }
 
