@@ -4,13 +4,13 @@
 /// Where a chunked body stands.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Chunks {
-    place: Place,
+    place: ChunkPlace,
     /// Of the chunk that is being read: the bytes that are still to come.
     left: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum ChunkPlace {
     Size,
     MoreSize,
     Space,
@@ -39,24 +39,24 @@ pub(super) enum Read {
 
 impl Chunks {
     pub(super) fn new() -> Self {
-        Self { place: Place::Size, left: 0 }
+        Self { place: ChunkPlace::Size, left: 0 }
     }
 
     /// Goes on by these bytes.
     pub(super) fn follow(&mut self, bytes: &[u8]) -> Read {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
-            if self.place == Place::Data {
+            if self.place == ChunkPlace::Data {
                 let taken = (bytes.len() - at).min(usize::try_from(self.left).unwrap_or(usize::MAX));
                 at += taken;
                 self.left -= taken as u64;
                 if self.left == 0 {
-                    self.place = Place::DataCr;
+                    self.place = ChunkPlace::DataCr;
                 }
                 continue;
             }
             at += 1;
-            if (self.place, byte) == (Place::LastLf, b'\n') {
+            if (self.place, byte) == (ChunkPlace::LastLf, b'\n') {
                 return Read::End(at);
             }
             match self.next(byte) {
@@ -67,25 +67,25 @@ impl Chunks {
         Read::All
     }
 
-    fn next(&mut self, byte: u8) -> Option<Place> {
+    fn next(&mut self, byte: u8) -> Option<ChunkPlace> {
         let next = match (self.place, byte) {
-            (Place::Size | Place::MoreSize, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+            (ChunkPlace::Size | ChunkPlace::MoreSize, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
                 let digit = char::from(byte).to_digit(16)?;
                 self.left = self.left.checked_mul(16)? + u64::from(digit);
-                Place::MoreSize
+                ChunkPlace::MoreSize
             }
-            (Place::MoreSize | Place::Space, b' ' | b'\t') => Place::Space,
-            (Place::MoreSize | Place::Space, b';') => Place::Extension,
-            (Place::MoreSize | Place::Space | Place::Extension, b'\r') => Place::SizeLf,
-            (Place::Extension, b'\t' | b' '..=b'~' | 0x80..) => Place::Extension,
-            (Place::SizeLf, b'\n') if self.left == 0 => Place::Line,
-            (Place::SizeLf, b'\n') => Place::Data,
-            (Place::DataCr, b'\r') => Place::DataLf,
-            (Place::DataLf, b'\n') => Place::Size,
-            (Place::Line, b'\r') => Place::LastLf,
-            (Place::Trailer, b'\r') => Place::TrailerLf,
-            (Place::Line | Place::Trailer, _) => Place::Trailer,
-            (Place::TrailerLf, b'\n') => Place::Line,
+            (ChunkPlace::MoreSize | ChunkPlace::Space, b' ' | b'\t') => ChunkPlace::Space,
+            (ChunkPlace::MoreSize | ChunkPlace::Space, b';') => ChunkPlace::Extension,
+            (ChunkPlace::MoreSize | ChunkPlace::Space | ChunkPlace::Extension, b'\r') => ChunkPlace::SizeLf,
+            (ChunkPlace::Extension, b'\t' | b' '..=b'~' | 0x80..) => ChunkPlace::Extension,
+            (ChunkPlace::SizeLf, b'\n') if self.left == 0 => ChunkPlace::Line,
+            (ChunkPlace::SizeLf, b'\n') => ChunkPlace::Data,
+            (ChunkPlace::DataCr, b'\r') => ChunkPlace::DataLf,
+            (ChunkPlace::DataLf, b'\n') => ChunkPlace::Size,
+            (ChunkPlace::Line, b'\r') => ChunkPlace::LastLf,
+            (ChunkPlace::Trailer, b'\r') => ChunkPlace::TrailerLf,
+            (ChunkPlace::Line | ChunkPlace::Trailer, _) => ChunkPlace::Trailer,
+            (ChunkPlace::TrailerLf, b'\n') => ChunkPlace::Line,
             _ => return None,
         };
         Some(next)

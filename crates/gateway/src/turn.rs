@@ -9,10 +9,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// The replicas by their place in the turn.
-pub(super) struct Turns(Vec<Mutex<Place>>);
+pub(super) struct Turns(Vec<Mutex<TurnPlace>>);
 
 #[derive(Clone, Default)]
-struct Place {
+struct TurnPlace {
     address: Option<SocketAddr>,
     is_frozen: bool,
     /// Cancelled when another process has this place, or none: who is connected leaves between two requests.
@@ -25,7 +25,7 @@ impl Turns {
     }
 
     pub(super) fn set_address(&self, replica: usize, address: Option<SocketAddr>) {
-        let new = Place { address, is_frozen: false, retired: CancellationToken::new() };
+        let new = TurnPlace { address, is_frozen: false, retired: CancellationToken::new() };
         std::mem::replace(&mut *self.place(replica), new).retired.cancel();
     }
 
@@ -47,7 +47,8 @@ impl Turns {
     ) -> Option<(TcpStream, CancellationToken)> {
         let count = self.0.len();
         let in_turn = (0..count).map(|offset| self.place(turn.wrapping_add(offset) % count).clone());
-        let (frozen, answering): (Vec<Place>, Vec<Place>) = in_turn.partition(|place| place.is_frozen);
+        let (frozen, answering): (Vec<TurnPlace>, Vec<TurnPlace>) =
+            in_turn.partition(|place| place.is_frozen);
         for place in answering.into_iter().chain(frozen) {
             let Some(address) = place.address else { continue };
             match timeout(limit, TcpStream::connect(address)).await {
@@ -59,7 +60,7 @@ impl Turns {
         None
     }
 
-    fn place(&self, replica: usize) -> MutexGuard<'_, Place> {
+    fn place(&self, replica: usize) -> MutexGuard<'_, TurnPlace> {
         self.0[replica].lock()
     }
 }

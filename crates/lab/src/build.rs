@@ -60,12 +60,12 @@ pub async fn build(show: Show) -> anyhow::Result<Option<ShopBuild>> {
 /// One of cargo's messages, as far as it is of interest.
 #[derive(Deserialize)]
 struct Message {
-    target: Option<Target>,
+    target: Option<BuiltTarget>,
     executable: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
-struct Target {
+struct BuiltTarget {
     name: String,
 }
 

@@ -30,8 +30,8 @@ use crowd::Sale;
 use one_click::OneClick;
 use part::{Part, Say};
 use patience::Held;
-use purchase::Purchase;
-use verdict::{Check, Figures, Report};
+use purchase::BuyRequest;
+use verdict::{Check, CheckReport, Figures};
 
 use crate::shop::client::Shop;
 use crate::shop::database::ShopDatabase;
@@ -54,7 +54,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// How to judge.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct CheckOptions {
     /// How many clicks.
     pub rounds: usize,
     /// Whether the database may have rules of its own.
@@ -65,7 +65,7 @@ pub struct Options {
 ///
 /// # Errors
 /// When no shop answers, its database can't be asked, another check runs, or the person says stop.
-pub async fn run(target: &Target, options: Options, say: Say<'_>) -> anyhow::Result<Report> {
+pub async fn run(target: &Target, options: CheckOptions, say: Say<'_>) -> anyhow::Result<CheckReport> {
     let shop = Shop::at(&target.url).await?;
     let away = "the shop can't use its database, and no edit can change that. See why: make logs";
     ensure!(uses_its_database(&shop).await, away);
@@ -120,7 +120,7 @@ async fn reset(shop: &Shop) {
 }
 
 /// What was seen.
-struct Findings {
+struct CheckFindings {
     replicas: BTreeSet<String>,
     alone: Alone,
     clicks: OneClick,
@@ -135,9 +135,9 @@ struct Findings {
 async fn judge(
     shop: &Shop,
     database: &ShopDatabase,
-    options: Options,
+    options: CheckOptions,
     say: Say<'_>,
-) -> anyhow::Result<Report> {
+) -> anyhow::Result<CheckReport> {
     let begun = Instant::now();
     let findings = look(shop, database, options, say).await?;
     let mut report = findings.report();
@@ -148,9 +148,9 @@ async fn judge(
 async fn look(
     shop: &Shop,
     database: &ShopDatabase,
-    options: Options,
+    options: CheckOptions,
     say: Say<'_>,
-) -> anyhow::Result<Findings> {
+) -> anyhow::Result<CheckFindings> {
     let deadline = Instant::now() + one_click::longest(options.rounds) + TIME_BESIDE_CLICKS;
     let deadlocks_before = database.deadlocks().await?;
     let replicas = architecture::find_replicas(shop).await?;
@@ -172,7 +172,7 @@ async fn look(
     let held = play(deadline, obstacle.as_ref(), patience::hold_and_look(shop, database, say)).await;
     let deadlocks = (database.deadlocks().await? - deadlocks_before).try_into().unwrap_or_default();
     let constraints = architecture::judge_constraints(database, options.allow_constraint).await?;
-    Ok(Findings { replicas, alone, clicks, crowds, enough, held, deadlocks, constraints })
+    Ok(CheckFindings { replicas, alone, clicks, crowds, enough, held, deadlocks, constraints })
 }
 
 /// Plays a part of the check, unless there is an obstacle.
@@ -190,8 +190,8 @@ async fn play<T>(
     }
 }
 
-impl Findings {
-    fn report(self) -> Report {
+impl CheckFindings {
+    fn report(self) -> CheckReport {
         let Self { replicas, alone, clicks, crowds, enough, held, deadlocks, constraints } = self;
         let in_crowds: Vec<&Sale> = crowds.iter().flatten().collect();
         let sales: Vec<&Sale> = in_crowds.iter().copied().chain(&enough).collect();
@@ -212,17 +212,17 @@ impl Findings {
             architecture::judge_race_window(&alone, &clicks, &purchases),
             constraints,
         ];
-        Report::new(checks, costs, count(&clicks, &sales, &purchases))
+        CheckReport::new(checks, costs, count(&clicks, &sales, &purchases))
     }
 }
 
-fn all_purchases<'a>(sales: &[&'a Sale], held: Option<&'a Held>) -> Vec<&'a Purchase> {
+fn all_purchases<'a>(sales: &[&'a Sale], held: Option<&'a Held>) -> Vec<&'a BuyRequest> {
     let in_crowds = sales.iter().flat_map(|sale| &sale.purchases);
     let in_the_way = held.into_iter().flat_map(|held| held.held.iter().chain(held.others.iter().flatten()));
     in_crowds.chain(in_the_way).collect()
 }
 
-fn count(clicks: &OneClick, sales: &[&Sale], purchases: &[&Purchase]) -> Figures {
+fn count(clicks: &OneClick, sales: &[&Sale], purchases: &[&BuyRequest]) -> Figures {
     let attempts = || clicks.rounds.iter().flat_map(|round| &round.attempts);
     let sold_to_clicks = attempts().filter(|attempt| attempt.status_code() == Some(200)).count();
     let sold_to_others = purchases.iter().filter(|purchase| purchase.order().is_some()).count();

@@ -1,7 +1,6 @@
 //! Drills faults: each is done to the running shop while buyers buy, and then what they were told is compared
 //! with the rows. Start with [`run`]; the faults are in [`fault`], what the figures mean in [`definitions`].
 
-pub mod answer;
 pub mod book;
 pub mod counts;
 pub mod definitions;
@@ -53,15 +52,15 @@ use crate::signals::end_signal;
 use crate::wording::counted;
 use distance::Distance;
 use fault::{Fault, Kind};
-use findings::Findings;
-use options::Options;
+use findings::DrillFindings;
+use options::DrillOptions;
 use pulse::Pulse;
-use report::{Report, Row};
+use report::{DrillReport, DrillRow};
 use resources::Resources;
-use round::Round;
-use skip::Place;
+use round::DrillRound;
+use skip::DrillPlace;
 use soak::Soak;
-use under_way::{Drill, Say, Step};
+use under_way::{Drill, SayStep, Step};
 use visitor::shortest_ready;
 
 /// Whoever waited longest for a lock, and then for its statement, is done by then; and a second more.
@@ -77,9 +76,9 @@ const NOTHING_RUNS_AFTER: Duration =
 pub async fn run(
     status: &Status,
     faults: &[&'static Fault],
-    options: &Options,
-    say: Say<'_>,
-) -> anyhow::Result<Report> {
+    options: &DrillOptions,
+    say: SayStep<'_>,
+) -> anyhow::Result<DrillReport> {
     let target = Target::of(status)?;
     let shop = Shop::at(&target.url).await?;
     let database = ShopDatabase::connect(&target.database_url).await?;
@@ -90,7 +89,7 @@ pub async fn run(
         say(Step::Done(format!("The drill resets the shop: its {orders} will be deleted.")));
     }
     let contestants = contestant::choose(&shop, &options.strategies).await?;
-    let place = Place::look(status, &database).await?;
+    let place = DrillPlace::look(status, &database).await?;
     place.allows(options)?;
     let skipped = place.skip(faults, options, &contestants);
     let faults: Vec<&Fault> =
@@ -126,7 +125,7 @@ pub async fn run(
     let reset = patiently(|| shop.reset()).await;
     let (rows, soak) = drilled?;
     writes_allowed.and(taken_back).and(came_near).and(given_back).and(reset)?;
-    Ok(Report::new(options.clone(), rows, skipped, soak))
+    Ok(DrillReport::new(options.clone(), rows, skipped, soak))
 }
 
 /// What a drill leaves in the database: its own, and that of one that was killed.
@@ -140,7 +139,7 @@ fn race_window(milliseconds: u16) -> ShopVariables {
 }
 
 impl Drill<'_> {
-    async fn all(&mut self, faults: &[&'static Fault]) -> anyhow::Result<(Vec<Row>, Option<Soak>)> {
+    async fn all(&mut self, faults: &[&'static Fault]) -> anyhow::Result<(Vec<DrillRow>, Option<Soak>)> {
         if self.options.far {
             self.near = Some(shortest_ready(self.shop).await?);
             self.distance.go_far().await?;
@@ -157,7 +156,7 @@ impl Drill<'_> {
         Ok((rows, soak))
     }
 
-    async fn each_once(&mut self, faults: &[&'static Fault]) -> anyhow::Result<Vec<Round>> {
+    async fn each_once(&mut self, faults: &[&'static Fault]) -> anyhow::Result<Vec<DrillRound>> {
         let load = Duration::from_secs(self.options.seconds);
         let chosen = self.options.lasts_seconds.map(Duration::from_secs);
         let mut rounds = Vec::with_capacity(faults.len());
@@ -168,7 +167,11 @@ impl Drill<'_> {
         Ok(rounds)
     }
 
-    async fn soak(&mut self, faults: &[&'static Fault], minutes: u64) -> anyhow::Result<(Vec<Round>, Soak)> {
+    async fn soak(
+        &mut self,
+        faults: &[&'static Fault],
+        minutes: u64,
+    ) -> anyhow::Result<(Vec<DrillRound>, Soak)> {
         let Some(first) = soak::warm_up(faults) else { bail!("no fault can be done here") };
         let mut rounds = vec![self.one(first, Duration::from_secs(1), soak::LOAD, "warm-up").await?];
         let start = self.measure().await?;
@@ -193,7 +196,7 @@ impl Drill<'_> {
         lasts: Duration,
         load: Duration,
         number: &str,
-    ) -> anyhow::Result<Round> {
+    ) -> anyhow::Result<DrillRound> {
         let (name, random) = (fault.name, self.random.fork());
         let doing = |what: &str| (self.say)(Step::Doing(format!("{name} ({number}): {what}")));
         let round = round::drill(self, fault, lasts, load, random, &doing).await;
@@ -208,17 +211,16 @@ impl Drill<'_> {
     }
 
     /// What comes or goes after the last answer has come or gone when this returns.
-    async fn look_again(&self, rounds: &mut [Round]) -> anyhow::Result<()> {
+    async fn look_again(&self, rounds: &mut [DrillRound]) -> anyhow::Result<()> {
         let Some(last) = rounds.iter().map(|round| round.read).max() else { return Ok(()) };
         (self.say)(Step::Doing("looking for purchases that are committed late".to_owned()));
         sleep_until((last + NOTHING_RUNS_AFTER).into()).await;
         for round in rounds {
             for seen in &round.seen {
-                let rows = self.database.rows_of_race(seen.product, seen.stock).await?;
-                let orders = rows.orders.into_iter().collect();
-                let changed = seen.orders.symmetric_difference(&orders).count();
+                let holdings = self.database.holdings(seen.product, seen.stock, 0.0).await?;
+                let changed = seen.orders.symmetric_difference(&holdings.orders).count();
                 let ledger = round.findings.ledgers.entry(seen.strategy.clone()).or_default();
-                ledger.committed_later += changed.max(usize::from(rows.left != seen.left));
+                ledger.committed_later += changed.max(usize::from(holdings.left != seen.left));
             }
         }
         Ok(())
@@ -230,14 +232,14 @@ impl Drill<'_> {
         Resources::measure(&running().await?, self.database).await
     }
 
-    fn sum_up(&self, fault: &Fault, rounds: &[Round]) -> Option<Row> {
-        let of_fault: Vec<&Findings> = rounds
+    fn sum_up(&self, fault: &Fault, rounds: &[DrillRound]) -> Option<DrillRow> {
+        let of_fault: Vec<&DrillFindings> = rounds
             .iter()
             .filter(|round| round.fault.kind == fault.kind)
             .map(|round| &round.findings)
             .collect();
-        let findings = Findings::sum(&of_fault);
-        let row = || Row::new(fault, of_fault.len(), &findings, &self.may_oversell());
+        let findings = DrillFindings::sum(&of_fault);
+        let row = || DrillRow::new(fault, of_fault.len(), &findings, &self.may_oversell());
         (!of_fault.is_empty()).then(row)
     }
 }

@@ -1,10 +1,10 @@
 //! Races the strategies: for each of them a crowd of buyers and too few copies, again and again, and the
 //! books afterwards. Start with [`run`]; what the figures mean is in [`definitions`].
 
-pub mod books;
 pub mod buyer;
 pub mod crowd;
 pub mod definitions;
+pub mod ledger;
 pub mod options;
 pub mod report;
 pub mod rows;
@@ -24,10 +24,9 @@ use crate::shop::database::ShopDatabase;
 use crate::shop::patiently::patiently;
 use crate::shop::target::Target;
 use crate::signals::EndSignals;
-use books::Books;
-use crowd::{Crowd, Round};
-use options::Options;
-use report::{Raced, Report};
+use crowd::{Crowd, RaceRound};
+use options::RaceOptions;
+use report::{RaceReport, Raced};
 
 /// Hears before each round: whose it is, how many rounds are done, and of how many.
 pub type Advance<'a> = &'a (dyn Fn(&str, usize, usize) + Send + Sync);
@@ -40,9 +39,9 @@ pub type Advance<'a> = &'a (dyn Fn(&str, usize, usize) + Send + Sync);
 pub async fn run(
     target: &Target,
     names: &[String],
-    options: &Options,
+    options: &RaceOptions,
     advance: Advance<'_>,
-) -> anyhow::Result<Report> {
+) -> anyhow::Result<RaceReport> {
     let shop = Shop::at(&target.url).await?;
     let database = ShopDatabase::connect(&target.database_url).await?;
     let _turn = database.take_turn("make race").await?;
@@ -77,9 +76,9 @@ async fn race_all(
     shop: &Shop,
     database: &ShopDatabase,
     contestants: &[Contestant],
-    options: &Options,
+    options: &RaceOptions,
     advance: Advance<'_>,
-) -> anyhow::Result<Report> {
+) -> anyhow::Result<RaceReport> {
     let crowd = Crowd::gather(shop, options).await?;
     let mut rows = Vec::with_capacity(contestants.len());
     for contestant in contestants {
@@ -88,7 +87,7 @@ async fn race_all(
         rows.push(race(&crowd, database, contestant, options, &advance).await?);
     }
     let durability = database.durability().await?;
-    Ok(Report::new(options.clone(), durability, rows))
+    Ok(RaceReport::new(options.clone(), durability, rows))
 }
 
 /// All rounds of one strategy. The books are read after the last one, so that they also show a purchase that
@@ -97,26 +96,26 @@ async fn race(
     crowd: &Crowd,
     database: &ShopDatabase,
     contestant: &Contestant,
-    options: &Options,
+    options: &RaceOptions,
     advance: &(dyn Fn(usize) + Send + Sync),
 ) -> anyhow::Result<Raced> {
     // The same for each strategy, whoever else races.
     let mut random = Rng::with_seed(options.seed.into());
-    let mut rounds: Vec<Round> = Vec::with_capacity(options.rounds);
+    let mut rounds: Vec<RaceRound> = Vec::with_capacity(options.rounds);
     for round in 0..options.rounds {
         advance(round);
         let product = contestant.make_product(database, options.stock).await?;
         rounds.push(crowd.buy(product, contestant, &mut random).await?);
     }
     let clock = database.clock_ahead().await?;
-    let mut books = Vec::with_capacity(rounds.len());
+    let mut ledgers = Vec::with_capacity(rounds.len());
     for round in &rounds {
-        books.push(Books::read(round, database, clock, options).await?);
+        ledgers.push(ledger::read(round, database, clock, options).await?);
     }
-    Ok(Raced::sum_up(contestant, &rounds, &books, options.stock))
+    Ok(Raced::sum_up(contestant, &rounds, &ledgers, options.stock))
 }
 
-impl Options {
+impl RaceOptions {
     /// How many buyers are served at once.
     pub fn at_once(&self) -> usize {
         self.concurrency.min(self.buyers)

@@ -4,6 +4,9 @@
 pub mod client;
 pub mod contestant;
 pub mod database;
+pub mod holdings;
+pub mod ledger;
 pub mod patiently;
 pub mod sent_order;
 pub mod target;
+pub mod told;

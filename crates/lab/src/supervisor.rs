@@ -30,7 +30,7 @@ const QUICK_END: Duration = Duration::from_secs(1);
 /// The replicas of a lab.
 pub struct Supervisor {
     replicas: Vec<Handle>,
-    running: tokio::sync::Mutex<Running>,
+    running: tokio::sync::Mutex<RunSettings>,
     turns: [tokio::sync::Mutex<()>; 2],
     stopping: CancellationToken,
 }
@@ -46,14 +46,14 @@ pub enum Lent {
 
 /// What the replicas run, and with what.
 #[derive(Clone)]
-struct Running {
+struct RunSettings {
     binary: PathBuf,
     own: ShopVariables,
     /// These win, as long as somebody needs them.
     lent: [ShopVariables; 2],
 }
 
-impl Running {
+impl RunSettings {
     fn variables(&self) -> ShopVariables {
         let all = self.own.iter().chain(self.lent.iter().flatten());
         all.map(|(name, value)| (name.clone(), value.clone())).collect()
@@ -102,7 +102,8 @@ impl Supervisor {
             }
         };
         let replicas = (0..count).map(start).collect();
-        let running = Running { binary: program.binary.clone(), own: variables, lent: Default::default() };
+        let running =
+            RunSettings { binary: program.binary.clone(), own: variables, lent: Default::default() };
         Self { replicas, running: running.into(), turns: Default::default(), stopping }
     }
 
@@ -151,7 +152,7 @@ impl Supervisor {
             let is_ready = self.are_ready().await;
             return Ok(if is_ready { Readiness::Ready } else { Readiness::WithoutDatabase });
         }
-        let new = Running { binary, own: variables, lent: running.lent.clone() };
+        let new = RunSettings { binary, own: variables, lent: running.lent.clone() };
         let readiness = self.replace_each(&new, say).await?;
         *running = new;
         Ok(readiness)
@@ -196,7 +197,7 @@ impl Supervisor {
 
     async fn replace_each(
         &self,
-        running: &Running,
+        running: &RunSettings,
         say: &(dyn Fn(String) + Sync),
     ) -> anyhow::Result<Readiness> {
         let mut all = Readiness::Ready;

@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use address::{Address, address_of, lead_through};
+use address::{DatabaseAddress, address_of, lead_through};
 use connection::Connection;
 use shared::Shared;
 
@@ -76,7 +76,12 @@ impl Drop for Line {
     }
 }
 
-async fn accept(listener: TcpListener, database: Address, shared: Arc<Shared>, closing: CancellationToken) {
+async fn accept(
+    listener: TcpListener,
+    database: DatabaseAddress,
+    shared: Arc<Shared>,
+    closing: CancellationToken,
+) {
     let mut connections = JoinSet::new();
     let serve = async {
         loop {
@@ -93,16 +98,16 @@ async fn accept(listener: TcpListener, database: Address, shared: Arc<Shared>, c
 }
 
 /// A client whose database can't be reached is closed, as by a machine between them.
-async fn serve(client: TcpStream, database: Address, shared: Arc<Shared>) -> io::Result<()> {
+async fn serve(client: TcpStream, database: DatabaseAddress, shared: Arc<Shared>) -> io::Result<()> {
     client.set_nodelay(true)?;
     let connection = Connection::new(shared);
     match database {
-        Address::Port(host, port) => {
+        DatabaseAddress::Port(host, port) => {
             let server = TcpStream::connect((host, port)).await?;
             server.set_nodelay(true)?;
             connection.carry(client.into_split(), server.into_split()).await;
         }
-        Address::Socket(path) => {
+        DatabaseAddress::Socket(path) => {
             let server = UnixStream::connect(path).await?;
             connection.carry(client.into_split(), server.into_split()).await;
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::purchase::{Outcome, Purchase};
+use super::purchase::{BuyRequest, Outcome};
 use crate::shop::client::Shop;
 use crate::shop::database::ShopDatabase;
 
@@ -25,7 +25,7 @@ const PAYMENT_LIMIT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Alone {
     /// One purchase; or two, when the first did not show what a usual one does.
-    pub purchases: Vec<Purchase>,
+    pub purchases: Vec<BuyRequest>,
     /// Whether the frozen reference of the exercise, which waits for the same payment, was as slow; asked only when
     /// the exercise was.
     pub payment_is_slow: bool,
@@ -48,7 +48,7 @@ impl Alone {
         if let Some(took) = self.slow_sale() {
             return Some(format!("a purchase that nobody disturbs takes {} ms", took.as_millis()));
         }
-        let failures: Option<Vec<&str>> = self.purchases.iter().map(Purchase::failure).collect();
+        let failures: Option<Vec<&str>> = self.purchases.iter().map(BuyRequest::failure).collect();
         let failure = *failures?.last()?;
         Some(format!("a buyer who is alone is not served either ({failure})"))
     }
@@ -78,11 +78,11 @@ pub async fn buy(shop: &Shop, database: &ShopDatabase) -> anyhow::Result<Alone> 
     Ok(alone)
 }
 
-async fn purchase(shop: &Shop, product: Uuid) -> Purchase {
+async fn purchase(shop: &Shop, product: Uuid) -> BuyRequest {
     let sent = Instant::now();
-    match timeout(ANSWER_LIMIT, Purchase::make(shop, product)).await {
+    match timeout(ANSWER_LIMIT, BuyRequest::make(shop, product)).await {
         Ok(purchase) => purchase,
-        Err(_) => Purchase {
+        Err(_) => BuyRequest {
             product,
             outcome: Outcome::Failed(format!("no answer within {} s", ANSWER_LIMIT.as_secs())),
             served_by: String::new(),
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn alone(told: &[(Outcome, u64)]) -> Alone {
-        let purchases = told.iter().map(|(outcome, milliseconds)| Purchase {
+        let purchases = told.iter().map(|(outcome, milliseconds)| BuyRequest {
             product: Uuid::nil(),
             outcome: outcome.clone(),
             served_by: String::new(),

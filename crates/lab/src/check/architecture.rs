@@ -8,8 +8,8 @@ use anyhow::ensure;
 use tokio::time::{sleep, timeout};
 
 use super::alone::Alone;
-use super::one_click::{OneClick, Round};
-use super::purchase::Purchase;
+use super::one_click::{ClickRound, OneClick};
+use super::purchase::BuyRequest;
 use super::verdict::Check;
 use crate::shop::client::{Attempt, Shop};
 use crate::shop::database::ShopDatabase;
@@ -45,7 +45,7 @@ pub async fn find_replicas(shop: &Shop) -> anyhow::Result<BTreeSet<String>> {
 }
 
 /// Two replicas at least are alive, and each of them has sold something, to whomever.
-pub fn judge_replicas(alive: &BTreeSet<String>, clicks: &OneClick, purchases: &[&Purchase]) -> Check {
+pub fn judge_replicas(alive: &BTreeSet<String>, clicks: &OneClick, purchases: &[&BuyRequest]) -> Check {
     let clicked = clicks.rounds.iter().flat_map(|round| &round.sold_by).map(String::as_str);
     let bought = purchases.iter().filter(|purchase| purchase.order().is_some());
     let selling: BTreeSet<&str> = clicked.chain(bought.map(|purchase| purchase.served_by.as_str())).collect();
@@ -85,7 +85,7 @@ pub fn judge_retry(clicks: &OneClick) -> Check {
     // Not all: a machine that stands still for a moment can delay the second request past the first answer.
     let is_right = twice * 10 >= rounds * 9 && apart * 2 >= rounds;
     let is_due = |attempt: &Attempt| Duration::from_millis(attempt.took_ms) >= RACE_WINDOW;
-    let sells_without_failure = |round: &Round| !round.has_failure() && !round.sold_by.is_empty();
+    let sells_without_failure = |round: &ClickRound| !round.has_failure() && !round.sold_by.is_empty();
     let (meaning, place) = if !clicks.rounds.iter().any(sells_without_failure) {
         (
             "No click sold the book without a failure, so that the clicks can't show whether Buy Now still sends two, \
@@ -109,7 +109,7 @@ pub fn judge_retry(clicks: &OneClick) -> Check {
 }
 
 /// Each sale still waits for its payment, and for nothing that takes much longer.
-pub fn judge_race_window(alone: &Alone, clicks: &OneClick, purchases: &[&Purchase]) -> Check {
+pub fn judge_race_window(alone: &Alone, clicks: &OneClick, purchases: &[&BuyRequest]) -> Check {
     if let Some(took) = alone.slow_sale() {
         let seen = format!("a purchase that nobody disturbed took {} ms", took.as_millis());
         let (meaning, place) = if alone.payment_is_slow {

@@ -65,13 +65,13 @@ mod tests {
 
     use super::*;
     use crate::check::crowd::Shown;
-    use crate::check::one_click::Round;
-    use crate::check::purchase::Purchase;
+    use crate::check::one_click::ClickRound;
+    use crate::check::purchase::BuyRequest;
     use crate::shop::client::Attempt;
 
-    fn purchase(outcome: Outcome, milliseconds: u64) -> Purchase {
+    fn purchase(outcome: Outcome, milliseconds: u64) -> BuyRequest {
         let took = Duration::from_millis(milliseconds);
-        Purchase { product: Uuid::nil(), outcome, served_by: String::new(), took }
+        BuyRequest { product: Uuid::nil(), outcome, served_by: String::new(), took }
     }
 
     fn costs(refused_after_ms: u64, crowd_took_ms: u64, conflicts: usize) -> Vec<String> {
@@ -80,7 +80,7 @@ mod tests {
         let attempt =
             |status: &str, took_ms| Attempt { status: status.to_owned(), served_by: String::new(), took_ms };
         let attempts = vec![attempt("200 OK", 104), attempt("400 Bad Request", refused_after_ms)];
-        let round = Round { attempts, sold_by: vec!["replica-1".to_owned()], quantity: 0 };
+        let round = ClickRound { attempts, sold_by: vec!["replica-1".to_owned()], quantity: 0 };
         let clicks = OneClick { rounds: vec![round], wanted: 1, ..OneClick::default() };
         let enough = Sale {
             product: Uuid::nil(),

@@ -7,7 +7,7 @@ use flash_sale_testbed::reason::told;
 use uuid::Uuid;
 
 use super::part::{Part, Say};
-use super::purchase::{Outcome, Purchase, buy_at_once};
+use super::purchase::{BuyRequest, Outcome, buy_at_once};
 use super::verdict::Check;
 use crate::shop::client::Shop;
 use crate::shop::database::ShopDatabase;
@@ -27,7 +27,7 @@ pub struct Sale {
     /// How many wanted one.
     pub buyers: usize,
     /// Each request, with its answer.
-    pub purchases: Vec<Purchase>,
+    pub purchases: Vec<BuyRequest>,
     /// From the first request to the last answer.
     pub took: Duration,
     /// Orders in the database.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::crowd::Sale;
 use super::one_click::OneClick;
 use super::part::Part;
-use super::purchase::{Outcome, Purchase};
+use super::purchase::{BuyRequest, Outcome};
 use super::verdict::Check;
 use crate::wording::counted;
 
@@ -51,7 +51,7 @@ pub fn judge_answers(clicks: &OneClick, sales: &[&Sale]) -> Check {
         broken += told.abs_diff(round.sold_by.len());
     }
     for sale in sales {
-        let told: BTreeSet<Uuid> = sale.purchases.iter().filter_map(Purchase::order).collect();
+        let told: BTreeSet<Uuid> = sale.purchases.iter().filter_map(BuyRequest::order).collect();
         broken += told.symmetric_difference(&sale.orders).count();
     }
 

@@ -25,7 +25,7 @@ const ROUNDS_PER_LINE: usize = 10;
 
 /// One reset, one click, and what was there afterwards.
 #[derive(Clone, Debug)]
-pub struct Round {
+pub struct ClickRound {
     /// The click's requests.
     pub attempts: Vec<Attempt>,
     /// The replicas that sold, one for each order.
@@ -34,7 +34,7 @@ pub struct Round {
     pub quantity: i64,
 }
 
-impl Round {
+impl ClickRound {
     /// The one copy was sold more than once.
     pub fn is_oversold(&self) -> bool {
         self.sold_by.len() > 1 || self.quantity < 0
@@ -69,7 +69,7 @@ impl Round {
 #[derive(Clone, Debug, Default)]
 pub struct OneClick {
     /// Those that were played.
-    pub rounds: Vec<Round>,
+    pub rounds: Vec<ClickRound>,
     /// Those that could not be played to their end, and why: a reset that is refused, a page that doesn't answer.
     pub broken: Vec<String>,
     /// Those that were asked for. Fewer are played when one click after the other fails, or takes too long.
@@ -145,14 +145,14 @@ pub async fn run(shop: &Shop, rounds: usize, say: Say<'_>) -> OneClick {
 }
 
 /// `deleted` is what the first reset has deleted.
-async fn play(shop: &Shop, deleted: &mut Option<u64>) -> anyhow::Result<Round> {
+async fn play(shop: &Shop, deleted: &mut Option<u64>) -> anyhow::Result<ClickRound> {
     let orders = shop.reset().await?;
     deleted.get_or_insert(orders);
     let attempts = shop.click().await?;
     let product = shop.featured_product().await?;
     let orders = shop.orders_of(product.id).await?;
     let sold_by = orders.into_iter().map(|order| order.served_by).collect();
-    Ok(Round { attempts, sold_by, quantity: product.quantity })
+    Ok(ClickRound { attempts, sold_by, quantity: product.quantity })
 }
 
 /// Each click makes exactly one order, and the stock is 0.
@@ -179,7 +179,7 @@ pub fn judge(clicks: &OneClick) -> Check {
             "Nobody gets the book, not even the first buyer: each request meets a failure. See which: make logs.",
             "Look at what create_order does: crates/services/src/order_service.rs.",
         )
-    } else if wrong.is_some_and(Round::has_failure) {
+    } else if wrong.is_some_and(ClickRound::has_failure) {
         (
             "A buyer met a failure where the answer is that the book is gone. See which: make logs.",
             "Look at what the slower of two purchases runs into in create_order.",
@@ -201,7 +201,7 @@ pub fn judge(clicks: &OneClick) -> Check {
     Check::new("one click", clicks.is_right(), seen, meaning).at(place).after_failure(clicks.failures() > 0)
 }
 
-fn what_came_of(round: &Round) -> String {
+fn what_came_of(round: &ClickRound) -> String {
     let told = |attempt: &Attempt| failure_after(&attempt.status, Duration::from_millis(attempt.took_ms));
     let answers: Vec<String> = round.attempts.iter().map(told).collect();
     format!("{}, stock {}, {}", counted(round.sold_by.len(), "order"), round.quantity, answers.join(" + "))

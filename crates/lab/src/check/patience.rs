@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::part::{Part, Say};
-use super::purchase::{Outcome, Purchase};
+use super::purchase::{BuyRequest, Outcome};
 use super::verdict::Check;
 use crate::shop::client::{Shop, why_silent};
 use crate::shop::database::ShopDatabase;
@@ -32,9 +32,9 @@ pub struct Held {
     /// Reads that were answered with something else than 200.
     pub failed_reads: Vec<String>,
     /// Purchases of the other product; `None` when it was not answered in time.
-    pub others: Vec<Option<Purchase>>,
+    pub others: Vec<Option<BuyRequest>>,
     /// Purchases of the held product, which were let go at the end.
-    pub held: Vec<Purchase>,
+    pub held: Vec<BuyRequest>,
 }
 
 /// Holds a product's row and the shop's own book, starts a purchase of the product on each replica, and then
@@ -53,7 +53,7 @@ pub async fn hold_and_look(shop: &Shop, database: &ShopDatabase, say: Say<'_>) -
     let (mut buyers, mut held) = (JoinSet::new(), Vec::with_capacity(EACH));
     for _ in 0..EACH {
         let shop = shop.clone();
-        buyers.spawn(async move { Purchase::make(&shop, product).await });
+        buyers.spawn(async move { BuyRequest::make(&shop, product).await });
     }
     let arrival = Instant::now();
     // Those that don't wait at all, as with NOWAIT, have been answered.
@@ -69,7 +69,7 @@ pub async fn hold_and_look(shop: &Shop, database: &ShopDatabase, say: Say<'_>) -
     let paths = [("the page", "/"), ("the product", path.as_str()), ("the book", "/api/products")];
     let reads = paths.iter().flat_map(|(what, path)| [(*what, *path); EACH]);
     let reads = join_all(reads.map(|(what, path)| read(shop, what, path)));
-    let others = others.map(|product| timeout(ANSWER_LIMIT, Purchase::make(shop, product)));
+    let others = others.map(|product| timeout(ANSWER_LIMIT, BuyRequest::make(shop, product)));
     // The purchases first, one connection after the other: one for each replica.
     let (others, reads) = tokio::join!(join_all(others), reads);
     holder.rollback().await?;
@@ -116,8 +116,8 @@ pub fn judge_others(held: &Part<Held>) -> Check {
         Ok(held) => held,
         Err(reason) => return Check::left_out("other products don't wait", reason),
     };
-    let sold = |purchase: &&Purchase| matches!(purchase.outcome, Outcome::Sold(_));
-    let in_time: Vec<&Purchase> = held.others.iter().flatten().filter(sold).collect();
+    let sold = |purchase: &&BuyRequest| matches!(purchase.outcome, Outcome::Sold(_));
+    let in_time: Vec<&BuyRequest> = held.others.iter().flatten().filter(sold).collect();
     let slowest = in_time.iter().map(|purchase| purchase.took).max().unwrap_or_default();
     let is_right = in_time.len() == held.others.len();
     let seen = if is_right {

@@ -8,6 +8,7 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::shop::client::{Answer, Shop, why_silent};
+use crate::shop::told::Told;
 
 /// A buyer who was told to try again does so after a pause of this length, and a little longer than the buyer
 /// before: two who were turned away together don't meet again.
@@ -43,7 +44,7 @@ impl fmt::Display for Outcome {
 
 /// One request, and its answer.
 #[derive(Clone, Debug)]
-pub struct Purchase {
+pub struct BuyRequest {
     /// What was to be bought.
     pub product: Uuid,
     /// What the buyer was told.
@@ -54,7 +55,7 @@ pub struct Purchase {
     pub took: Duration,
 }
 
-impl Purchase {
+impl BuyRequest {
     /// Sends it, and waits for the answer.
     pub async fn make(shop: &Shop, product: Uuid) -> Self {
         let sent = Instant::now();
@@ -82,12 +83,12 @@ impl Purchase {
 }
 
 fn outcome_of(answer: &Answer) -> Outcome {
-    let id = || answer.body["id"].as_str()?.parse().ok();
-    match answer.status {
-        200 => id().map_or_else(|| Outcome::Failed("200 without an order".to_owned()), Outcome::Sold),
-        400 if answer.body["detail"] == "Out of stock" => Outcome::OutOfStock,
-        409 => Outcome::TryAgain,
-        status => Outcome::Failed(failure_after(&status.to_string(), answer.took)),
+    match Told::of_answer(answer) {
+        Told::Sold(order) => Outcome::Sold(order),
+        Told::OutOfStock => Outcome::OutOfStock,
+        Told::Conflict => Outcome::TryAgain,
+        Told::Wrong(what) if answer.status == 200 => Outcome::Failed(what),
+        _ => Outcome::Failed(failure_after(&answer.status.to_string(), answer.took)),
     }
 }
 
@@ -101,19 +102,19 @@ pub fn failure_after(status: &str, took: Duration) -> String {
 /// it didn't get its turn. Who is told "Out of stock" goes home, and so does who meets a failure, 503 included:
 /// that is counted against the shop anyway. Each request is a purchase of its own in what is returned. Whoever stops
 /// waiting for them takes the buyers away.
-pub async fn buy_at_once(shop: &Shop, product: Uuid, buyers: usize, patience: Duration) -> Vec<Purchase> {
+pub async fn buy_at_once(shop: &Shop, product: Uuid, buyers: usize, patience: Duration) -> Vec<BuyRequest> {
     let deadline = Instant::now() + patience;
     let mut crowd = JoinSet::new();
     for buyer in 0..buyers {
         let shop = shop.clone();
         let pause = PAUSE + PAUSE_STEP * (buyer % PAUSE_STEPS) as u32;
         crowd.spawn(async move {
-            let mut made = vec![Purchase::make(&shop, product).await];
-            while let Some(Purchase { outcome: Outcome::TryAgain, .. }) = made.last()
+            let mut made = vec![BuyRequest::make(&shop, product).await];
+            while let Some(BuyRequest { outcome: Outcome::TryAgain, .. }) = made.last()
                 && Instant::now() + pause < deadline
             {
                 sleep(pause).await;
-                made.push(Purchase::make(&shop, product).await);
+                made.push(BuyRequest::make(&shop, product).await);
             }
             made
         });

@@ -3,7 +3,7 @@
 use anyhow::ensure;
 use flash_sale_testbed::program_file::ProgramFile;
 
-use super::verdict::Verdict;
+use super::verdict::CheckVerdict;
 use crate::build::{ShopBuild, Show, build};
 use crate::control::messages::Status;
 use crate::control::running;
@@ -21,10 +21,10 @@ pub enum Refusal {
 
 impl Refusal {
     /// What the verdict is then.
-    pub fn verdict(self) -> Verdict {
+    pub fn verdict(self) -> CheckVerdict {
         match self {
-            Self::NotBuilt => Verdict::NotBuilt,
-            Self::Outdated | Self::Replaced => Verdict::Outdated,
+            Self::NotBuilt => CheckVerdict::NotBuilt,
+            Self::Outdated | Self::Replaced => CheckVerdict::Outdated,
         }
     }
 }

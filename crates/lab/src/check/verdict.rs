@@ -15,7 +15,7 @@ pub struct Check {
     pub seen: String,
     /// What that means; `None` when it passed.
     pub meaning: Option<String>,
-    /// Where in the code to look: it gives away a part of the exercise, so [`Report::hide_places`] leaves it out.
+    /// Where in the code to look: it gives away a part of the exercise, so [`CheckReport::hide_places`] leaves it out.
     pub place: Option<String>,
     /// Whether somebody met a failure of the shop here, which the log has the reason of.
     #[serde(skip)]
@@ -55,7 +55,7 @@ impl Check {
 /// All in a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum CheckVerdict {
     /// More was sold than there was.
     Oversold,
     /// Nothing was oversold, and something else is not as it should be.
@@ -109,9 +109,9 @@ pub struct Figures {
 /// When nothing was judged, it is the same object with `"verdict"`: `"not_judged"`, `"not_built"` or `"outdated"`, no
 /// checks, and `"error"`: the reason.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct CheckReport {
     /// "oversold", "not_fixed" or "fixed"; "not_judged", "not_built" or "outdated" when nothing was judged.
-    pub verdict: Verdict,
+    pub verdict: CheckVerdict,
     /// The verdict in a line: "FIXED: 372 purchases, 0 oversold".
     pub closing: String,
     /// Each check, in the order they were made.
@@ -125,29 +125,29 @@ pub struct Report {
     pub error: Option<String>,
 }
 
-impl Report {
+impl CheckReport {
     /// Sums up. `costs` are kept if it is a fix.
     pub fn new(checks: Vec<Check>, mut costs: Vec<String>, figures: Figures) -> Self {
         let failed: Vec<&str> =
             checks.iter().filter(|check| !check.passed).map(|check| check.name.as_str()).collect();
         let (verdict, closing) = if figures.rounds_oversold > 0 {
             let Figures { rounds, rounds_oversold, .. } = figures;
-            (Verdict::Oversold, format!("OVERSOLD in {rounds_oversold} of {}", counted(rounds, "round")))
+            (CheckVerdict::Oversold, format!("OVERSOLD in {rounds_oversold} of {}", counted(rounds, "round")))
         } else if figures.copies_oversold > 0 {
             let copies = figures.copies_oversold;
             let closing = format!(
                 "OVERSOLD by {copies} to the crowds, though not in {}",
                 counted(figures.rounds, "round")
             );
-            (Verdict::Oversold, closing)
+            (CheckVerdict::Oversold, closing)
         } else if failed.is_empty() {
             let purchases = with_thousands(figures.purchases);
-            (Verdict::Fixed, format!("FIXED: {purchases} purchases, 0 oversold"))
+            (CheckVerdict::Fixed, format!("FIXED: {purchases} purchases, 0 oversold"))
         } else {
             let (count, all, names) = (failed.len(), checks.len(), failed.join(", "));
-            (Verdict::NotFixed, format!("NOT FIXED: {count} of {all} checks failed: {names}"))
+            (CheckVerdict::NotFixed, format!("NOT FIXED: {count} of {all} checks failed: {names}"))
         };
-        if verdict != Verdict::Fixed {
+        if verdict != CheckVerdict::Fixed {
             costs.clear();
         }
         Self { verdict, closing, checks, costs, figures, error: None }
@@ -160,10 +160,10 @@ impl Report {
     }
 
     /// For a shop that was not judged, for this reason.
-    pub fn without_verdict(verdict: Verdict, reason: String) -> Self {
+    pub fn without_verdict(verdict: CheckVerdict, reason: String) -> Self {
         let word = match verdict {
-            Verdict::NotBuilt => "NOT BUILT",
-            Verdict::Outdated => "OUTDATED",
+            CheckVerdict::NotBuilt => "NOT BUILT",
+            CheckVerdict::Outdated => "OUTDATED",
             _ => "NOT JUDGED",
         };
         Self {
@@ -213,21 +213,21 @@ mod tests {
         seconds: 17.5,
     };
 
-    fn report(passed: [bool; 3], figures: Figures) -> Report {
-        Report::new(checks(passed), vec!["a wait".to_owned()], figures)
+    fn report(passed: [bool; 3], figures: Figures) -> CheckReport {
+        CheckReport::new(checks(passed), vec!["a wait".to_owned()], figures)
     }
 
     #[test]
     fn fixed_needs_every_check() {
         let fixed = report([true; 3], FIGURES);
-        assert_eq!((fixed.verdict, fixed.costs), (Verdict::Fixed, vec!["a wait".to_owned()]));
+        assert_eq!((fixed.verdict, fixed.costs), (CheckVerdict::Fixed, vec!["a wait".to_owned()]));
         assert_eq!(fixed.closing, "FIXED: 1,250 purchases, 0 oversold");
 
         for failing in 0..3 {
             let mut passed = [true; 3];
             passed[failing] = false;
             let other = report(passed, FIGURES);
-            assert_eq!((other.verdict, other.costs), (Verdict::NotFixed, Vec::new()));
+            assert_eq!((other.verdict, other.costs), (CheckVerdict::NotFixed, Vec::new()));
         }
     }
 
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn where_to_look_is_left_out_on_request_and_what_it_means_is_not() {
         let mut report = report([true, false, false], FIGURES);
-        let places = |report: &Report| {
+        let places = |report: &CheckReport| {
             report.checks.iter().map(|check| check.place.clone().unwrap_or_default()).collect::<Vec<_>>()
         };
         assert_eq!(places(&report), ["", "where", "where"]);
@@ -258,11 +258,14 @@ mod tests {
     fn oversold_outweighs_all_else() {
         let one_click = Figures { rounds_oversold: 49, copies_oversold: 29, ..FIGURES };
         let clicked = report([false, false, true], one_click);
-        assert_eq!((clicked.verdict, &*clicked.closing), (Verdict::Oversold, "OVERSOLD in 49 of 50 rounds"));
+        assert_eq!(
+            (clicked.verdict, &*clicked.closing),
+            (CheckVerdict::Oversold, "OVERSOLD in 49 of 50 rounds")
+        );
 
         let crowd = Figures { copies_oversold: 29, ..FIGURES };
         let crowded = report([true, false, true], crowd);
-        assert_eq!(crowded.verdict, Verdict::Oversold);
+        assert_eq!(crowded.verdict, CheckVerdict::Oversold);
         assert_eq!(crowded.closing, "OVERSOLD by 29 to the crowds, though not in 50 rounds");
     }
 
@@ -281,7 +284,8 @@ mod tests {
     fn without_a_shop_it_has_the_same_fields_and_the_reason() {
         let judged = serde_json::to_value(report([true; 3], FIGURES)).unwrap();
         let json =
-            serde_json::to_value(Report::without_verdict(Verdict::NotJudged, "no shop".to_owned())).unwrap();
+            serde_json::to_value(CheckReport::without_verdict(CheckVerdict::NotJudged, "no shop".to_owned()))
+                .unwrap();
 
         assert!(judged.as_object().unwrap().keys().all(|field| json.get(field).is_some()));
         assert_eq!(json["verdict"], "not_judged");

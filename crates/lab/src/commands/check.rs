@@ -13,8 +13,8 @@ use super::progress_line;
 use crate::check::failures::tell_reason;
 use crate::check::first_error::LogsSince;
 use crate::check::up_to_date::{Refusal, running_as_built, still_running};
-use crate::check::verdict::{Check, Report, Verdict};
-use crate::check::{self, Options};
+use crate::check::verdict::{Check, CheckReport, CheckVerdict};
+use crate::check::{self, CheckOptions};
 use crate::console;
 use crate::hint;
 use crate::project::{LOGS, STATE};
@@ -89,7 +89,7 @@ pub async fn check(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
             (Target::of(&status)?, Some(program))
         }
     };
-    let options = Options { rounds: rounds.into(), allow_constraint };
+    let options = CheckOptions { rounds: rounds.into(), allow_constraint };
     let logs = is_here.then(|| LogsSince::now(LOGS.as_ref()));
     let report = check::run(&target, options, &progress_line::show).await;
     progress_line::clear();
@@ -107,7 +107,7 @@ pub async fn check(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
     let has_hidden = !is_explained && report.hide_places();
     let said = if json { serde_json::to_string_pretty(&report)? + "\n" } else { text(&report, has_hidden) };
     console::text(if is_here { said } else { for_containers(&said) });
-    Ok(if report.verdict == Verdict::Fixed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.verdict == CheckVerdict::Fixed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// A shop elsewhere is one in containers: `make docker-check`.
@@ -120,8 +120,9 @@ pub fn tell_error(error: &anyhow::Error, json: bool) -> ExitCode {
     let reason = told(error);
     console::error_line(format_args!("error: {reason}"));
     if json {
-        let verdict = error.downcast_ref().map_or(Verdict::NotJudged, |refusal: &Refusal| refusal.verdict());
-        let report = serde_json::to_string_pretty(&Report::without_verdict(verdict, reason));
+        let verdict =
+            error.downcast_ref().map_or(CheckVerdict::NotJudged, |refusal: &Refusal| refusal.verdict());
+        let report = serde_json::to_string_pretty(&CheckReport::without_verdict(verdict, reason));
         console::line(report.expect("texts and numbers always become JSON"));
     }
     ExitCode::from(NOT_JUDGED)
@@ -141,7 +142,7 @@ pub fn tell_usage(usage: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(NOT_JUDGED))
 }
 
-fn text(report: &Report, has_hidden: bool) -> String {
+fn text(report: &CheckReport, has_hidden: bool) -> String {
     let mut said = BTreeSet::new();
     let checks: String = report.checks.iter().map(|check| lines(check, &mut said)).collect();
     let mut text = format!("{checks}\n");
@@ -158,7 +159,7 @@ fn text(report: &Report, has_hidden: bool) -> String {
     if has_hidden {
         say("Where in the code to look: make check ARGS=--explain. Or a step at a time: make hint.", 0);
     }
-    if report.verdict == Verdict::Fixed {
+    if report.verdict == CheckVerdict::Fixed {
         say("What it costs, as measured here:", 0);
         report.costs.iter().for_each(|cost| say(&format!("- {cost}"), 2));
         let (guide, title) = NEXT_SECTION;
@@ -196,7 +197,7 @@ mod tests {
     fn said(checks: Vec<Check>, orders_deleted: u64, has_hidden: bool) -> String {
         let costs = vec!["10 buyers of 10 copies were served in 1080 ms: one after the other.".to_owned()];
         let figures = Figures { orders_deleted, seconds: 8.9, ..Figures::default() };
-        text(&Report::new(checks, costs, figures), has_hidden)
+        text(&CheckReport::new(checks, costs, figures), has_hidden)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use flash_sale_testbed::open_files::{self, BESIDE_CONNECTIONS};
 use super::progress_line;
 use crate::check::up_to_date::running_as_built;
 use crate::console;
-use crate::drill::options::Options;
+use crate::drill::options::DrillOptions;
 use crate::drill::under_way::Step;
 use crate::drill::{self, definitions, fault, table};
 use crate::settings::LabSettings;
@@ -102,8 +102,8 @@ fn show(progress: Step) {
 }
 
 impl DrillArguments {
-    fn options(&self) -> anyhow::Result<Options> {
-        Ok(Options {
+    fn options(&self) -> anyhow::Result<DrillOptions> {
+        Ok(DrillOptions {
             strategies: self.strategy.clone(),
             buyers: self.buyers.into(),
             seconds: self.seconds,

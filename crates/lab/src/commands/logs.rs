@@ -183,7 +183,7 @@ struct Log {
     name: String,
     path: PathBuf,
     /// Which part of it is read.
-    part: Part,
+    part: LogPart,
     /// How much of that was.
     position: u64,
     /// The beginning of a line whose end isn't written yet.
@@ -194,7 +194,7 @@ struct Log {
 
 /// A log that was long is in two files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum LogPart {
     /// What was put aside.
     Older,
     /// What is written to.
@@ -231,7 +231,7 @@ fn read_new(logs: &mut [Log]) -> io::Result<Vec<Entry>> {
 
 impl Log {
     fn new(name: String, path: PathBuf) -> Self {
-        Self { name, path, part: Part::Older, position: 0, unfinished: Vec::new(), last: None }
+        Self { name, path, part: LogPart::Older, position: 0, unfinished: Vec::new(), last: None }
     }
 
     /// Leaves out all but the end, and the line that this cuts.
@@ -239,7 +239,7 @@ impl Log {
         let (older, newer) = (length(&aside(&self.path))?, length(&self.path)?);
         let skipped = (older + newer).saturating_sub(BYTES_BEFORE);
         (self.part, self.position) =
-            if skipped < older { (Part::Older, skipped) } else { (Part::Newer, skipped - older) };
+            if skipped < older { (LogPart::Older, skipped) } else { (LogPart::Newer, skipped - older) };
         if skipped > 0 {
             let piece = self.read_piece()?;
             let cut = piece.iter().position(|byte| *byte == b'\n').map_or(piece.len(), |end| end + 1);
@@ -285,22 +285,22 @@ impl Log {
     fn read_piece(&mut self) -> io::Result<Vec<u8>> {
         loop {
             let path = match self.part {
-                Part::Older => aside(&self.path),
-                Part::Newer => self.path.clone(),
+                LogPart::Older => aside(&self.path),
+                LogPart::Newer => self.path.clone(),
             };
             let length = length(&path)?;
             let bytes = if length > self.position { read_at(&path, self.position)? } else { Vec::new() };
             self.position += bytes.len() as u64;
             match self.part {
-                Part::Older if bytes.is_empty() => {
+                LogPart::Older if bytes.is_empty() => {
                     if length < self.position {
                         // It wasn't put aside, but emptied: by the next lab, or `lab clean`.
                         self.unfinished.clear();
                     }
-                    (self.part, self.position) = (Part::Newer, 0);
+                    (self.part, self.position) = (LogPart::Newer, 0);
                 }
                 // It was put aside, and its end may not be read yet.
-                Part::Newer if length < self.position => self.part = Part::Older,
+                LogPart::Newer if length < self.position => self.part = LogPart::Older,
                 _ => return Ok(bytes),
             }
         }

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::check::up_to_date::running_as_built;
 use crate::console;
 use crate::control::running;
-use crate::race::options::Options;
+use crate::race::options::RaceOptions;
 use crate::race::{self, definitions, table};
 use crate::shop::client::Shop;
 use crate::shop::contestant;
@@ -136,8 +136,8 @@ fn progress_bar() -> ProgressBar {
 }
 
 impl RaceArguments {
-    fn options(&self) -> Options {
-        Options {
+    fn options(&self) -> RaceOptions {
+        RaceOptions {
             stock: self.stock,
             buyers: self.buyers.into(),
             rounds: self.rounds.into(),

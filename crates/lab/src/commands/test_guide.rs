@@ -9,7 +9,7 @@ use anyhow::{Context, bail, ensure};
 use clap::Args;
 
 use crate::console;
-use crate::guide::copy::{Copy, Outcome};
+use crate::guide::copy::{CommandOutcome, Copy};
 use crate::guide::printed::is_same_but_for_numbers;
 use crate::guide::walk::{Typed, walk};
 use crate::guide::{Edit, GUIDE, blocks, drift, section};
@@ -124,7 +124,7 @@ async fn check_with_keys(copy: &Copy, guide: &str) -> anyhow::Result<()> {
 }
 
 /// Compares a check with what the section prints of one: the block of the language `check` with this number.
-fn expect_check(guide: &str, title: &str, number: usize, checked: &Outcome) -> anyhow::Result<()> {
+fn expect_check(guide: &str, title: &str, number: usize, checked: &CommandOutcome) -> anyhow::Result<()> {
     let expected = section(guide, title).and_then(|section| blocks(section, "check").nth(number));
     let expected = expected.with_context(|| format!("{GUIDE}'s section {title:?} prints too few checks"))?;
     // First it says how far it is, which on a terminal is gone by now.
@@ -157,7 +157,7 @@ async fn step<T>(name: &str, doing: impl Future<Output = anyhow::Result<T>>) -> 
 }
 
 /// The line of a check that has its verdict. Others follow.
-fn closing(checked: &Outcome) -> &str {
+fn closing(checked: &CommandOutcome) -> &str {
     let is_verdict =
         |line: &&str| ["FIXED", "NOT FIXED", "OVERSOLD"].iter().any(|word| line.starts_with(word));
     checked.output.lines().rfind(is_verdict).unwrap_or_default()

@@ -202,7 +202,7 @@ fn print_in(color: AnsiColor, line: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::one_click::Round;
+    use crate::check::one_click::ClickRound;
     use crate::shop::client::Attempt;
 
     fn played(rounds: usize, sold: usize, second: &str) -> OneClick {
@@ -211,7 +211,7 @@ mod tests {
             served_by: "replica-1".to_owned(),
             took_ms: 50,
         };
-        let round = Round {
+        let round = ClickRound {
             attempts: vec![attempt("200 OK"), attempt(second)],
             sold_by: vec!["replica-1".to_owned(); sold],
             quantity: 1 - sold as i64,

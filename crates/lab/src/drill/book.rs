@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::ledger::Ledger;
-use super::purchase::{Ending, Purchase};
+use super::purchase::{Purchase, PurchaseEnding};
 use crate::shop::database::Rows;
+use crate::shop::ledger::Ledger;
 
 /// What a reset puts back.
 const STOCK: i64 = 1;
@@ -39,7 +39,7 @@ impl Sightings {
     pub fn ledger(mut self, purchases: &[Purchase], rows: &Rows, of_refused_keys: &BTreeSet<Uuid>) -> Ledger {
         self.note(rows);
         let told: BTreeSet<Uuid> = purchases.iter().filter_map(Purchase::order).collect();
-        let open = purchases.iter().filter(|purchase| purchase.ending() == Ending::Unknown).count();
+        let open = purchases.iter().filter(|purchase| purchase.ending() == PurchaseEnding::Unknown).count();
         let made = self.deleted + rows.orders.len();
         let without_order = told.len().saturating_sub(made);
         let of_nobody = made.saturating_sub(told.len() + open);
@@ -57,11 +57,11 @@ impl Sightings {
 mod tests {
     use std::time::Instant;
 
-    use super::super::answer::{Request, Told};
     use super::*;
+    use crate::shop::told::{Asked, Told};
 
     fn purchase(told: Told) -> Purchase {
-        let requests = vec![Request::over(Instant::now(), told, false)];
+        let requests = vec![Asked::over(Instant::now(), told, false)];
         Purchase { product: Uuid::nil(), key: None, requests }
     }
 

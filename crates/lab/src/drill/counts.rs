@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::answer::Told;
-use super::purchase::{Ending, Purchase};
+use super::purchase::{Purchase, PurchaseEnding};
+use crate::shop::told::Told;
 
 /// Of all purchases of a drilled fault, or of several.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,7 +44,7 @@ impl Counts {
         for purchase in purchases {
             counts.purchases += 1;
             counts.settled += usize::from(purchase.is_settled());
-            let is_open = purchase.ending() == Ending::Unknown;
+            let is_open = purchase.ending() == PurchaseEnding::Unknown;
             let is_unsettled = is_open && purchase.was_left() && purchase.key.is_some();
             counts.unsettled += usize::from(is_unsettled);
             for request in &purchase.requests {

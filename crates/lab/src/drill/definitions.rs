@@ -91,12 +91,12 @@ pub fn text() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::Row;
+    use super::super::report::DrillRow;
     use super::*;
 
     #[test]
     fn every_figure_is_defined() {
-        let row = serde_json::to_value(Row::default()).unwrap();
+        let row = serde_json::to_value(DrillRow::default()).unwrap();
 
         for name in row.as_object().unwrap().keys() {
             assert!(definitions::contains(&DEFINITIONS, name), "{name}");

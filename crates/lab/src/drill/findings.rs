@@ -6,15 +6,15 @@ use std::time::Duration;
 use super::counts::Counts;
 use super::distance::ReadyTimes;
 use super::leaving::Leaving;
-use super::ledger::Ledger;
 use super::pulse::Beat;
+use crate::shop::ledger::Ledger;
 
-/// In [`Findings::ledgers`], what was bought while it was reset.
+/// In [`DrillFindings::ledgers`], what was bought while it was reset.
 pub const THE_BOOK: &str = "the book";
 
 /// All that was found out about a fault, each time that it struck.
 #[derive(Clone, Debug, Default)]
-pub struct Findings {
+pub struct DrillFindings {
     /// What the buyers saw.
     pub counts: Counts,
     /// What the rows say of the products of each strategy, and of [`THE_BOOK`].
@@ -42,7 +42,7 @@ pub struct Recovery {
     pub strategies: BTreeMap<String, Option<Duration>>,
 }
 
-impl Findings {
+impl DrillFindings {
     /// The sum of several times.
     pub fn sum(all: &[&Self]) -> Self {
         let mut ledgers = BTreeMap::<String, Ledger>::new();

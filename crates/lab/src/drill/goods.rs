@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::options::Options;
+use super::options::DrillOptions;
 use crate::shop::contestant::Contestant;
 use crate::shop::database::ShopDatabase;
 use crate::shop::patiently::patiently;
@@ -61,7 +61,7 @@ impl Shelf {
 pub async fn put_on_sale(
     database: &ShopDatabase,
     contestants: &[Contestant],
-    options: &Options,
+    options: &DrillOptions,
     is_for_a_crowd: bool,
     time: Duration,
 ) -> anyhow::Result<Vec<Shelf>> {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::leaving::Leaving;
 use super::market::Market;
 use super::sessions_watch::SessionsWatch;
-use crowd::Crowd;
+use crowd::LeavingCrowd;
 
 /// How much longer they may go on until somebody has left at every moment.
 const MORE_TIME: Duration = Duration::from_secs(20);
@@ -27,14 +27,14 @@ const ALONE_FOR: Duration = Duration::from_secs(3);
 /// Buyers who leave until they are called off.
 pub struct Leavers {
     tasks: JoinSet<()>,
-    crowd: Arc<Crowd>,
+    crowd: Arc<LeavingCrowd>,
     enough: CancellationToken,
 }
 
 impl Leavers {
     /// `count` at a time. Each of them buys by one strategy after the other, with a key and without in turn.
     pub fn send(market: &Arc<Market>, count: usize, random: &mut Rng) -> Self {
-        let (crowd, enough) = (Arc::new(Crowd::of(market)), CancellationToken::new());
+        let (crowd, enough) = (Arc::new(LeavingCrowd::of(market)), CancellationToken::new());
         let mut tasks = JoinSet::new();
         for index in 0..count {
             let (crowd, enough, mut random) = (Arc::clone(&crowd), enough.clone(), random.fork());

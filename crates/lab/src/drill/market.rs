@@ -14,13 +14,13 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::answer::Told;
 use super::goods::{Item, Shelf};
 use super::notary::Counter;
 use super::purchase::Purchase;
 use super::rows::KEY_PREFIX;
 use crate::back_off::BackOff;
 use crate::shop::client::Shop;
+use crate::shop::told::Told;
 
 /// The longest pause of a steady buyer between two purchases.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);

@@ -9,7 +9,7 @@ const FEWEST_LEAVERS: usize = 4;
 
 /// What a drill was told; as JSON in its report.
 #[derive(Clone, Debug, Serialize)]
-pub struct Options {
+pub struct DrillOptions {
     /// How the shop is told to sell, by one buyer so and by the next one so; "exercise" is what it does by itself.
     pub strategies: Vec<String>,
     /// The steady load.
@@ -34,7 +34,7 @@ pub struct Options {
     pub leaving: bool,
 }
 
-impl Options {
+impl DrillOptions {
     /// `RACE_WINDOW_MS`.
     pub fn window(&self) -> Duration {
         Duration::from_millis(self.window_ms.into())

@@ -51,7 +51,7 @@ impl Beat {
 
 /// Where a replica is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+struct ProcessPlace {
     pid: u32,
     port: u16,
 }
@@ -66,7 +66,7 @@ pub struct Pulse {
 #[derive(Default)]
 struct Shared {
     is_over: AtomicBool,
-    places: Mutex<BTreeMap<String, Place>>,
+    places: Mutex<BTreeMap<String, ProcessPlace>>,
     /// Replicas that aren't expected to answer.
     excused: Mutex<BTreeSet<String>>,
     beats: Mutex<Vec<Beat>>,
@@ -129,13 +129,13 @@ impl Shared {
     fn find(&self, replicas: &[ReplicaStatus]) {
         let place_of = |replica: &ReplicaStatus| {
             let process = replica.process.as_ref()?;
-            Some((replica.name.clone(), Place { pid: process.pid, port: process.port }))
+            Some((replica.name.clone(), ProcessPlace { pid: process.pid, port: process.port }))
         };
         *self.places.lock() = replicas.iter().filter_map(place_of).collect();
     }
 
     fn ask_again_and_again(&self, name: &str) {
-        let mut connection: Option<(Place, TcpStream)> = None;
+        let mut connection: Option<(ProcessPlace, TcpStream)> = None;
         while !self.is_over.load(Ordering::Relaxed) {
             let begun = Instant::now();
             let place = self.places.lock().get(name).copied();
@@ -149,7 +149,7 @@ impl Shared {
 
     /// Asks once, on `kept` or on a new connection, and returns the connection when it can be used again. A
     /// connection that breaks says that the process is gone, which is no delay.
-    fn ask(&self, name: &str, place: Place, kept: Option<TcpStream>) -> Option<TcpStream> {
+    fn ask(&self, name: &str, place: ProcessPlace, kept: Option<TcpStream>) -> Option<TcpStream> {
         let withheld_before = withheld_from_threads(place.pid);
         let begun = Instant::now();
         let connected = match kept {

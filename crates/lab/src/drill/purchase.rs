@@ -6,9 +6,9 @@ use serde_json::Value;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::answer::{Request, Told};
 use crate::back_off::BackOff;
 use crate::shop::client::Shop;
+use crate::shop::told::{Asked, Told};
 
 /// How long a buyer with a key asks again.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,12 +21,12 @@ pub struct Purchase {
     /// Its `Idempotency-Key`, if it had one.
     pub key: Option<String>,
     /// Each request with its answer.
-    pub requests: Vec<Request>,
+    pub requests: Vec<Asked>,
 }
 
 /// What a buyer knows in the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum PurchaseEnding {
     /// It was made: the order is this one.
     Sold(Uuid),
     /// It was refused, for there was no copy left.
@@ -54,7 +54,7 @@ impl Purchase {
             let told = Told::of(&answer);
             let is_done = self.key.is_none() || told.is_final();
             let is_replay = answer.is_ok_and(|answer| answer.is_replay);
-            self.requests.push(Request::over(asked, told, is_replay));
+            self.requests.push(Asked::over(asked, told, is_replay));
             match back_off.as_mut().map(BackOff::next_pause) {
                 Some(pause) if !is_done && begun.elapsed() + pause < PATIENCE => sleep(pause).await,
                 _ => return,
@@ -63,19 +63,19 @@ impl Purchase {
     }
 
     /// What its buyer knows in the end.
-    pub fn ending(&self) -> Ending {
+    pub fn ending(&self) -> PurchaseEnding {
         match self.requests.last().map(|request| &request.told) {
-            Some(Told::Sold(order)) => Ending::Sold(*order),
-            Some(Told::OutOfStock) => Ending::OutOfStock,
+            Some(Told::Sold(order)) => PurchaseEnding::Sold(*order),
+            Some(Told::OutOfStock) => PurchaseEnding::OutOfStock,
             // Each answer speaks of its own request: "not carried out" says nothing of one before.
-            _ if self.requests.iter().any(|request| request.told.leaves_open()) => Ending::Unknown,
-            _ => Ending::NotCarriedOut,
+            _ if self.requests.iter().any(|request| request.told.leaves_open()) => PurchaseEnding::Unknown,
+            _ => PurchaseEnding::NotCarriedOut,
         }
     }
 
     /// The order's id, if the buyer knows it.
     pub fn order(&self) -> Option<Uuid> {
-        if let Ending::Sold(order) = self.ending() { Some(order) } else { None }
+        if let PurchaseEnding::Sold(order) = self.ending() { Some(order) } else { None }
     }
 
     /// Whether its buyer closed the connection before the answer.
@@ -92,7 +92,8 @@ impl Purchase {
 
     /// Whether its outcome was unknown, and its key has settled it.
     pub fn is_settled(&self) -> bool {
-        self.ending() != Ending::Unknown && self.requests.iter().any(|request| request.told.leaves_open())
+        self.ending() != PurchaseEnding::Unknown
+            && self.requests.iter().any(|request| request.told.leaves_open())
     }
 }
 
@@ -100,13 +101,13 @@ impl Purchase {
 mod tests {
     use super::*;
 
-    fn ending(told: &[Told]) -> (Ending, bool) {
+    fn ending(told: &[Told]) -> (PurchaseEnding, bool) {
         let purchase = purchase(told, false);
         (purchase.ending(), purchase.is_settled())
     }
 
     fn purchase(told: &[Told], is_replay: bool) -> Purchase {
-        let request = |told: &Told| Request::over(Instant::now(), told.clone(), is_replay);
+        let request = |told: &Told| Asked::over(Instant::now(), told.clone(), is_replay);
         let requests = told.iter().map(request).collect();
         Purchase { product: Uuid::nil(), key: None, requests }
     }
@@ -117,14 +118,14 @@ mod tests {
         let no_answer = || Told::NoAnswer("connection closed".to_owned());
         use Told::{Conflict, Left, NotCarriedOut, OutOfStock, OutcomeUnknown, Sold, Wrong};
 
-        assert_eq!(ending(&[Sold(order)]), (Ending::Sold(order), false));
-        assert_eq!(ending(&[OutcomeUnknown, Conflict, Sold(order)]), (Ending::Sold(order), true));
-        assert_eq!(ending(&[no_answer(), OutOfStock]), (Ending::OutOfStock, true));
-        assert_eq!(ending(&[Conflict, NotCarriedOut]), (Ending::NotCarriedOut, false));
-        assert_eq!(ending(&[no_answer(), NotCarriedOut]), (Ending::Unknown, false));
-        assert_eq!(ending(&[Wrong("502".to_owned())]), (Ending::Unknown, false));
-        assert_eq!(ending(&[Left]), (Ending::Unknown, false));
-        assert_eq!(ending(&[Left, Conflict, Sold(order)]), (Ending::Sold(order), true));
+        assert_eq!(ending(&[Sold(order)]), (PurchaseEnding::Sold(order), false));
+        assert_eq!(ending(&[OutcomeUnknown, Conflict, Sold(order)]), (PurchaseEnding::Sold(order), true));
+        assert_eq!(ending(&[no_answer(), OutOfStock]), (PurchaseEnding::OutOfStock, true));
+        assert_eq!(ending(&[Conflict, NotCarriedOut]), (PurchaseEnding::NotCarriedOut, false));
+        assert_eq!(ending(&[no_answer(), NotCarriedOut]), (PurchaseEnding::Unknown, false));
+        assert_eq!(ending(&[Wrong("502".to_owned())]), (PurchaseEnding::Unknown, false));
+        assert_eq!(ending(&[Left]), (PurchaseEnding::Unknown, false));
+        assert_eq!(ending(&[Left, Conflict, Sold(order)]), (PurchaseEnding::Sold(order), true));
     }
 
     #[test]

@@ -6,22 +6,22 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::fault::Fault;
-use super::findings::Findings;
+use super::findings::DrillFindings;
 use super::leaving::{Departures, Leaving};
-use super::options::Options;
+use super::options::DrillOptions;
 use super::original::{FIGURES, Figure, SOURCE};
 use super::soak::Soak;
 use crate::statistics::Waits;
 
 /// A drill.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct DrillReport {
     /// Whether every fault was survived and, after a soak, nothing has grown.
     pub survived: bool,
     /// How it was drilled.
-    pub options: Options,
+    pub options: DrillOptions,
     /// A row for each fault, in the order of the list.
-    pub faults: Vec<Row>,
+    pub faults: Vec<DrillRow>,
     /// Faults that can't be done here, and why.
     pub skipped: BTreeMap<String, String>,
     /// What the soak has used of the machine, if it was one.
@@ -42,7 +42,7 @@ pub struct Original {
 /// A fault's figures; [`super::definitions::DEFINITIONS`] says what each is.
 #[derive(Clone, Debug, Default, Serialize)]
 #[expect(missing_docs, reason = "they are defined in one place")]
-pub struct Row {
+pub struct DrillRow {
     pub fault: String,
     pub survived: bool,
     pub broken: Vec<String>,
@@ -91,11 +91,11 @@ pub struct LeavingFigures {
     pub taken_back: usize,
 }
 
-impl Report {
+impl DrillReport {
     /// Sums up.
     pub fn new(
-        options: Options,
-        faults: Vec<Row>,
+        options: DrillOptions,
+        faults: Vec<DrillRow>,
         skipped: BTreeMap<String, String>,
         soak: Option<Soak>,
     ) -> Self {
@@ -107,9 +107,14 @@ impl Report {
     }
 }
 
-impl Row {
+impl DrillRow {
     /// Sums up a fault.
-    pub fn new(fault: &Fault, times: usize, findings: &Findings, may_oversell: &BTreeSet<String>) -> Self {
+    pub fn new(
+        fault: &Fault,
+        times: usize,
+        findings: &DrillFindings,
+        may_oversell: &BTreeSet<String>,
+    ) -> Self {
         let (counts, ledger) = (&findings.counts, findings.ledger());
         let broken = findings.broken(fault, may_oversell);
         let beats: Vec<Duration> = findings.beats.iter().map(|beat| beat.took).collect();

@@ -8,24 +8,25 @@ use fastrand::Rng;
 use tokio::time::{sleep, sleep_until, timeout};
 use uuid::Uuid;
 
-use super::answer::Told;
 use super::book::Sightings;
 use super::counts::Counts;
 use super::distance::ReadyTimes;
 use super::fault::{Fault, Kind};
 use super::faults::strike;
-use super::findings::{Findings, Recovery, THE_BOOK};
+use super::findings::{DrillFindings, Recovery, THE_BOOK};
 use super::goods::{Item, Shelf, put_on_sale};
 use super::leavers::Leavers;
-use super::ledger::{Holdings, Ledger};
+use super::ledger::{OrdersOfKeys, compare as compare_purchases};
 use super::market::Market;
 use super::notary::Notary;
-use super::purchase::{Ending, Purchase};
+use super::purchase::{Purchase, PurchaseEnding};
 use super::scene::{Scene, Struck};
 use super::sessions_watch::SessionsWatch;
 use super::under_way::Drill;
 use super::visitor::shortest_ready;
+use crate::shop::ledger::Ledger;
 use crate::shop::patiently::patiently;
+use crate::shop::told::Told;
 
 /// A shop that has sold nothing by then has troubles of its own.
 const FIRST_SALE_WITHIN: Duration = Duration::from_secs(15);
@@ -37,11 +38,11 @@ const SCARCE_BEFORE: Duration = Duration::from_millis(200);
 const AFTERWARDS: Duration = Duration::from_secs(15);
 
 /// A fault that was drilled.
-pub struct Round {
+pub struct DrillRound {
     /// Which.
     pub fault: &'static Fault,
     /// What was found out.
-    pub findings: Findings,
+    pub findings: DrillFindings,
     /// What the rows were when all buyers had their answers.
     pub seen: Vec<Seen>,
     /// When that was.
@@ -74,7 +75,7 @@ pub(super) async fn drill(
     load: Duration,
     mut random: Rng,
     say: &(dyn Fn(&str) + Sync),
-) -> anyhow::Result<Round> {
+) -> anyhow::Result<DrillRound> {
     say("the buyers come");
     let Drill { shop, database, pulse, options, distance, .. } = *drill;
     let time = load + lasts + AFTERWARDS * 3;
@@ -135,7 +136,7 @@ pub(super) async fn drill(
     findings.left_in_transaction = left_in_transaction;
     findings.leaving = struck.leaving;
     findings.ready = struck.ready.or(ready).into_iter().collect();
-    Ok(Round { fault, findings, seen, read: Instant::now() })
+    Ok(DrillRound { fault, findings, seen, read: Instant::now() })
 }
 
 async fn compare(
@@ -143,7 +144,7 @@ async fn compare(
     market: &Market,
     book: &[Item],
     struck: &Struck,
-) -> anyhow::Result<(Findings, Vec<Seen>)> {
+) -> anyhow::Result<(DrillFindings, Vec<Seen>)> {
     let clock_ahead = patiently(|| drill.database.clock_ahead()).await?;
     let purchases = market.take_purchases();
     let of = |product: Uuid| purchases.get(&product).map(Vec::as_slice).unwrap_or_default();
@@ -151,9 +152,9 @@ async fn compare(
     for shelf in market.shelves() {
         for &Item { product, stock, .. } in shelf.items() {
             let bought = of(product);
-            let read = || Holdings::read(drill.database, product, stock, bought, clock_ahead);
-            let holdings = patiently(read).await?;
-            let ledger = Ledger::compare(bought, &holdings, stock as usize);
+            let holdings = patiently(|| drill.database.holdings(product, stock, clock_ahead)).await?;
+            let keys = patiently(|| OrdersOfKeys::read(drill.database, bought)).await?;
+            let ledger = compare_purchases(bought, &holdings, &keys, stock as usize);
             ledgers.entry(shelf.strategy.clone()).or_default().add(ledger);
             let strategy = shelf.strategy.clone();
             seen.push(Seen { strategy, product, stock, orders: holdings.orders, left: holdings.left });
@@ -169,12 +170,12 @@ async fn compare(
     let first_sale =
         |shelf: &Shelf| (shelf.strategy.clone(), first_sale_after(of(shelf.plenty.product), struck.ended));
     let recovery = Recovery { strategies: market.shelves().iter().map(first_sale).collect() };
-    let findings = Findings {
+    let findings = DrillFindings {
         counts,
         ledgers,
         recoveries: vec![recovery],
         away: struck.away.into_iter().collect(),
-        ..Findings::default()
+        ..DrillFindings::default()
     };
     Ok((findings, seen))
 }
@@ -185,7 +186,7 @@ async fn compare_book(
     purchases: &[Purchase],
     sightings: &Sightings,
 ) -> anyhow::Result<Ledger> {
-    let refused = purchases.iter().filter(|purchase| purchase.ending() == Ending::NotCarriedOut);
+    let refused = purchases.iter().filter(|purchase| purchase.ending() == PurchaseEnding::NotCarriedOut);
     let keys: Vec<String> = refused.filter_map(|purchase| purchase.key.clone()).collect();
     let of_refused_keys = drill.database.orders_of_keys(&keys).await?;
     let rows = drill.database.rows(book).await?;

@@ -7,7 +7,7 @@ use flash_sale_testbed::line;
 use flash_sale_testbed::reason::told;
 
 use super::fault::{Fault, Kind};
-use super::options::Options;
+use super::options::DrillOptions;
 use crate::control::messages::DatabaseStatus;
 use crate::control::messages::Status;
 use crate::settings::LabSettings;
@@ -15,7 +15,7 @@ use crate::shop::contestant::Contestant;
 use crate::shop::database::ShopDatabase;
 
 /// What is known of the place where a drill is to be.
-pub struct Place {
+pub struct DrillPlace {
     is_private: bool,
     is_superuser: bool,
     sees_sessions: bool,
@@ -23,7 +23,7 @@ pub struct Place {
     no_line: Option<String>,
 }
 
-impl Place {
+impl DrillPlace {
     /// Looks at it.
     ///
     /// # Errors
@@ -43,7 +43,7 @@ impl Place {
     ///
     /// # Errors
     /// When it can't: why.
-    pub fn allows(&self, options: &Options) -> anyhow::Result<()> {
+    pub fn allows(&self, options: &DrillOptions) -> anyhow::Result<()> {
         if let (true, Some(reason)) = (options.far, &self.no_line) {
             anyhow::bail!("the database can't be far away: {reason}");
         }
@@ -55,14 +55,14 @@ impl Place {
     pub fn skip(
         &self,
         faults: &[&'static Fault],
-        options: &Options,
+        options: &DrillOptions,
         contestants: &[Contestant],
     ) -> BTreeMap<String, String> {
         let reason = |fault: &Fault| self.reason(fault.kind, options, contestants);
         faults.iter().filter_map(|fault| Some((fault.name.to_owned(), reason(fault)?))).collect()
     }
 
-    fn reason(&self, kind: Kind, options: &Options, contestants: &[Contestant]) -> Option<String> {
+    fn reason(&self, kind: Kind, options: &DrillOptions, contestants: &[Contestant]) -> Option<String> {
         match kind {
             Kind::PostgresImmediateRestart | Kind::PostgresStopped if !self.is_private => {
                 Some("the PostgreSQL of DATABASE_URL is not the shop's private one".to_owned())

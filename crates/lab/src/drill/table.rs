@@ -2,8 +2,8 @@
 
 use super::distance::FAR;
 use super::leaving::PARTS;
-use super::options::Options;
-use super::report::{LeavingFigures, Report, Row};
+use super::options::DrillOptions;
+use super::report::{DrillReport, DrillRow, LeavingFigures};
 use super::resources::{Resources, Usage};
 use super::soak::Soak;
 use crate::table::{align, with_heading};
@@ -12,7 +12,7 @@ use crate::wording::counted;
 const LEGEND: &str = "What each figure is: make drill ARGS=--help\n";
 
 /// The tables, with what is needed to repeat the drill, and the figures of the other system beside them.
-pub fn text(report: &Report) -> String {
+pub fn text(report: &DrillReport) -> String {
     let mut parts = vec![
         conditions(report),
         align(&answer_rows(&report.faults)),
@@ -28,9 +28,10 @@ pub fn text(report: &Report) -> String {
     parts.join("\n")
 }
 
-fn conditions(report: &Report) -> String {
-    let Options { strategies, buyers, seconds, burst, window_ms, seed, soak_minutes, far, leaving, .. } =
-        &report.options;
+fn conditions(report: &DrillReport) -> String {
+    let DrillOptions {
+        strategies, buyers, seconds, burst, window_ms, seed, soak_minutes, far, leaving, ..
+    } = &report.options;
     let (faults, load) = match soak_minutes {
         Some(minutes) => (format!("random faults for {minutes} min"), super::soak::LOAD.as_secs()),
         None => (format!("faults: {}", report.faults.len()), *seconds),
@@ -44,7 +45,7 @@ fn conditions(report: &Report) -> String {
     )
 }
 
-fn answer_rows(faults: &[Row]) -> Vec<Vec<String>> {
+fn answer_rows(faults: &[DrillRow]) -> Vec<Vec<String>> {
     let heading = [
         "clients saw",
         "times",
@@ -59,7 +60,7 @@ fn answer_rows(faults: &[Row]) -> Vec<Vec<String>> {
         "settled",
         "wrong",
     ];
-    let row = |row: &Row| {
+    let row = |row: &DrillRow| {
         let counts = [
             row.times,
             row.requests,
@@ -80,7 +81,7 @@ fn answer_rows(faults: &[Row]) -> Vec<Vec<String>> {
     with_heading(heading, faults.iter().map(row))
 }
 
-fn wait_rows(faults: &[Row]) -> Vec<Vec<String>> {
+fn wait_rows(faults: &[DrillRow]) -> Vec<Vec<String>> {
     let heading = [
         "waits, ms",
         "longest",
@@ -91,7 +92,7 @@ fn wait_rows(faults: &[Row]) -> Vec<Vec<String>> {
         "/health longest",
         "/health late",
     ];
-    let row = |row: &Row| {
+    let row = |row: &DrillRow| {
         let waits = [
             Some(row.longest_ms),
             row.recovery_ms,
@@ -108,7 +109,7 @@ fn wait_rows(faults: &[Row]) -> Vec<Vec<String>> {
     with_heading(heading, faults.iter().map(row))
 }
 
-fn ledger_rows(faults: &[Row]) -> Vec<Vec<String>> {
+fn ledger_rows(faults: &[DrillRow]) -> Vec<Vec<String>> {
     let heading = [
         "ledger",
         "orders",
@@ -121,7 +122,7 @@ fn ledger_rows(faults: &[Row]) -> Vec<Vec<String>> {
         "open",
         "verdict",
     ];
-    let row = |row: &Row| {
+    let row = |row: &DrillRow| {
         let counts = [
             row.orders,
             row.unconserved,
@@ -141,7 +142,7 @@ fn ledger_rows(faults: &[Row]) -> Vec<Vec<String>> {
 }
 
 /// Only of faults during which buyers left.
-fn leaving(faults: &[Row]) -> String {
+fn leaving(faults: &[DrillRow]) -> String {
     let heading = [
         "who left",
         "left",
@@ -152,7 +153,7 @@ fn leaving(faults: &[Row]) -> String {
         "taken back",
         "unsettled",
     ];
-    let row = |row: &Row| {
+    let row = |row: &DrillRow| {
         let LeavingFigures { left, answered, parts_of_life, life_ms, made, taken_back } =
             row.leaving.as_ref()?;
         let lives = || life_ms.values().copied();
@@ -166,7 +167,7 @@ fn leaving(faults: &[Row]) -> String {
     if rows.is_empty() { String::new() } else { align(&with_heading(heading, rows.into_iter())) }
 }
 
-fn distance(faults: &[Row]) -> String {
+fn distance(faults: &[DrillRow]) -> String {
     let near = faults.iter().filter_map(|row| row.ready_near_ms).reduce(f64::max);
     let far = faults.iter().filter_map(|row| row.ready_far_ms).reduce(f64::min);
     match (near, far) {
@@ -178,7 +179,7 @@ fn distance(faults: &[Row]) -> String {
     }
 }
 
-fn verdict(row: &Row) -> String {
+fn verdict(row: &DrillRow) -> String {
     match (row.survived, row.oversold) {
         (true, 0) => "survived".to_owned(),
         (true, _) => "survived; oversold, as it may".to_owned(),
@@ -190,7 +191,7 @@ fn milliseconds(time: Option<f64>) -> String {
     time.map_or("-".to_owned(), |time| format!("{time:.0}"))
 }
 
-fn lines_of(report: &Report) -> String {
+fn lines_of(report: &DrillReport) -> String {
     let broken =
         report.faults.iter().flat_map(|row| row.broken.iter().map(|what| format!("{}: {what}\n", row.fault)));
     let skipped = report.skipped.iter().map(|(fault, reason)| format!("{fault}: skipped, {reason}\n"));
@@ -220,7 +221,7 @@ fn soak(soak: &Soak) -> String {
     )
 }
 
-fn original(report: &Report) -> String {
+fn original(report: &DrillReport) -> String {
     let figures = report.original.figures.map(|figure| format!("  {}: {}\n", figure.fault, figure.seen));
     format!(
         "For comparison, figures of another system, not measured here:\n{}:\n{}",
@@ -229,7 +230,7 @@ fn original(report: &Report) -> String {
     )
 }
 
-fn closing(report: &Report) -> String {
+fn closing(report: &DrillReport) -> String {
     let broken: Vec<&str> =
         report.faults.iter().filter(|row| !row.survived).map(|row| row.fault.as_str()).collect();
     let all = report.faults.len();

@@ -9,7 +9,7 @@ use sea_orm::sqlx::PgConnection;
 use super::distance::Distance;
 use super::findings::THE_BOOK;
 use super::goods::Item;
-use super::options::Options;
+use super::options::DrillOptions;
 use super::pulse::Pulse;
 use crate::shop::client::Shop;
 use crate::shop::contestant::{Contestant, Oversell};
@@ -25,19 +25,19 @@ pub enum Step {
 }
 
 /// Hears how far a drill is.
-pub type Say<'a> = &'a (dyn Fn(Step) + Send + Sync);
+pub type SayStep<'a> = &'a (dyn Fn(Step) + Send + Sync);
 
 /// A drill under way.
 pub struct Drill<'a> {
     pub(super) shop: &'a Shop,
     pub(super) database: &'a ShopDatabase,
     pub(super) contestants: &'a [Contestant],
-    pub(super) options: &'a Options,
+    pub(super) options: &'a DrillOptions,
     pub(super) pulse: &'a Pulse,
     pub(super) distance: &'a Distance,
     /// What `/ready` took before the database went far away for the whole drill, if it has.
     pub(super) near: Option<Duration>,
-    pub(super) say: Say<'a>,
+    pub(super) say: SayStep<'a>,
     pub(super) turn: PgConnection,
     pub(super) random: Rng,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::distance::ReadyTimes;
 use super::fault::{Fault, Kind};
-use super::findings::Findings;
+use super::findings::DrillFindings;
 use super::pulse::HEALTH_LIMIT;
 
 /// Invariant 5: each answer to a purchase comes within it.
@@ -16,7 +16,7 @@ pub const RECOVERY_LIMIT: Duration = Duration::from_secs(1);
 /// to ask again.
 pub const RECOVERY_LIMIT_OF_ALL: Duration = Duration::from_secs(3);
 
-impl Findings {
+impl DrillFindings {
     /// What was broken, in words; nothing when all was survived. `may_oversell` are the strategies that may.
     pub fn broken(&self, fault: &Fault, may_oversell: &BTreeSet<String>) -> Vec<String> {
         let counts = &self.counts;
@@ -104,9 +104,9 @@ mod tests {
     use super::super::fault::FAULTS;
     use super::super::findings::Recovery;
     use super::super::leaving::Leaving;
-    use super::super::ledger::Ledger;
     use super::super::pulse::Beat;
     use super::*;
+    use crate::shop::ledger::Ledger;
 
     fn fault(kind: Kind) -> &'static Fault {
         FAULTS.iter().find(|fault| fault.kind == kind).unwrap()
@@ -117,14 +117,14 @@ mod tests {
         Recovery { strategies: strategies.map(|(name, took)| (name.to_owned(), took)).into() }
     }
 
-    fn survived() -> Findings {
+    fn survived() -> DrillFindings {
         let recoveries = vec![recovery(Some(RECOVERY_LIMIT_OF_ALL))];
         let beats = vec![Beat { took: HEALTH_LIMIT * 3, missing_for: HEALTH_LIMIT, ..Beat::default() }];
         let counts = Counts { longest: ANSWER_LIMIT, ..Counts::default() };
-        Findings { counts, recoveries, beats, away: vec![RECOVERY_LIMIT], ..Findings::default() }
+        DrillFindings { counts, recoveries, beats, away: vec![RECOVERY_LIMIT], ..DrillFindings::default() }
     }
 
-    fn broken(kind: Kind, change: impl FnOnce(&mut Findings)) -> Vec<String> {
+    fn broken(kind: Kind, change: impl FnOnce(&mut DrillFindings)) -> Vec<String> {
         let mut findings = survived();
         change(&mut findings);
         findings.broken(fault(kind), &BTreeSet::new())
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn each_rule_can_be_broken() {
-        let of_any = |change: fn(&mut Findings)| broken(Kind::KillReplica, change);
+        let of_any = |change: fn(&mut DrillFindings)| broken(Kind::KillReplica, change);
 
         assert!(of_any(|_| {}).is_empty());
         assert_eq!(broken_in_rows(|it| it.unconserved = 1).len(), 1);
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_fault_that_was_not_met_is_not_survived() {
         let (near, far) = (Duration::from_millis(1), Duration::from_millis(21));
-        let met = |it: &mut Findings| {
+        let met = |it: &mut DrillFindings| {
             it.ready = vec![ReadyTimes { near, far }];
             it.leaving = Some(Leaving { made: 1, taken_back: 1, ..Leaving::default() });
         };
@@ -178,7 +178,7 @@ mod tests {
         let nothing =
             ["the fault was not met: nobody left", "the fault was not met: the database was not far"];
         assert_eq!(broken(Kind::FarDatabase, |_| {}), nothing);
-        let without = |change: fn(&mut Findings)| {
+        let without = |change: fn(&mut DrillFindings)| {
             broken(Kind::FarDatabase, |it| {
                 met(it);
                 change(it);
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn only_where_something_ends_an_outcome_may_be_unknown() {
-        let lose = |it: &mut Findings| {
+        let lose = |it: &mut DrillFindings| {
             it.counts.outcome_unknown = 1;
             it.counts.no_answer = BTreeMap::from([("connection closed".to_owned(), 1)]);
         };
@@ -203,11 +203,11 @@ mod tests {
 
     #[test]
     fn only_while_replicas_are_replaced_or_buyers_leave_near_by_nobody_may_be_refused() {
-        let refuse = |it: &mut Findings| it.counts.not_carried_out = 1;
+        let refuse = |it: &mut DrillFindings| it.counts.not_carried_out = 1;
 
         assert_eq!(broken(Kind::PostgresStopped, refuse).len(), 0);
         assert_eq!(broken(Kind::RollingRestart, refuse).len(), 1);
-        let far_away = |it: &mut Findings| {
+        let far_away = |it: &mut DrillFindings| {
             refuse(it);
             it.ready = vec![ReadyTimes { near: Duration::ZERO, far: Duration::from_secs(1) }];
         };

@@ -42,7 +42,7 @@ pub struct Copy {
 }
 
 /// How a command in the copy ended, and all that it printed.
-pub struct Outcome {
+pub struct CommandOutcome {
     /// Its exit code, or the signal that ended it.
     pub status: ExitStatus,
     /// Its output and its errors.
@@ -99,12 +99,12 @@ impl Copy {
     ///
     /// # Errors
     /// When it can't be started, or its output can't be kept.
-    pub async fn run(&self, command: &str) -> anyhow::Result<Outcome> {
+    pub async fn run(&self, command: &str) -> anyhow::Result<CommandOutcome> {
         let path = self.folder.join("target/test-guide.log");
         fs::write(&path, "")?;
         let status = self.start(command, open_to_append(&path)?).await?;
         let output = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
-        Ok(Outcome { status, output })
+        Ok(CommandOutcome { status, output })
     }
 
     /// Runs a command of the shell in it, which prints to our own output.

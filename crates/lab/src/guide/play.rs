@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::printed;
 use super::terminal::{LIMIT, Terminal};
-use super::transcript::{Event, MOST_TERMINALS, Transcript};
+use super::transcript::{MOST_TERMINALS, PlayedEvent, Transcript};
 
 /// A statement that has not answered in this time may be waiting.
 const PROMPT: Duration = Duration::from_millis(100);
@@ -65,15 +65,15 @@ impl Desk {
         played.await.with_context(|| format!("the transcript in line {}", transcript.line))
     }
 
-    async fn follow(&mut self, event: &Event) -> anyhow::Result<()> {
+    async fn follow(&mut self, event: &PlayedEvent) -> anyhow::Result<()> {
         match event {
-            Event::Types(terminal, statement) => {
+            PlayedEvent::Types(terminal, statement) => {
                 self.let_who_wait_wait().await?;
                 sleep(self.pace).await;
                 self.terminals[*terminal].type_in(statement).await
             }
-            Event::Waits(terminal) => self.expect_wait(*terminal).await,
-            Event::Prints(terminal, expected) => {
+            PlayedEvent::Waits(terminal) => self.expect_wait(*terminal).await,
+            PlayedEvent::Prints(terminal, expected) => {
                 let printed = self.read(*terminal).await?;
                 ensure!(
                     printed::is_same(expected, &printed),

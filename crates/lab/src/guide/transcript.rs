@@ -27,12 +27,12 @@ pub struct Transcript {
     /// The line of the document that the block begins in.
     pub line: usize,
     /// What happens, in order.
-    pub events: Vec<Event>,
+    pub events: Vec<PlayedEvent>,
 }
 
 /// Something in the terminal with this number, from 0.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum PlayedEvent {
     /// A statement is typed.
     Types(usize, String),
     /// It waits for a lock.
@@ -91,12 +91,12 @@ fn read(block: &[&str], line: usize) -> anyhow::Result<Transcript> {
         if let Some(typed) = row.strip_prefix(PROMPT) {
             take_while(&|so_far, next| !so_far.ends_with(';') && next.starts_with(CONTINUATION));
             ensure!(joined.ends_with(';'), "{typed:?} has no end");
-            events.push(Event::Types(terminal, joined[PROMPT.len()..].to_owned()));
+            events.push(PlayedEvent::Types(terminal, joined[PROMPT.len()..].to_owned()));
         } else if is_wait(row) {
-            events.push(Event::Waits(terminal));
+            events.push(PlayedEvent::Waits(terminal));
         } else {
             take_while(&|_, next| !next.starts_with(PROMPT) && !is_wait(next));
-            events.push(Event::Prints(terminal, joined));
+            events.push(PlayedEvent::Prints(terminal, joined));
         }
     }
     check_order(&events)?;
@@ -119,21 +119,21 @@ fn is_wait(row: &str) -> bool {
 }
 
 /// A terminal that is busy can't be typed in, and at the end none is.
-fn check_order(events: &[Event]) -> anyhow::Result<()> {
+fn check_order(events: &[PlayedEvent]) -> anyhow::Result<()> {
     let mut busy = [None, None];
     for (number, event) in events.iter().enumerate() {
         match event {
-            Event::Types(terminal, typed) => {
+            PlayedEvent::Types(terminal, typed) => {
                 ensure!(busy[*terminal].is_none(), "it does not say what is printed before {typed:?}");
                 busy[*terminal] = Some(typed);
                 let next = events.get(number + 1);
                 ensure!(
-                    matches!(next, Some(Event::Waits(next) | Event::Prints(next, _)) if next == terminal),
+                    matches!(next, Some(PlayedEvent::Waits(next) | PlayedEvent::Prints(next, _)) if next == terminal),
                     "it does not say what {typed:?} prints, nor that it waits"
                 );
             }
-            Event::Waits(terminal) => ensure!(busy[*terminal].is_some(), "nobody has typed what waits"),
-            Event::Prints(terminal, printed) => {
+            PlayedEvent::Waits(terminal) => ensure!(busy[*terminal].is_some(), "nobody has typed what waits"),
+            PlayedEvent::Prints(terminal, printed) => {
                 ensure!(busy[*terminal].take().is_some(), "nobody has typed what prints {printed:?}");
             }
         }
@@ -177,15 +177,15 @@ ROLLBACK
         let transcript = only(TWO).unwrap();
 
         let expected = [
-            Event::Types(0, "BEGIN;".to_owned()),
-            Event::Prints(0, "BEGIN".to_owned()),
-            Event::Types(0, "SELECT 1\n   FOR UPDATE;".to_owned()),
-            Event::Prints(0, " ?column?\n----------\n        1".to_owned()),
-            Event::Types(1, "SELECT 2;".to_owned()),
-            Event::Waits(1),
-            Event::Types(0, "ROLLBACK;".to_owned()),
-            Event::Prints(0, "ROLLBACK".to_owned()),
-            Event::Prints(1, "(1 row)".to_owned()),
+            PlayedEvent::Types(0, "BEGIN;".to_owned()),
+            PlayedEvent::Prints(0, "BEGIN".to_owned()),
+            PlayedEvent::Types(0, "SELECT 1\n   FOR UPDATE;".to_owned()),
+            PlayedEvent::Prints(0, " ?column?\n----------\n        1".to_owned()),
+            PlayedEvent::Types(1, "SELECT 2;".to_owned()),
+            PlayedEvent::Waits(1),
+            PlayedEvent::Types(0, "ROLLBACK;".to_owned()),
+            PlayedEvent::Prints(0, "ROLLBACK".to_owned()),
+            PlayedEvent::Prints(1, "(1 row)".to_owned()),
         ];
         assert_eq!(transcript, Transcript { line: 2, events: expected.into() });
     }

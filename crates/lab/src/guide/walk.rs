@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail, ensure};
 use tokio::time::sleep;
 
-use super::copy::{Copy, Outcome};
+use super::copy::{CommandOutcome, Copy};
 use super::play::Desk;
 use super::transcript::transcripts;
 use super::{Block, all_blocks, printed, section};
@@ -65,7 +65,7 @@ async fn shell(copy: &Copy, commands: &str, expected: Option<&str>) -> anyhow::R
 async fn run(copy: &Copy, command: &str, shown: &str, expected: Option<&str>) -> anyhow::Result<()> {
     console::text(format_args!("  {}… ", shown.trim_end().replace('\n', "\n  ")));
     let begun = Instant::now();
-    let Outcome { status, output } = copy.run(command).await?;
+    let CommandOutcome { status, output } = copy.run(command).await?;
     console::line(format_args!("{:.1} s", begun.elapsed().as_secs_f64()));
     ensure!(status.success(), "{shown}{status}\n{output}");
     if let Some(expected) = expected {

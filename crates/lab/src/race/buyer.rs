@@ -7,11 +7,12 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::back_off::BackOff;
-use crate::shop::client::{Answer, Shop};
+use crate::shop::client::Shop;
+use crate::shop::told::Told;
 
 /// How it ended for a buyer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum BuyerEnding {
     /// 200: the order is this one.
     Sold(Uuid),
     /// 400, Out of stock.
@@ -26,7 +27,7 @@ pub enum Ending {
 #[derive(Clone, Debug)]
 pub struct Buyer {
     /// How it ended.
-    pub ending: Ending,
+    pub ending: BuyerEnding,
     /// When the last answer came.
     pub answered: SystemTime,
     /// From the first request to the last answer, with the pauses between them.
@@ -41,13 +42,6 @@ pub struct Buyer {
     pub served_by: String,
 }
 
-/// What an answer means to a buyer.
-enum Told {
-    Final(Ending),
-    Conflict,
-    Busy,
-}
-
 impl Buyer {
     /// Asks until there is an answer that is final, or patience has run out. After a failure nobody asks
     /// again: it may have been a sale.
@@ -59,7 +53,7 @@ impl Buyer {
     ) -> Self {
         let begun = Instant::now();
         let mut buyer = Self {
-            ending: Ending::GaveUp,
+            ending: BuyerEnding::GaveUp,
             answered: SystemTime::now(),
             took: Duration::ZERO,
             requests: 0,
@@ -72,15 +66,21 @@ impl Buyer {
             buyer.answered = SystemTime::now();
             buyer.took = begun.elapsed();
             buyer.requests += 1;
-            let told = match &answer {
-                Ok(answer) => understand(answer),
-                Err(error) => Told::Final(Ending::Failed(format!("no answer ({error})"))),
+            buyer.served_by.clear();
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(error) => return buyer.goes_home(BuyerEnding::Failed(format!("no answer ({error})"))),
             };
-            buyer.served_by = answer.map(|answer| answer.served_by).unwrap_or_default();
-            match told {
-                Told::Final(ending) => return Self { ending, ..buyer },
+            buyer.served_by.clone_from(&answer.served_by);
+            match Told::of_answer(&answer) {
+                Told::Sold(order) => return buyer.goes_home(BuyerEnding::Sold(order)),
+                Told::OutOfStock => return buyer.goes_home(BuyerEnding::OutOfStock),
                 Told::Conflict => buyer.conflicts += 1,
-                Told::Busy => buyer.busy += 1,
+                Told::NotCarriedOut => buyer.busy += 1,
+                Told::Wrong(what) if answer.status == 200 => {
+                    return buyer.goes_home(BuyerEnding::Failed(what));
+                }
+                _ => return buyer.goes_home(BuyerEnding::Failed(answer.status.to_string())),
             }
             let pause = back_off.next_pause();
             if patience.is_none_or(|patience| buyer.took + pause > patience) {
@@ -90,22 +90,12 @@ impl Buyer {
         }
     }
 
+    fn goes_home(self, ending: BuyerEnding) -> Self {
+        Self { ending, ..self }
+    }
+
     /// The order's id.
     pub fn order(&self) -> Option<Uuid> {
-        if let Ending::Sold(id) = self.ending { Some(id) } else { None }
-    }
-}
-
-fn understand(answer: &Answer) -> Told {
-    let order = || answer.body["id"].as_str()?.parse().ok();
-    match answer.status {
-        200 => {
-            let ending = order().map(Ending::Sold);
-            Told::Final(ending.unwrap_or_else(|| Ending::Failed("200 without an order".to_owned())))
-        }
-        400 if answer.body["detail"] == "Out of stock" => Told::Final(Ending::OutOfStock),
-        409 => Told::Conflict,
-        503 if answer.asks_to_retry => Told::Busy,
-        status => Told::Final(Ending::Failed(status.to_string())),
+        if let BuyerEnding::Sold(id) = self.ending { Some(id) } else { None }
     }
 }

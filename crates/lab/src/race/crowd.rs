@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::buyer::Buyer;
-use super::options::Options;
+use super::options::RaceOptions;
 use crate::back_off::BackOff;
 use crate::shop::client::Shop;
 use crate::shop::contestant::Contestant;
@@ -30,7 +30,7 @@ pub struct Crowd {
 
 /// A sale to the crowd.
 #[derive(Clone, Debug)]
-pub struct Round {
+pub struct RaceRound {
     /// What was sold.
     pub product: Uuid,
     /// Each of them.
@@ -42,7 +42,7 @@ impl Crowd {
     ///
     /// # Errors
     /// When the shop doesn't answer on one of them.
-    pub async fn gather(shop: &Shop, options: &Options) -> anyhow::Result<Self> {
+    pub async fn gather(shop: &Shop, options: &RaceOptions) -> anyhow::Result<Self> {
         let open = |_| async {
             let lane = shop.with_one_connection()?;
             lane.get("/health").await.map(|_| lane)
@@ -64,7 +64,7 @@ impl Crowd {
         product: Uuid,
         contestant: &Contestant,
         random: &mut Rng,
-    ) -> anyhow::Result<Round> {
+    ) -> anyhow::Result<RaceRound> {
         let queue: Vec<BackOff> = (0..self.buyers).map(|_| BackOff::new(random.fork())).collect();
         let queue = Arc::new(Mutex::new(queue));
         let mut lanes = self.lanes.clone();
@@ -91,6 +91,6 @@ impl Crowd {
         while let Some(served) = tasks.join_next().await {
             buyers.extend(served?);
         }
-        Ok(Round { product, buyers })
+        Ok(RaceRound { product, buyers })
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// How to race.
 #[derive(Clone, Debug, Serialize)]
-pub struct Options {
+pub struct RaceOptions {
     /// Copies in each round.
     pub stock: u32,
     /// Who want one of them, in each round.

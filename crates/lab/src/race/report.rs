@@ -6,22 +6,22 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::books::Books;
-use super::buyer::{Buyer, Ending};
-use super::crowd::Round;
-use super::options::Options;
+use super::buyer::{Buyer, BuyerEnding};
+use super::crowd::RaceRound;
+use super::options::RaceOptions;
 use super::rows::Durability;
-use super::verdict::{Findings, Verdict};
+use super::verdict::{RaceFindings, RaceVerdict};
 use crate::shop::contestant::Contestant;
+use crate::shop::ledger::Ledger;
 use crate::statistics::Waits;
 
 /// A race.
 #[derive(Clone, Debug, Serialize)]
-pub struct Report {
+pub struct RaceReport {
     /// Whether no strategy did what it must not.
     pub is_right: bool,
     /// How it was raced.
-    pub options: Options,
+    pub options: RaceOptions,
     /// What PostgreSQL promised meanwhile of a commit: it decides much of the speed.
     pub database: Durability,
     /// A row for each strategy, in the order in which they raced.
@@ -33,7 +33,7 @@ pub struct Report {
 pub struct Raced {
     /// Its figures.
     #[serde(flatten)]
-    pub row: Row,
+    pub row: RaceRow,
     /// What the errors were, and how many of each: `{"500": 2}`.
     pub failures: BTreeMap<String, usize>,
     /// How many buyers got their last answer from which replica.
@@ -43,9 +43,9 @@ pub struct Raced {
 /// A strategy's figures; [`super::definitions::DEFINITIONS`] says what each is.
 #[derive(Clone, Debug, Default, Serialize)]
 #[expect(missing_docs, reason = "they are defined in one place")]
-pub struct Row {
+pub struct RaceRow {
     pub strategy: String,
-    pub verdict: Verdict,
+    pub verdict: RaceVerdict,
     pub rounds: usize,
     pub copies: usize,
     pub buyers: usize,
@@ -71,9 +71,9 @@ pub struct Row {
     pub sold_per_second: f64,
 }
 
-impl Report {
+impl RaceReport {
     /// Sums up.
-    pub fn new(options: Options, database: Durability, strategies: Vec<Raced>) -> Self {
+    pub fn new(options: RaceOptions, database: Durability, strategies: Vec<Raced>) -> Self {
         let is_right = strategies.iter().all(|raced| raced.row.verdict.is_right());
         Self { is_right, options, database, strategies }
     }
@@ -92,45 +92,45 @@ impl Report {
 }
 
 impl Raced {
-    /// Sums up the rounds of a strategy; `books` has those of each round.
-    pub fn sum_up(contestant: &Contestant, rounds: &[Round], books: &[Books], stock: u32) -> Self {
+    /// Sums up the rounds of a strategy; `ledgers` has one of each round.
+    pub fn sum_up(contestant: &Contestant, rounds: &[RaceRound], ledgers: &[Ledger], stock: u32) -> Self {
         let buyers: Vec<&Buyer> = rounds.iter().flat_map(|round| &round.buyers).collect();
-        let sum_books = |figure: fn(&Books) -> usize| books.iter().map(figure).sum::<usize>();
+        let sum_ledgers = |figure: fn(&Ledger) -> usize| ledgers.iter().map(figure).sum::<usize>();
         let sum = |figure: fn(&Buyer) -> usize| buyers.iter().map(|buyer| figure(buyer)).sum::<usize>();
-        let count = |ending: &Ending| buyers.iter().filter(|buyer| buyer.ending == *ending).count();
-        let waits = |is_meant: fn(&Ending) -> bool| {
+        let count = |ending: &BuyerEnding| buyers.iter().filter(|buyer| buyer.ending == *ending).count();
+        let waits = |is_meant: fn(&BuyerEnding) -> bool| {
             let meant = buyers.iter().filter(|buyer| is_meant(&buyer.ending));
             Waits::of(meant.map(|buyer| buyer.took).collect())
         };
 
         let failures = tally(buyers.iter().filter_map(|buyer| match &buyer.ending {
-            Ending::Failed(reason) => Some(reason.as_str()),
+            BuyerEnding::Failed(reason) => Some(reason.as_str()),
             _ => None,
         }));
-        let findings = Findings {
-            unconserved_rounds: sum_books(|books| usize::from(!books.is_conserved)),
-            dishonest: sum_books(|books| books.dishonest),
-            oversold: sum_books(|books| books.oversold),
-            lost_sales: sum_books(|books| books.lost_sales),
+        let findings = RaceFindings {
+            unconserved_rounds: sum_ledgers(|ledger| ledger.unconserved),
+            dishonest: sum_ledgers(|ledger| ledger.dishonest),
+            oversold: sum_ledgers(|ledger| ledger.oversold),
+            lost_sales: sum_ledgers(|ledger| ledger.lost_sales),
             errors: failures.values().sum(),
         };
-        let sold = sum_books(|books| books.sold);
+        let sold = sum_ledgers(|ledger| ledger.sold);
         let requests = sum(|buyer| buyer.requests);
-        let winners = waits(|ending| matches!(ending, Ending::Sold(_)));
-        let losers = waits(|ending| matches!(ending, Ending::OutOfStock | Ending::GaveUp));
+        let winners = waits(|ending| matches!(ending, BuyerEnding::Sold(_)));
+        let losers = waits(|ending| matches!(ending, BuyerEnding::OutOfStock | BuyerEnding::GaveUp));
         let selling: f64 = rounds.iter().map(|round| round.selling_time().as_secs_f64()).sum();
-        let row = Row {
+        let row = RaceRow {
             strategy: contestant.name.clone(),
-            verdict: Verdict::of(&findings, contestant.oversell),
+            verdict: RaceVerdict::of(&findings, contestant.oversell),
             rounds: rounds.len(),
             copies: rounds.len() * stock as usize,
             buyers: buyers.len(),
             sold,
             oversold: findings.oversold,
-            oversold_rounds: sum_books(|books| usize::from(books.oversold > 0)),
+            oversold_rounds: sum_ledgers(|ledger| usize::from(ledger.oversold > 0)),
             lost_sales: findings.lost_sales,
-            refused: count(&Ending::OutOfStock),
-            gave_up: count(&Ending::GaveUp),
+            refused: count(&BuyerEnding::OutOfStock),
+            gave_up: count(&BuyerEnding::GaveUp),
             errors: findings.errors,
             dishonest: findings.dishonest,
             unconserved_rounds: findings.unconserved_rounds,
@@ -159,7 +159,7 @@ fn tally<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> {
     counts
 }
 
-impl Round {
+impl RaceRound {
     /// From the first request of all to the last 200.
     fn selling_time(&self) -> Duration {
         let first = self.buyers.iter().map(|buyer| buyer.answered - buyer.took).min();

@@ -1,8 +1,8 @@
 //! A race as a person reads it.
 
-use super::options::Options;
-use super::report::{Raced, Report, Row};
-use super::verdict::Verdict;
+use super::options::RaceOptions;
+use super::report::{RaceReport, RaceRow, Raced};
+use super::verdict::RaceVerdict;
 use crate::shop::contestant::Strategy;
 use crate::table::{align, with_heading};
 use crate::wording::counted;
@@ -27,7 +27,7 @@ pub fn list(strategies: &[Strategy]) -> String {
 }
 
 /// The tables, with what is needed to repeat the race.
-pub fn text(report: &Report) -> String {
+pub fn text(report: &RaceReport) -> String {
     let sales = align(&sales_rows(&report.strategies));
     let costs = align(&cost_rows(&report.strategies));
     let failures: String = report.strategies.iter().map(failure_lines).collect();
@@ -35,8 +35,8 @@ pub fn text(report: &Report) -> String {
     format!("{conditions}\n\n{sales}\n{costs}\n{failures}{LEGEND}\n\n{}\n", closing(report))
 }
 
-fn conditions(report: &Report) -> String {
-    let Options { stock, buyers, rounds, concurrency, window_ms, retry, patience_seconds, seed } =
+fn conditions(report: &RaceReport) -> String {
+    let RaceOptions { stock, buyers, rounds, concurrency, window_ms, retry, patience_seconds, seed } =
         report.options;
     let window = window_ms.map_or("as the shop has it".to_owned(), |window| format!("{window} ms"));
     let retries = if retry { format!("for up to {patience_seconds} s") } else { "none".to_owned() };
@@ -101,17 +101,17 @@ fn milliseconds(time: Option<f64>) -> String {
     }
 }
 
-fn verdict(row: &Row) -> String {
-    let Row { oversold, oversold_rounds, rounds, .. } = row;
+fn verdict(row: &RaceRow) -> String {
+    let RaceRow { oversold, oversold_rounds, rounds, .. } = row;
     match row.verdict {
-        Verdict::Ok => "ok".to_owned(),
-        Verdict::OversoldAsItMust => format!("oversold in {oversold_rounds} of {rounds}, as it must"),
-        Verdict::OversoldAsItMay => format!("oversold in {oversold_rounds} of {rounds}, as it may"),
-        Verdict::Oversold => format!("OVERSOLD by {oversold}"),
-        Verdict::LostSales => "LOST SALES".to_owned(),
-        Verdict::Dishonest => format!("DISHONEST: {}", counted(row.dishonest, "answer")),
-        Verdict::NotConserved => format!("NOT CONSERVED in {} of {rounds}", row.unconserved_rounds),
-        Verdict::Errors => "ERRORS".to_owned(),
+        RaceVerdict::Ok => "ok".to_owned(),
+        RaceVerdict::OversoldAsItMust => format!("oversold in {oversold_rounds} of {rounds}, as it must"),
+        RaceVerdict::OversoldAsItMay => format!("oversold in {oversold_rounds} of {rounds}, as it may"),
+        RaceVerdict::Oversold => format!("OVERSOLD by {oversold}"),
+        RaceVerdict::LostSales => "LOST SALES".to_owned(),
+        RaceVerdict::Dishonest => format!("DISHONEST: {}", counted(row.dishonest, "answer")),
+        RaceVerdict::NotConserved => format!("NOT CONSERVED in {} of {rounds}", row.unconserved_rounds),
+        RaceVerdict::Errors => "ERRORS".to_owned(),
     }
 }
 
@@ -120,7 +120,7 @@ fn failure_lines(raced: &Raced) -> String {
     raced.failures.iter().map(line).collect()
 }
 
-fn closing(report: &Report) -> String {
+fn closing(report: &RaceReport) -> String {
     let wrong = report.strategies.iter().filter(|raced| !raced.row.verdict.is_right());
     let wrong: Vec<&str> = wrong.map(|raced| raced.row.strategy.as_str()).collect();
     match (wrong.len(), report.strategies.len()) {

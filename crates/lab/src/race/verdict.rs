@@ -7,7 +7,7 @@ use crate::shop::contestant::Oversell;
 /// In a word. Those further down count only when none above fits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum RaceVerdict {
     /// Copies vanished without an order, or orders took none.
     NotConserved,
     /// Somebody was told something else than what the rows say.
@@ -29,7 +29,7 @@ pub enum Verdict {
 
 /// What a verdict is made of, over all rounds.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Findings {
+pub struct RaceFindings {
     /// Rounds in which initial stock - orders was not the stock.
     pub unconserved_rounds: usize,
     /// Answers and orders that don't fit each other.
@@ -42,9 +42,9 @@ pub struct Findings {
     pub errors: usize,
 }
 
-impl Verdict {
+impl RaceVerdict {
     /// The first that fits.
-    pub fn of(findings: &Findings, oversell: Oversell) -> Self {
+    pub fn of(findings: &RaceFindings, oversell: Oversell) -> Self {
         if findings.unconserved_rounds > 0 {
             Self::NotConserved
         } else if findings.dishonest > 0 {
@@ -76,29 +76,32 @@ mod tests {
 
     #[test]
     fn only_who_may_oversell_is_right_when_it_does() {
-        let findings = Findings { oversold: 3, ..Findings::default() };
+        let findings = RaceFindings { oversold: 3, ..RaceFindings::default() };
         let verdicts =
-            [Oversell::Must, Oversell::May, Oversell::MustNot].map(|it| Verdict::of(&findings, it));
+            [Oversell::Must, Oversell::May, Oversell::MustNot].map(|it| RaceVerdict::of(&findings, it));
 
-        assert_eq!(verdicts, [Verdict::OversoldAsItMust, Verdict::OversoldAsItMay, Verdict::Oversold]);
-        assert_eq!(verdicts.map(Verdict::is_right), [true, true, false]);
+        assert_eq!(
+            verdicts,
+            [RaceVerdict::OversoldAsItMust, RaceVerdict::OversoldAsItMay, RaceVerdict::Oversold]
+        );
+        assert_eq!(verdicts.map(RaceVerdict::is_right), [true, true, false]);
     }
 
     #[test]
     fn each_finding_has_its_verdict_and_none_is_right() {
-        let nothing = Findings::default();
+        let nothing = RaceFindings::default();
         let cases = [
-            (Findings { unconserved_rounds: 1, ..nothing }, Verdict::NotConserved),
-            (Findings { dishonest: 1, ..nothing }, Verdict::Dishonest),
-            (Findings { lost_sales: 1, ..nothing }, Verdict::LostSales),
-            (Findings { errors: 1, ..nothing }, Verdict::Errors),
+            (RaceFindings { unconserved_rounds: 1, ..nothing }, RaceVerdict::NotConserved),
+            (RaceFindings { dishonest: 1, ..nothing }, RaceVerdict::Dishonest),
+            (RaceFindings { lost_sales: 1, ..nothing }, RaceVerdict::LostSales),
+            (RaceFindings { errors: 1, ..nothing }, RaceVerdict::Errors),
         ];
 
-        assert_eq!(Verdict::of(&nothing, Oversell::MustNot), Verdict::Ok);
+        assert_eq!(RaceVerdict::of(&nothing, Oversell::MustNot), RaceVerdict::Ok);
         for (findings, expected) in cases {
             // Not even who may oversell may do that.
             for oversell in [Oversell::Must, Oversell::May, Oversell::MustNot] {
-                let verdict = Verdict::of(&Findings { oversold: 0, ..findings }, oversell);
+                let verdict = RaceVerdict::of(&RaceFindings { oversold: 0, ..findings }, oversell);
                 assert_eq!((verdict, verdict.is_right()), (expected, false));
             }
         }

@@ -26,7 +26,7 @@ const SETTLED_AFTER: Duration = Duration::from_secs(1);
 const TAKE_OVER: Duration = Duration::from_millis(100);
 
 /// A process that has its turn.
-struct Running {
+struct RunningProcess {
     process: ShopProcess,
     /// When it took its turn.
     readiness: Readiness,
@@ -90,7 +90,7 @@ impl Replica {
     }
 
     /// Tries until a new process is ready; `None` when the replica is stopped meanwhile.
-    async fn revive(&mut self, mut back_off: Duration) -> Option<Running> {
+    async fn revive(&mut self, mut back_off: Duration) -> Option<RunningProcess> {
         let stopping = self.stopping.clone();
         let mut next_attempt = Instant::now() + back_off;
         loop {
@@ -129,7 +129,7 @@ impl Replica {
 
     async fn replace(
         &mut self,
-        running: &mut Running,
+        running: &mut RunningProcess,
         binary: PathBuf,
         variables: ShopVariables,
     ) -> anyhow::Result<Readiness> {
@@ -143,14 +143,14 @@ impl Replica {
         Ok(running.readiness)
     }
 
-    async fn start(&self, binary: &Path, variables: &ShopVariables) -> anyhow::Result<Running> {
+    async fn start(&self, binary: &Path, variables: &ShopVariables) -> anyhow::Result<RunningProcess> {
         let program = ShopProgram { binary: binary.to_owned(), ..self.program.clone() };
         let (process, readiness) = start(&program, &self.name, variables, &self.stopping).await?;
         let health = HealthWatch::start(process.address)?;
-        Ok(Running { process, readiness, health })
+        Ok(RunningProcess { process, readiness, health })
     }
 
-    fn take_turn(&self, running: &Running) {
+    fn take_turn(&self, running: &RunningProcess) {
         let process = &running.process;
         self.gateway.set_replica(self.index, Some(process.address));
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -9,7 +9,7 @@ use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemUse, Macro, Meta, UseTree};
 
 /// A module, as the path of its names from the crate's root.
-type Module = Vec<String>;
+pub type Module = Vec<String>;
 
 /// The files of one crate, each with those that it imports. A parent that only declares a module does not import it.
 pub struct Graph(BTreeMap<Module, BTreeSet<Module>>);
@@ -17,8 +17,7 @@ pub struct Graph(BTreeMap<Module, BTreeSet<Module>>);
 impl Graph {
     /// Reads all files below `src`.
     pub fn of(src: &Path) -> Self {
-        let mut texts = BTreeMap::new();
-        read_files(src, src, &mut texts);
+        let mut texts = read_modules(src);
         // A program beside a library is a crate of its own.
         let program = texts.remove(&vec!["main".to_owned()]);
         if let (Some(program), false) = (program, texts.contains_key(&Vec::new())) {
@@ -78,6 +77,13 @@ impl Graph {
 
 fn named(module: &Module) -> String {
     if module.is_empty() { "the crate's root".to_owned() } else { module.join("::") }
+}
+
+/// The files below `src`, by their module.
+pub fn read_modules(src: &Path) -> BTreeMap<Module, String> {
+    let mut texts = BTreeMap::new();
+    read_files(src, src, &mut texts);
+    texts
 }
 
 fn read_files(src: &Path, folder: &Path, texts: &mut BTreeMap<Module, String>) {
@@ -199,7 +205,8 @@ impl<'a> Visit<'a> for Paths {
     }
 }
 
-fn is_for_tests(attribute: &Attribute) -> bool {
+/// Whether it stands before what is compiled for tests alone.
+pub fn is_for_tests(attribute: &Attribute) -> bool {
     let mut is_for_tests = false;
     if attribute.path().is_ident("cfg") {
         attribute

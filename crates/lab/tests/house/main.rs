@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod imports;
+mod names;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -58,6 +59,15 @@ fn no_file_imports_one_that_leads_back_to_it() {
         .collect();
 
     assert!(circles.is_empty(), "files that import each other:\n{}", circles.join("\n"));
+}
+
+#[test]
+fn no_name_of_a_type_stands_for_two_things_in_a_crate() {
+    for (folder, _) in ORDER {
+        let shared = names::shared(&root().join(folder).join("src"));
+
+        assert!(shared.is_empty(), "{folder}: {shared:#?}");
+    }
 }
 
 fn folders_of_crates() -> BTreeSet<String> {

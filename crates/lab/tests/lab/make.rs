@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use flash_sale_lab::check::verdict::{Report, Verdict};
+use flash_sale_lab::check::verdict::{CheckReport, CheckVerdict};
 
 use super::*;
 
@@ -145,7 +145,10 @@ fn what_has_never_compiled_gets_the_same_verdict() {
     let report: Value =
         serde_json::from_str(&checked.output).unwrap_or_else(|_| panic!("{}", checked.errors));
     let said = "the files as they are now do not compile".to_owned();
-    assert_eq!(report, serde_json::to_value(Report::without_verdict(Verdict::NotBuilt, said)).unwrap());
+    assert_eq!(
+        report,
+        serde_json::to_value(CheckReport::without_verdict(CheckVerdict::NotBuilt, said)).unwrap()
+    );
     let in_words = checkout.make(&["-s", "check"]);
     assert_eq!((in_words.code, &*in_words.output), (2, ""));
 

@@ -13,7 +13,7 @@ const OF_THE_CONNECTION: [&str; 5] = ["host", "hostaddr", "port", "sslmode", "ss
 
 /// Where a line ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Address {
+pub enum DatabaseAddress {
     /// A host, and a port of it.
     Port(String, u16),
     /// A Unix socket.
@@ -24,12 +24,12 @@ pub enum Address {
 ///
 /// # Errors
 /// When no line can lead there: why.
-pub fn address_of(url: &str) -> anyhow::Result<Address> {
+pub fn address_of(url: &str) -> anyhow::Result<DatabaseAddress> {
     let options = PgConnectOptions::from_str(url).context("the database's URL can't be read")?;
     let host = options.get_host();
     let folder = options.get_socket().cloned().or_else(|| host.starts_with('/').then(|| host.into()));
     if let Some(folder) = folder {
-        return Ok(Address::Socket(folder.join(format!(".s.PGSQL.{}", options.get_port()))));
+        return Ok(DatabaseAddress::Socket(folder.join(format!(".s.PGSQL.{}", options.get_port()))));
     }
     let is_plain =
         matches!(options.get_ssl_mode(), PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer);
@@ -37,7 +37,7 @@ pub fn address_of(url: &str) -> anyhow::Result<Address> {
         is_plain,
         "a line carries nothing that is encrypted, and the database's URL asks for it (sslmode)"
     );
-    Ok(Address::Port(host.trim_matches(['[', ']']).to_owned(), options.get_port()))
+    Ok(DatabaseAddress::Port(host.trim_matches(['[', ']']).to_owned(), options.get_port()))
 }
 
 /// The same URL, but to `line`, and never encrypted: a line reads what passes it.
@@ -67,11 +67,11 @@ mod tests {
         let lead = |url: &str| (address_of(url).unwrap(), lead_through(url, line).unwrap());
 
         let through = "postgres://shop:p%40s@127.0.0.1:7/shop?sslmode=disable".to_owned();
-        let port = |host: &str, port| Address::Port(host.to_owned(), port);
+        let port = |host: &str, port| DatabaseAddress::Port(host.to_owned(), port);
         assert_eq!(lead("postgres://shop:p%40s@db/shop"), (port("db", 5432), through.clone()));
         let with_parameters = "postgres://shop:p%40s@db/shop?host=other&port=9&sslmode=prefer";
         assert_eq!(lead(with_parameters), (port("other", 9), through.clone()));
-        let socket = Address::Socket("/run/postgresql/.s.PGSQL.9".into());
+        let socket = DatabaseAddress::Socket("/run/postgresql/.s.PGSQL.9".into());
         assert_eq!(lead("postgres://shop:p%40s@db:9/shop?host=/run/postgresql"), (socket.clone(), through));
         assert_eq!(address_of("postgres://shop@%2Frun%2Fpostgresql:9/shop").unwrap(), socket);
         let (address, through) = lead("postgres://shop@[::1]:9/shop?application_name=a%20shop");

@@ -9,12 +9,12 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use super::lives::{Lives, choose_moment};
 use crate::back_off::BackOff;
-use crate::drill::answer::{Request, Told};
 use crate::drill::goods::{Item, Shelf};
 use crate::drill::leaving::Leaving;
 use crate::drill::market::Market;
 use crate::drill::purchase::Purchase;
 use crate::shop::sent_order::SentOrder;
+use crate::shop::told::{Asked, Told};
 
 /// For those who stay. The shop's own limits are shorter.
 const LONGEST_LIFE: Duration = Duration::from_secs(15);
@@ -23,7 +23,7 @@ const LONGEST_LIFE: Duration = Duration::from_secs(15);
 const PAUSE: f64 = 0.25;
 
 /// What those share who leave.
-pub struct Crowd {
+pub struct LeavingCrowd {
     market: Arc<Market>,
     lives: Lives,
     leaving: Mutex<Leaving>,
@@ -37,7 +37,7 @@ pub struct Left {
     life: Duration,
 }
 
-impl Crowd {
+impl LeavingCrowd {
     pub fn of(market: &Arc<Market>) -> Self {
         Self { market: Arc::clone(market), lives: Lives::default(), leaving: Mutex::default() }
     }
@@ -69,7 +69,7 @@ impl Crowd {
         let begun = Instant::now();
         let request = match self.market.shop().send_order(&item.order, purchase.key.as_deref()).await {
             Ok(sent) => wait(sent, moment.unwrap_or(LONGEST_LIFE)).await,
-            Err(_) => Request::over(begun, Told::Wrong("no connection".to_owned()), false),
+            Err(_) => Asked::over(begun, Told::Wrong("no connection".to_owned()), false),
         };
         match (moment, life) {
             (Some(_), Some(life)) => self.note_departure(shelf, life, &request),
@@ -79,7 +79,7 @@ impl Crowd {
         Left { purchase, item: item.clone(), life: life.unwrap_or_default() }
     }
 
-    fn note_departure(&self, shelf: &Shelf, life: Duration, request: &Request) {
+    fn note_departure(&self, shelf: &Shelf, life: Duration, request: &Asked) {
         let mut leaving = self.leaving.lock();
         let departures = leaving.strategies.entry(shelf.strategy.clone()).or_default();
         match request.told {
@@ -91,7 +91,7 @@ impl Crowd {
 
 impl Left {
     /// Asks by the key, if there is one, what has become of it.
-    pub async fn come_back(mut self, crowd: &Crowd, random: &mut Rng) {
+    pub async fn come_back(mut self, crowd: &LeavingCrowd, random: &mut Rng) {
         let is_known = self.purchase.requests.iter().any(|request| request.told.is_final());
         if self.purchase.key.is_some() && !is_known {
             sleep(self.life.mul_f64(random.f64())).await;
@@ -107,16 +107,16 @@ impl Left {
 }
 
 /// The answer, or what it is to leave before it.
-async fn wait(mut sent: SentOrder, patience: Duration) -> Request {
+async fn wait(mut sent: SentOrder, patience: Duration) -> Asked {
     let begun = Instant::now();
     match timeout(patience, sent.answer()).await {
         Ok(answer) => {
             let is_replay = answer.as_ref().is_ok_and(|answer| answer.is_replay);
-            Request::over(begun, Told::of_sent(&answer), is_replay)
+            Asked::over(begun, Told::of_sent(&answer), is_replay)
         }
         Err(_) => {
             drop(sent);
-            Request::over(begun, Told::Left, false)
+            Asked::over(begun, Told::Left, false)
         }
     }
 }

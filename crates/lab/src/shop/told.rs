@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use uuid::Uuid;
 
-use crate::shop::client::Answer;
+use super::client::Answer;
 
 /// What a buyer was told by one answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub enum Told {
 
 /// One request, and what came of it.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct Asked {
     /// What the buyer was told.
     pub told: Told,
     /// Whether that was the answer to an earlier request with the same key.
@@ -45,7 +45,7 @@ pub struct Request {
     pub took: Duration,
 }
 
-impl Request {
+impl Asked {
     /// One that began at `begun` and is over now.
     pub fn over(begun: Instant, told: Told, is_replay: bool) -> Self {
         let answered = Instant::now();
@@ -71,7 +71,8 @@ impl Told {
         }
     }
 
-    fn of_answer(answer: &Answer) -> Self {
+    /// Understands an answer.
+    pub fn of_answer(answer: &Answer) -> Self {
         let order = || answer.body["id"].as_str()?.parse().ok();
         match answer.status {
             200 => order().map_or_else(|| Self::Wrong("200 without an order".to_owned()), Self::Sold),

@@ -1,0 +1,146 @@
+//! The ledger of a round: what its buyers were told, against what the database holds. Start with [`read`].
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::buyer::{Buyer, BuyerEnding};
+use super::crowd::RaceRound;
+use super::options::RaceOptions;
+use crate::shop::database::ShopDatabase;
+use crate::shop::holdings::Holdings;
+use crate::shop::ledger::Ledger;
+
+/// Reads the rows of the round's product, and compares. `clock_ahead` is by how many seconds the database's clock is
+/// ahead of ours.
+///
+/// # Errors
+/// When the database fails.
+pub async fn read(
+    round: &RaceRound,
+    database: &ShopDatabase,
+    clock_ahead: f64,
+    options: &RaceOptions,
+) -> anyhow::Result<Ledger> {
+    let holdings = database.holdings(round.product, options.stock, clock_ahead).await?;
+    Ok(compare(&round.buyers, &holdings, options.stock as usize, options.retry))
+}
+
+/// A sale is lost when a copy is left although a buyer went home without one (unless buyers may not even try again), or
+/// when a buyer was told "Out of stock" before the last copy was sold: the larger of the two counts. Dishonest are
+/// buyers who were told yes and have no order, and orders of which no buyer was told.
+fn compare(buyers: &[Buyer], holdings: &Holdings, stock: usize, retry: bool) -> Ledger {
+    let told: BTreeSet<Uuid> = buyers.iter().filter_map(Buyer::order).collect();
+    // A buyer who may not try again has given up a copy, rather than been denied it.
+    let is_empty_handed =
+        |buyer: &&Buyer| buyer.order().is_none() && (retry || buyer.ending != BuyerEnding::GaveUp);
+    let empty_handed = buyers.iter().filter(is_empty_handed).count();
+    let left_over = usize::try_from(holdings.left).unwrap_or(0).min(empty_handed);
+    let is_early = |buyer: &&Buyer| {
+        buyer.ending == BuyerEnding::OutOfStock && holdings.last_copy_sold_after(buyer.answered) == Some(true)
+    };
+    let told_too_early = buyers.iter().filter(is_early).count();
+    Ledger {
+        lost_sales: left_over.max(told_too_early),
+        dishonest: told.symmetric_difference(&holdings.orders).count(),
+        ..Ledger::of_rows(holdings, stock)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    const SOLD_OUT: SystemTime = SystemTime::UNIX_EPOCH;
+
+    fn buyer(ending: BuyerEnding, milliseconds_after: u64) -> Buyer {
+        let answered = SOLD_OUT - Duration::from_millis(100) + Duration::from_millis(milliseconds_after);
+        let took = Duration::from_millis(5);
+        Buyer { ending, answered, took, requests: 1, conflicts: 0, busy: 0, served_by: String::new() }
+    }
+
+    fn order(number: u128) -> Uuid {
+        Uuid::from_u128(number)
+    }
+
+    fn holdings(left: i64, orders: impl IntoIterator<Item = u128>) -> Holdings {
+        let last_copy_sold = (left <= 0).then_some(SOLD_OUT);
+        Holdings { left, orders: orders.into_iter().map(order).collect(), last_copy_sold }
+    }
+
+    fn compare(buyers: &[Buyer], holdings: &Holdings, stock: usize) -> Ledger {
+        super::compare(buyers, holdings, stock, true)
+    }
+
+    #[test]
+    fn a_right_round_has_nothing_wrong() {
+        let buyers = [buyer(BuyerEnding::Sold(order(1)), 90), buyer(BuyerEnding::OutOfStock, 103)];
+
+        let ledger = compare(&buyers, &holdings(0, [1]), 1);
+
+        assert_eq!(ledger, Ledger { sold: 1, ..Ledger::default() });
+    }
+
+    #[test]
+    fn orders_beyond_the_stock_are_oversold() {
+        let buyers = [buyer(BuyerEnding::Sold(order(1)), 90), buyer(BuyerEnding::Sold(order(2)), 90)];
+
+        let ledger = compare(&buyers, &holdings(-1, [1, 2]), 1);
+
+        assert_eq!(ledger, Ledger { sold: 2, oversold: 1, ..Ledger::default() });
+    }
+
+    #[test]
+    fn copies_left_that_buyers_wanted_are_lost_sales() {
+        let sold = || buyer(BuyerEnding::Sold(order(1)), 90);
+        let told_no = || buyer(BuyerEnding::OutOfStock, 80);
+        let gave_up = || buyer(BuyerEnding::GaveUp, 90);
+        let lost =
+            |buyers: &[Buyer], left: i64| compare(buyers, &holdings(left, [1]), left as usize + 1).lost_sales;
+
+        assert_eq!(lost(&[sold(), told_no(), gave_up()], 5), 2);
+        assert_eq!(lost(&[sold(), told_no(), gave_up()], 1), 1);
+        assert_eq!(lost(&[sold()], 5), 0);
+        assert_eq!(lost(&[sold(), gave_up()], 0), 0);
+    }
+
+    #[test]
+    fn who_may_not_try_again_loses_no_sale_by_giving_up() {
+        let buyers = [buyer(BuyerEnding::GaveUp, 90), buyer(BuyerEnding::OutOfStock, 90)];
+
+        assert_eq!(super::compare(&buyers, &holdings(5, []), 5, true).lost_sales, 2);
+        assert_eq!(super::compare(&buyers, &holdings(5, []), 5, false).lost_sales, 1);
+    }
+
+    #[test]
+    fn out_of_stock_before_the_last_copy_was_sold_is_a_lost_sale() {
+        let lost = |milliseconds_after| {
+            let buyers =
+                [buyer(BuyerEnding::Sold(order(1)), 104), buyer(BuyerEnding::OutOfStock, milliseconds_after)];
+            compare(&buyers, &holdings(0, [1]), 1).lost_sales
+        };
+
+        assert_eq!(lost(98), 1);
+        assert_eq!(lost(100), 0);
+        assert_eq!(lost(102), 0);
+    }
+
+    #[test]
+    fn an_order_of_nobody_and_a_yes_without_an_order_are_dishonest() {
+        let buyers = [buyer(BuyerEnding::Sold(order(1)), 90), buyer(BuyerEnding::GaveUp, 90)];
+
+        assert_eq!(compare(&buyers, &holdings(0, [1]), 1).dishonest, 0);
+        assert_eq!(compare(&buyers, &holdings(0, [2]), 1).dishonest, 2);
+        assert_eq!(compare(&buyers, &holdings(0, []), 0).dishonest, 1);
+    }
+
+    #[test]
+    fn a_copy_without_an_order_is_not_conserved() {
+        let buyers = [buyer(BuyerEnding::Sold(order(1)), 90)];
+
+        assert_eq!(compare(&buyers, &holdings(1, [1]), 2).unconserved, 0);
+        assert_eq!(compare(&buyers, &holdings(0, [1]), 2).unconserved, 1);
+    }
+}
