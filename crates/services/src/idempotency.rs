@@ -1,5 +1,5 @@
 //! Purchases that carry a key: the same key gets the same answer, and the purchase is made once
-//! (draft-ietf-httpapi-idempotency-key-header). Start with [`crate::StrategyService::create_order_once`].
+//! (draft-ietf-httpapi-idempotency-key-header). Start with [`crate::StrategyService::sell_once`].
 //!
 //! A key covers what is in the database. A payment provider outside of it is to be given a key too, for an
 //! attempt that is made again authorizes the payment again.

@@ -1,4 +1,4 @@
-//! The shop's window: the one book, its orders, and starting afresh.
+//! Everything around the till: what the pages and the API show, and starting afresh.
 
 use std::time::Duration;
 
@@ -82,6 +82,24 @@ impl ShopService {
         let order_count = orders.count_of_product(product.id).await?;
         transaction.commit().await?;
         Ok(ShopWindow { product, orders: newest, order_count })
+    }
+
+    /// Up to `limit` orders of all products, newest first: the newest of all, or those older than the
+    /// order `before`.
+    ///
+    /// # Errors
+    /// [`ServiceError::OrderNotFound`] when there is no order `before`, [`ServiceError::Database`].
+    pub async fn list_orders(
+        &self,
+        limit: u64,
+        before: Option<Uuid>,
+    ) -> Result<Vec<order::Model>, ServiceError> {
+        let orders = OrderRepository::new(&self.database);
+        let Some(before) = before else {
+            return Ok(orders.get_newest(limit).await?);
+        };
+        let order = orders.get_by_id(before).await?.ok_or(ServiceError::OrderNotFound)?;
+        Ok(orders.get_older_than(&order, limit).await?)
     }
 
     /// Puts the book back to one copy in stock and no orders, and forgets every answer that was kept for a key of

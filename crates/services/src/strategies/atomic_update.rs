@@ -15,5 +15,5 @@ pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     if !sale.stock().take_copy_if_in_stock(sale.product_id).await? {
         return Err(sale.why_nothing_was_taken().await?);
     }
-    Ok(sale.create_order().await?)
+    Ok(sale.insert_order().await?)
 }

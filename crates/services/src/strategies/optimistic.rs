@@ -22,5 +22,5 @@ pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     if !sale.stock().take_copy_if_unchanged(product.id, product.version).await? {
         return Err(Failure::Overtaken);
     }
-    Ok(sale.create_order().await?)
+    Ok(sale.insert_order().await?)
 }

@@ -33,7 +33,7 @@ impl<'a> Sale<'a> {
     }
 
     /// Inserts the order.
-    pub async fn create_order(&self) -> Result<order::Model, DbErr> {
+    pub async fn insert_order(&self) -> Result<order::Model, DbErr> {
         OrderRepository::new(&self.connection).create(self.product_id, self.served_by).await
     }
 

@@ -2,6 +2,8 @@
 //! again when it was overtaken. With a key, the purchase is one step of a transaction that also keeps its
 //! answer.
 
+use std::sync::Arc;
+
 use flash_sale_core::order;
 use flash_sale_repositories::IdempotencyKeyRepository;
 use sea_orm::{
@@ -54,11 +56,7 @@ impl StrategyService {
     /// As [`OrderService::create_order`]; also [`ServiceError::Busy`], [`ServiceError::Overloaded`],
     /// [`ServiceError::Interrupted`] and [`ServiceError::StrategyNeeds`]. Each leaves no order and the stock as it
     /// was.
-    pub async fn create_order(
-        &self,
-        strategy: Strategy,
-        product_id: Uuid,
-    ) -> Result<order::Model, ServiceError> {
+    pub async fn sell(&self, strategy: Strategy, product_id: Uuid) -> Result<order::Model, ServiceError> {
         match strategy {
             Strategy::Batched => self.batches.sell(product_id, &self.payment).await,
             // A statement is a transaction by itself.
@@ -70,7 +68,7 @@ impl StrategyService {
                 until_settled(|| async {
                     let transaction = self.begin(Some(strategy)).await?;
                     let executor = DatabaseExecutor::Transaction(&transaction);
-                    let sold = sell(strategy, &self.sale(executor, product_id)).await;
+                    let sold = attempt(strategy, &self.sale(executor, product_id)).await;
                     end(transaction, sold).await
                 })
                 .await
@@ -82,9 +80,9 @@ impl StrategyService {
     /// answer, which `write` has written now or for an earlier request.
     ///
     /// # Errors
-    /// [`ServiceError::KeyInFlight`] and [`ServiceError::KeyReused`]; otherwise as [`Self::create_order`],
+    /// [`ServiceError::KeyInFlight`] and [`ServiceError::KeyReused`]; otherwise as [`Self::sell`],
     /// but what the shop has decided, which is [`ServiceError::OutOfStock`], is an answer here.
-    pub async fn create_order_once(
+    pub async fn sell_once(
         &self,
         key: IdempotencyKey,
         strategy: Option<Strategy>,
@@ -96,8 +94,10 @@ impl StrategyService {
             return self.batches.sell_once(product_id, &self.payment, claim).await;
         }
         until_settled(|| async {
-            let transaction = self.begin(strategy).await?;
-            let settled = self.settle(&transaction, &claim, strategy, product_id).await;
+            let transaction = Arc::new(self.begin(strategy).await?);
+            let settled = self.sell_within(&transaction, &claim, strategy, product_id).await;
+            // If the exercise has kept it for later, nothing is committed.
+            let transaction = Arc::into_inner(transaction).ok_or(ServiceError::Interrupted)?;
             end(transaction, settled).await
         })
         .await
@@ -128,14 +128,14 @@ impl StrategyService {
     /// Claims the key, makes the purchase, and stores the answer, within `transaction`. The purchase stands
     /// between SAVEPOINT and RELEASE, so that a refused one leaves a transaction in which its refusal can be
     /// stored.
-    async fn settle(
+    async fn sell_within(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Arc<DatabaseTransaction>,
         claim: &Claim,
         strategy: Option<Strategy>,
         product_id: Uuid,
     ) -> Result<Settled, Failure> {
-        match claim.take(transaction).await? {
+        match claim.take(&**transaction).await? {
             Claimed::New => {}
             Claimed::Settled(settled) => return Ok(settled),
             Claimed::Refused(error) => return Err(error.into()),
@@ -143,22 +143,21 @@ impl StrategyService {
 
         let sold = match strategy {
             None => {
-                let executor = DatabaseExecutor::Transaction(transaction);
-                let database = TillDatabase::within(executor);
+                let database = TillDatabase::within(Arc::clone(transaction));
                 let till = OrderService::new(database, self.payment.clone(), &self.served_by);
                 till.create_order(product_id).await.map_err(Failure::from)
             }
             Some(strategy) => {
                 let savepoint = begin::logging("SAVEPOINT", transaction.begin()).await?;
                 let executor = DatabaseExecutor::Transaction(&savepoint);
-                let sold = sell(strategy, &self.sale(executor, product_id)).await;
+                let sold = attempt(strategy, &self.sale(executor, product_id)).await;
                 end_savepoint(savepoint, sold).await
             }
         };
         match sold {
-            Ok(order) => claim.settle(transaction, Ok(&order)).await,
+            Ok(order) => claim.settle(&**transaction, Ok(&order)).await,
             Err(Failure::Refused(error)) if error.is_decision() => {
-                claim.settle(transaction, Err(&error)).await
+                claim.settle(&**transaction, Err(&error)).await
             }
             Err(failure) => Err(failure),
         }
@@ -177,7 +176,7 @@ impl StrategyService {
 }
 
 /// One attempt by the strategy.
-async fn sell(strategy: Strategy, sale: &Sale<'_>) -> Result<order::Model, Failure> {
+async fn attempt(strategy: Strategy, sale: &Sale<'_>) -> Result<order::Model, Failure> {
     match strategy {
         Strategy::Unlocked => unlocked::sell(sale).await,
         Strategy::Pessimistic => pessimistic::sell(sale).await,
