@@ -140,27 +140,19 @@ impl Claim {
         Ok(claimed.into_iter().next().expect("one for each claim"))
     }
 
-    /// Writes the answer, and stores it in the transaction that made the purchase.
-    pub async fn settle<C: ConnectionTrait>(
-        &self,
-        transaction: &C,
-        outcome: Result<&order::Model, &ServiceError>,
-    ) -> Result<Settled, Failure> {
-        let (settled, record) = self.write(outcome);
-        store(transaction, &[record]).await?;
-        Ok(settled)
+    /// Writes the answer. [`store`] keeps it, as [`Self::record`] says it.
+    pub fn settle(&self, outcome: Result<&order::Model, &ServiceError>) -> Settled {
+        Settled { answer: (self.write)(outcome), is_replay: false }
     }
 
-    /// Writes the answer and its record, which [`store`] stores.
-    pub fn write(&self, outcome: Result<&order::Model, &ServiceError>) -> (Settled, IdempotencyRecord) {
-        let answer = (self.write)(outcome);
-        let record = IdempotencyRecord {
+    /// The record of an answer that this claim was settled with.
+    pub fn record(&self, settled: &Settled) -> IdempotencyRecord {
+        IdempotencyRecord {
             key: self.key.clone(),
             request: self.request.to_string(),
-            status: answer.status as i16,
-            body: answer.body.clone(),
-        };
-        (Settled { answer, is_replay: false }, record)
+            status: settled.answer.status as i16,
+            body: settled.answer.body.clone(),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use super::{
 use crate::begin;
 use crate::error::ServiceError;
 use crate::failure::Failure;
-use crate::idempotency::{AnswerWriter, Claim, Claimed, IdempotencyKey, Settled, many_refusals};
+use crate::idempotency::{AnswerWriter, Claim, Claimed, IdempotencyKey, Settled, many_refusals, store};
 use crate::order_service::OrderService;
 use crate::payment::PaymentProvider;
 use crate::strategy::Strategy;
@@ -154,13 +154,13 @@ impl StrategyService {
                 end_savepoint(savepoint, sold).await
             }
         };
-        match sold {
-            Ok(order) => claim.settle(&**transaction, Ok(&order)).await,
-            Err(Failure::Refused(error)) if error.is_decision() => {
-                claim.settle(&**transaction, Err(&error)).await
-            }
-            Err(failure) => Err(failure),
-        }
+        let settled = match sold {
+            Ok(order) => claim.settle(Ok(&order)),
+            Err(Failure::Refused(error)) if error.is_decision() => claim.settle(Err(&error)),
+            Err(failure) => return Err(failure),
+        };
+        store(&**transaction, &[claim.record(&settled)]).await?;
+        Ok(settled)
     }
 
     /// Begins an attempt's transaction. PostgreSQL's default isolation level is READ COMMITTED.

@@ -6,6 +6,7 @@
 //! its copy back. So it looks again at what is merely held, and tries again.
 
 use flash_sale_core::order;
+use sea_orm::DbErr;
 
 use super::sale::Sale;
 use crate::error::ServiceError;
@@ -25,7 +26,7 @@ pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     Ok(order)
 }
 
-async fn why_none_is_free(sale: &Sale<'_>) -> Result<Failure, Failure> {
+async fn why_none_is_free(sale: &Sale<'_>) -> Result<Failure, DbErr> {
     let units = sale.units().count_of_product(sale.product_id).await?;
     if units.unsold > 0 {
         return Ok(Failure::Overtaken);
