@@ -83,7 +83,7 @@ pub(crate) enum Claimed {
     /// There is an answer already.
     Settled(Settled),
     /// The key can't be used.
-    Refused(ServiceError),
+    Unusable(ServiceError),
 }
 
 impl Claim {
@@ -120,7 +120,7 @@ impl Claim {
                     reserved.swap_remove(position);
                     Claimed::New
                 }
-                None => Claimed::Refused(ServiceError::KeyInFlight),
+                None => Claimed::Unusable(ServiceError::KeyInFlight),
             }
         };
         Ok(claims.iter().map(outcome_of).collect())
@@ -128,7 +128,7 @@ impl Claim {
 
     fn compare(&self, record: &IdempotencyRecord) -> Claimed {
         if !self.request.is(&record.request) {
-            return Claimed::Refused(ServiceError::KeyReused);
+            return Claimed::Unusable(ServiceError::KeyReused);
         }
         let answer = WrittenAnswer { status: record.status as u16, body: record.body.clone() };
         Claimed::Settled(Settled { answer, is_replay: true })

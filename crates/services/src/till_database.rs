@@ -14,13 +14,14 @@ use crate::commit::marking;
 
 /// Where the till begins its transactions. Clones share it.
 #[derive(Clone, Debug)]
-pub struct TillDatabase(Place);
+pub struct TillDatabase(Outer);
 
+/// What a purchase's own transaction is begun on.
 #[derive(Clone, Debug)]
-enum Place {
+enum Outer {
     Pool(DatabaseConnection),
     /// A purchase with a key is one step of a transaction that also keeps its answer.
-    Within(Arc<DatabaseTransaction>),
+    Transaction(Arc<DatabaseTransaction>),
 }
 
 /// What [`TillDatabase::begin`] has begun. Dropped without an end, it is rolled back.
@@ -34,12 +35,12 @@ pub struct TillTransaction {
 impl TillDatabase {
     /// Each purchase is a transaction of its own, on a connection of `pool`.
     pub fn new(pool: DatabaseConnection) -> Self {
-        Self(Place::Pool(pool))
+        Self(Outer::Pool(pool))
     }
 
     /// Each purchase is a savepoint of `transaction`.
     pub(crate) fn within(transaction: Arc<DatabaseTransaction>) -> Self {
-        Self(Place::Within(transaction))
+        Self(Outer::Transaction(transaction))
     }
 
     /// Begins a transaction: `BEGIN`, or `SAVEPOINT` within another.
@@ -59,7 +60,7 @@ impl TillDatabase {
         isolation_level: Option<IsolationLevel>,
         access_mode: Option<AccessMode>,
     ) -> Result<TillTransaction, DbErr> {
-        let is_savepoint = matches!(self.0, Place::Within(_));
+        let is_savepoint = matches!(self.0, Outer::Transaction(_));
         let statement = if is_savepoint { "SAVEPOINT" } else { "BEGIN" };
         let executor = self.executor();
         let beginning = executor.begin_with_config(isolation_level, access_mode);
@@ -68,8 +69,8 @@ impl TillDatabase {
 
     fn executor(&self) -> DatabaseExecutor<'_> {
         match &self.0 {
-            Place::Pool(pool) => pool.into(),
-            Place::Within(transaction) => (&**transaction).into(),
+            Outer::Pool(pool) => pool.into(),
+            Outer::Transaction(transaction) => (&**transaction).into(),
         }
     }
 }

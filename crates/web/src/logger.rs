@@ -2,7 +2,7 @@
 //! the replica, the request's id (of a batch: all of them), the product where it is known. That is added here, so
 //! that no line can forget it. Panics are lines like others, and so are statements (`logger/statement.rs`).
 //!
-//! A text that a client has sent is written as a [`Part`], which cuts a long one. Whatever else is too long is cut here.
+//! A text that a client has sent is written as a [`ClientText`], which cuts a long one. Whatever else is too long is cut here.
 
 mod cut;
 mod statement;
@@ -24,9 +24,9 @@ const LONGEST_PART: usize = 200;
 const LONGEST_MESSAGE: usize = 16 * 1024;
 
 /// A client's text, for a line of the log: cut, if it is long.
-pub struct Part<T>(pub T);
+pub struct ClientText<T>(pub T);
 
-impl<T: fmt::Display> fmt::Display for Part<T> {
+impl<T: fmt::Display> fmt::Display for ClientText<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         Cut(&self.0, LONGEST_PART).fmt(formatter)
     }

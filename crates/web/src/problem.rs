@@ -12,7 +12,7 @@ use flash_sale_services::ServiceError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::logger::Part;
+use crate::logger::ClientText;
 use crate::outage_log;
 
 /// Why a request was not carried out, as the client is told.
@@ -123,7 +123,7 @@ impl Problem {
 
     /// 422 for a part of the path that is not what it should be. The only one there is, is an id.
     pub fn in_path(error: &PathError) -> Self {
-        log::debug!("path: {}", Part(error));
+        log::debug!("path: {}", ClientText(error));
         Self::unprocessable(&["path", "id"], "expected a UUID")
     }
 

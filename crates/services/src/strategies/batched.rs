@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use batch::Batch;
-use buyer::{Answer, Buyer, Wants};
+use buyer::{AnswerSender, Buyer, Wants};
 use queue::{Counter, Full, Queues};
 
 use crate::error::ServiceError;
@@ -80,7 +80,7 @@ impl Batches {
         &self,
         product_id: Uuid,
         payment: &PaymentProvider,
-        wants: impl FnOnce(Answer<T>) -> Wants,
+        wants: impl FnOnce(AnswerSender<T>) -> Wants,
     ) -> Result<T, ServiceError> {
         payment.authorize().await;
         let (answer, answered) = oneshot::channel();

@@ -138,7 +138,7 @@ impl StrategyService {
         match claim.take(&**transaction).await? {
             Claimed::New => {}
             Claimed::Settled(settled) => return Ok(settled),
-            Claimed::Refused(error) => return Err(error.into()),
+            Claimed::Unusable(error) => return Err(error.into()),
         }
 
         let sold = match strategy {

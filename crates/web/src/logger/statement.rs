@@ -12,8 +12,8 @@ pub const TARGET: &str = "sqlx::query";
 /// No rows are said where sqlx counts none: it also counts none of a statement that has failed.
 pub fn line(logged: &str) -> Option<String> {
     let (_, fields) = logged.split_once("summary=\"")?;
-    let (summary, fields) = unquote(fields)?;
-    let (whole, fields) = unquote(fields.strip_prefix(" db.statement=\"")?)?;
+    let (summary, fields) = read_quoted(fields)?;
+    let (whole, fields) = read_quoted(fields.strip_prefix(" db.statement=\"")?)?;
     let statement = shorten(if whole.is_empty() { &summary } else { &whole });
     let milliseconds = number(fields, " elapsed_secs=")? * 1e3;
     let rows = match number(fields, " rows_affected=")? {
@@ -25,7 +25,7 @@ pub fn line(logged: &str) -> Option<String> {
 }
 
 /// The text before the closing quote, in one line, and what follows.
-fn unquote(quoted: &str) -> Option<(String, &str)> {
+fn read_quoted(quoted: &str) -> Option<(String, &str)> {
     let mut text = String::new();
     let mut characters = quoted.chars();
     loop {

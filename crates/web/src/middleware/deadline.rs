@@ -10,7 +10,7 @@ use actix_web::middleware::Next;
 use flash_sale_services::commit::CommitMark;
 use tokio::time::timeout;
 
-use crate::logger::Part;
+use crate::logger::ClientText;
 use crate::problem::Problem;
 
 /// Answers 503 when there is no answer within `limit`. To be wrapped around single resources: before the
@@ -25,7 +25,7 @@ pub async fn answer_in_time<B: MessageBody + 'static>(
     match timeout(limit, mark.follow(next.call(request))).await {
         Ok(answered) => Ok(answered?.map_into_boxed_body()),
         Err(_) => {
-            let (method, path) = (Part(asked.method()), Part(asked.path()));
+            let (method, path) = (ClientText(asked.method()), ClientText(asked.path()));
             log::warn!("{method} {path} was given up after {} s", limit.as_secs());
             let problem = if mark.is_set() {
                 Problem::outcome_unknown()

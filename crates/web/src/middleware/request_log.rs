@@ -12,7 +12,7 @@ use actix_web::{Error, HttpMessage};
 use flash_sale_services::log_context::LogContext;
 use log::Level;
 
-use crate::logger::Part;
+use crate::logger::ClientText;
 use crate::replica_name::ReplicaName;
 use crate::request_id::{REQUEST_ID, RequestId};
 
@@ -59,7 +59,7 @@ struct LogLine {
 impl Drop for LogLine {
     fn drop(&mut self) {
         let Self { replica: ReplicaName(replica), id: RequestId(id), .. } = self;
-        let (method, path) = (Part(&self.method), Part(&self.path));
+        let (method, path) = (ClientText(&self.method), ClientText(&self.path));
         let milliseconds = self.begun.elapsed().as_secs_f64() * 1e3;
         match self.status {
             Some(status) => {

@@ -48,7 +48,7 @@ impl Modify for SharedAnswers {
 
 fn complete(operation: &mut Operation) {
     OF_ANY.into_iter().for_each(|answer| add_answer(operation, answer));
-    operation.parameters.get_or_insert_default().push(request_id().into());
+    operation.parameters.get_or_insert_default().push(request_id_parameter().into());
     let is_page = has_tag(operation, "pages");
     let takes_key = operation.operation_id.as_deref() == Some("create_order");
     for (status, response) in &mut operation.responses.responses {
@@ -75,7 +75,7 @@ fn add_answer(operation: &mut Operation, (status, description): (&str, &str)) {
     }
 }
 
-fn request_id() -> Parameter {
+fn request_id_parameter() -> Parameter {
     ParameterBuilder::new()
         .name("X-Request-Id")
         .parameter_in(ParameterIn::Header)

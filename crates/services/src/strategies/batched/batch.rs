@@ -7,7 +7,7 @@ use flash_sale_repositories::StockRepository;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 use uuid::Uuid;
 
-use super::buyer::{Answer, Buyer, Wants, tell};
+use super::buyer::{AnswerSender, Buyer, Wants, tell};
 use crate::begin;
 use crate::commit::{CommitMark, marking};
 use crate::error::ServiceError;
@@ -30,13 +30,13 @@ pub(super) struct Batch<'a> {
 
 struct WithoutKey {
     order_id: Uuid,
-    answer: Answer<order::Model>,
+    answer: AnswerSender<order::Model>,
 }
 
 struct WithKey {
     order_id: Uuid,
     claim: Claim,
-    answer: Answer<Settled>,
+    answer: AnswerSender<Settled>,
 }
 
 /// What has come of an attempt to sell to the batch.
@@ -110,14 +110,14 @@ impl<'a> Batch<'a> {
         }
         until_settled(|| async {
             let transaction = begin::logging("BEGIN", self.database.begin()).await?;
-            let outcome = self.sell_once(&transaction).await;
+            let outcome = self.sell_to_claimants(&transaction).await;
             end(transaction, outcome).await
         })
         .await
     }
 
     /// Sells to the buyers without a key and to those whose key is new, and stores the answers to the new keys.
-    async fn sell_once(&self, transaction: &DatabaseTransaction) -> Result<Outcome, Failure> {
+    async fn sell_to_claimants(&self, transaction: &DatabaseTransaction) -> Result<Outcome, Failure> {
         let claims: Vec<&Claim> = self.with_key.iter().map(|buyer| &buyer.claim).collect();
         let claimed = Claim::take_all(transaction, &claims).await?;
         let mut buying = self.order_ids.clone();
@@ -133,7 +133,7 @@ impl<'a> Batch<'a> {
         for (buyer, claimed) in self.with_key.iter().zip(claimed) {
             settled.push(match claimed {
                 Claimed::Settled(settled) => Ok(settled),
-                Claimed::Refused(error) => Err(error),
+                Claimed::Unusable(error) => Err(error),
                 Claimed::New => match sales.of(buyer.order_id) {
                     Err(error) if !error.is_decision() => Err(error),
                     sold => {

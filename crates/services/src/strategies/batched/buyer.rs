@@ -12,7 +12,7 @@ use crate::idempotency::{Claim, Settled};
 use crate::log_context::LogContext;
 
 /// Where a buyer waits for the answer. It is closed when the buyer has left.
-pub(super) type Answer<T> = oneshot::Sender<Result<T, ServiceError>>;
+pub(super) type AnswerSender<T> = oneshot::Sender<Result<T, ServiceError>>;
 
 /// Somebody who waits for an answer.
 pub(super) struct Buyer {
@@ -27,9 +27,9 @@ pub(super) struct Buyer {
 /// What a buyer waits for.
 pub(super) enum Wants {
     /// An order.
-    Order(Answer<order::Model>),
+    Order(AnswerSender<order::Model>),
     /// The answer that is kept for a key.
-    KeptAnswer(Claim, Answer<Settled>),
+    KeptAnswer(Claim, AnswerSender<Settled>),
 }
 
 impl Buyer {
@@ -67,6 +67,6 @@ impl Buyer {
 }
 
 /// Answers a buyer. One who has left meanwhile gets nothing.
-pub(super) fn tell<T>(answer: Answer<T>, told: Result<T, ServiceError>) {
+pub(super) fn tell<T>(answer: AnswerSender<T>, told: Result<T, ServiceError>) {
     let _ = answer.send(told);
 }
