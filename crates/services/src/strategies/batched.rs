@@ -1,9 +1,8 @@
-//! `batched`: buyers of a product queue at one task, which sells to all who wait, up to 64, with one
-//! statement. The row is locked once a batch instead of once a buyer, and a short stock goes to those who
-//! came first.
+//! `batched`: the buyers of a product queue at one task, which sells to up to 64 of them with one statement. The row is
+//! locked once for each batch instead of once for each buyer. A short stock goes to the buyers who came first.
 //!
-//! The race window stands before the queue: a buyer comes to it with the payment authorized, because one slow
-//! payment within a batch would hold up everybody behind it.
+//! The race window stands before the queue: a buyer joins it after the payment, because one slow payment within a batch
+//! would hold up everybody behind it.
 
 mod batch;
 mod buyer;
@@ -27,11 +26,11 @@ use crate::payment::PaymentProvider;
 
 /// More buyers in one statement gain nothing.
 const LARGEST_BATCH: usize = 64;
-/// Whoever finds so many before them is told to come again.
+/// A buyer who finds so many others in the queue is told to come again.
 const LONGEST_QUEUE: usize = 4096;
-/// Who has waited longer for a batch to begin, as behind a row that somebody holds, is told so too. A statement that
-/// waits for several locks in turn takes longer than `LOCK_TIMEOUT`, and must still end before its buyers are given up:
-/// after that, nobody could tell them that nothing was sold.
+/// A buyer who has waited longer for a batch to begin, perhaps because somebody holds the row, is told to come again too.
+/// The statement of the batch may wait for several locks in turn, and so for longer than `LOCK_TIMEOUT`. It must still
+/// end before the requests of its buyers are given up: after that, nobody could tell the buyers that nothing was sold.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 const _: () = assert!(
@@ -97,8 +96,8 @@ impl Batches {
         Ok(())
     }
 
-    /// The task. A batch that fails is answered with its failure, and the next one is sold as if nothing had
-    /// been. One that panics ends the task, and with it the queue; the next buyer opens another one.
+    /// The task. When a batch fails, its buyers are told so, and the task goes on with the next batch. When a batch
+    /// panics, the task ends and the queue with it. The next buyer opens another queue.
     async fn sell_while_somebody_waits(self, mut counter: Counter<Buyer>) {
         loop {
             let mut batch = counter.take_waiting(LARGEST_BATCH);

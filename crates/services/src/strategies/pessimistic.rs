@@ -1,9 +1,9 @@
 //! `pessimistic`: SELECT … FOR UPDATE. The read that decides locks the row; the next buyer's read waits for
 //! COMMIT, and then returns the stock as it is by then.
 //!
-//! The race window stands where the row is locked. Nobody gets in between, and nobody else can buy meanwhile
-//! either: a payment of 100 ms makes ten sales a second. Lock before inserting: the order's foreign key
-//! share-locks the product too, and two buyers who both want more than that deadlock (40P01).
+//! The race window stands where the row is locked. No other buyer can buy meanwhile, so a payment of 100 ms makes ten
+//! sales a second. Lock before inserting: the order's foreign key share-locks the product, and two buyers who both hold
+//! that lock and want the stronger one deadlock (40P01).
 
 use flash_sale_core::order;
 

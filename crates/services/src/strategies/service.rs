@@ -1,6 +1,5 @@
-//! Runs a purchase by the strategy that the buyer has named: begins and ends its transactions, and tries
-//! again when it was overtaken. With a key, the purchase is one step of a transaction that also keeps its
-//! answer.
+//! Runs a purchase by the strategy that the buyer has named: begins and ends its transactions, and makes the attempt
+//! again when another buyer was faster. With a key, the purchase is one step of a transaction that also keeps the answer.
 
 use std::sync::Arc;
 
@@ -28,10 +27,10 @@ use crate::payment::PaymentProvider;
 use crate::strategy::Strategy;
 use crate::till_database::TillDatabase;
 
-/// A purchase takes a copy, and a refusal takes nothing: anybody can cause as many as they like. So no more refusals
-/// than these are kept, about 50 MB with the longest keys. That is one for each buyer of a large crowd.
+/// How many refusals are kept: one for each buyer of a large crowd, about 50 MB with the longest keys. There has to be a
+/// limit, because a refusal takes no copy, so anybody can cause any number of them.
 const MOST_REFUSALS: u32 = 50_000;
-/// So many are deleted with one statement, within its time limit.
+/// How many refusals one statement deletes. More might take longer than its time limit.
 const REFUSALS_AT_ONCE: u32 = 10_000;
 
 /// The shop's other tills, one for each strategy.
@@ -80,8 +79,8 @@ impl StrategyService {
     /// answer, which `write` has written now or for an earlier request.
     ///
     /// # Errors
-    /// [`ServiceError::KeyInFlight`] and [`ServiceError::KeyReused`]; otherwise as [`Self::sell`],
-    /// but what the shop has decided, which is [`ServiceError::OutOfStock`], is an answer here.
+    /// [`ServiceError::KeyInFlight`] and [`ServiceError::KeyReused`]; otherwise as [`Self::sell`]. Only
+    /// [`ServiceError::OutOfStock`] is no error here: it is the shop's decision, and is written as an answer.
     pub async fn sell_once(
         &self,
         key: IdempotencyKey,

@@ -1,5 +1,5 @@
-//! No request is worked on for longer than its limit. Past it the client is told so, and the work is dropped:
-//! its transaction is taken back, unless COMMIT was sent already.
+//! No request is worked on for longer than its limit. Past the limit, the client is told so and the work is dropped: its
+//! transaction is taken back, unless COMMIT was sent already.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use tokio::time::timeout;
 use crate::logger::ClientText;
 use crate::problem::Problem;
 
-/// Answers 503 when there is no answer within `limit`. To be wrapped around single resources: before the
-/// request is routed, nobody else may hold it.
+/// Answers 503 when there is no answer within `limit`. It is wrapped around single resources: a clone of the request is
+/// kept here, and actix-web can't route a request that has a clone.
 pub async fn answer_in_time<B: MessageBody + 'static>(
     limit: Duration,
     request: ServiceRequest,

@@ -1,5 +1,5 @@
-//! Every request has an id, every answer names its replica, and both stand in the log: one line a request, but for
-//! those that nobody looks for. Other lines that are written because of the request name both too, see `logger.rs`.
+//! Every request has an id, and every answer names its replica. Both stand in the log, in one line for each request.
+//! Requests of no interest are left out. All other lines that a request causes name both too (see `logger.rs`).
 
 use std::time::Instant;
 
@@ -45,8 +45,7 @@ pub async fn identify_and_log<B: MessageBody>(
     Ok(response)
 }
 
-/// A request's line in the log, written when the request ends: with its answer, or because its client has left
-/// and nobody waits for one.
+/// A request's line in the log. It is written when the request ends, with its answer or because its client has left.
 struct LogLine {
     begun: Instant,
     method: Method,
@@ -73,7 +72,8 @@ impl Drop for LogLine {
     }
 }
 
-/// What whoever watches over the replica asks all the time, and the files of a page, as long as all is well.
+/// The frequent requests: those of programs that watch over the replica, and those for a page's files. They are of no
+/// interest while all is well.
 fn is_of_no_interest(path: &str, status: StatusCode) -> bool {
     let is_frequent = matches!(path, "/health" | "/ready")
         || ["/static/", "/docs/"].iter().any(|folder| path.starts_with(folder));
