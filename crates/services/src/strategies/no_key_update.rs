@@ -1,6 +1,6 @@
 //! `no_key_update`: SELECT … FOR NO KEY UPDATE. As `pessimistic`, with the weaker lock that an UPDATE of the stock
-//! takes anyway. It keeps other buyers out. It doesn't hold up the foreign key check of a transaction that inserts an order of
-//! this product without this lock. FOR UPDATE does, because it announces that the row's key may change or go
+//! takes anyway. It keeps other buyers out. It doesn't hold up the foreign key check of a transaction that inserts an
+//! order of this product without this lock. FOR UPDATE does, because it announces that the row's key may change or go
 //! (PostgreSQL manual, section 13.3.2).
 //!
 //! The race window stands where the row is locked, as in `pessimistic`.
