@@ -23,20 +23,20 @@ pub struct DatabaseSettings {
     pub url: String,
     /// What PostgreSQL shows for these connections (`pg_stat_activity.application_name`).
     pub application_name: String,
-    /// Connections. All are opened at the start and kept for good: to open one takes tens of milliseconds, and a server
-    /// whose slots a stranger fills opens none.
+    /// How many connections. All are opened at the start and kept for good. Opening one takes tens of milliseconds, and
+    /// is impossible while other programs use all of the server's slots.
     pub pool_size: u32,
 }
 
-/// A pool of connections with these limits. It is there at once, also while the database is away: the
-/// connections are opened in the background, and one that broke when it is needed.
+/// A pool of connections with these limits. The pool is there at once, also while the database is away: it opens its
+/// connections in the background. A connection that broke is replaced when it is needed.
 ///
 /// # Errors
 /// When the URL is not one of PostgreSQL.
 pub async fn connect(settings: &DatabaseSettings) -> Result<DatabaseConnection, DbErr> {
     let milliseconds = |limit: Duration| limit.as_millis().to_string();
     let asked_for = [
-        // What a purchase sees is said by the code; the server's own default may be another.
+        // The server's own default may be another isolation level. The code counts on this one.
         ("default_transaction_isolation", "read committed".to_owned()),
         ("lock_timeout", milliseconds(LOCK_TIMEOUT)),
         ("idle_in_transaction_session_timeout", milliseconds(IDLE_IN_TRANSACTION_TIMEOUT)),

@@ -19,19 +19,20 @@ const TEMPORARY_CODES: [&str; 4] = ["25006", "25P03", "25P04", "3D000"];
 /// one statement: PostgreSQL has then forgotten which limit it was).
 const LIMIT_CODES: [&str; 4] = ["25P03", "25P04", "55P03", "57014"];
 
-/// 42P01: there is no such table. For one of these, the database is not migrated yet; a name that is not among them is
+/// 42P01: there is no such table. If the table is one of [`TABLES`], the database is not migrated yet. Any other name is
 /// a mistake in a statement.
 const NO_SUCH_TABLE: &str = "42P01";
 const TABLES: [&str; 4] = ["products", "orders", "units", "idempotency_keys"];
 
-/// What of the temporary errors a request has met.
+/// The kinds of temporary errors: what stood in a request's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// Another transaction, for which PostgreSQL has ended this one (class 40).
     Conflict,
-    /// A time limit of its own. What it waited for is some other request, or itself.
+    /// A time limit of the request's own statement or transaction. It waited for another request, or took too long
+    /// itself.
     Limit,
-    /// The database is away, or does its part for nobody.
+    /// The database is away, or can't serve any request.
     Outage,
 }
 
@@ -52,7 +53,7 @@ pub enum DatabaseErrorKind {
     Other,
 }
 
-/// The error's SQLSTATE. `None` when it was not PostgreSQL that said it.
+/// The error's SQLSTATE. `None` when the error does not come from PostgreSQL.
 pub fn sqlstate(error: &DbErr) -> Option<String> {
     match sqlx_error(error)? {
         SqlxError::Database(error) => error.code().map(Into::into),
@@ -114,12 +115,12 @@ pub fn is_away(error: &DbErr) -> bool {
     says_so || is_without_connection(error) || is_answer_lost(error)
 }
 
-/// Whether the statement was sent, and nothing is known of what became of it: the connection broke before the
-/// server's answer. Where the statement was COMMIT, it may have been carried out.
+/// Whether the statement was sent, and the connection broke before the answer. Nobody knows then whether the statement
+/// was carried out. This matters for COMMIT.
 ///
-/// An error that PostgreSQL itself reports is an answer, its session's end included (57P01): it looks for a
-/// request to end only where nothing is committed yet, and a crash is silence. Class 08 is what poolers say of
-/// a server that they have lost.
+/// An error that PostgreSQL itself reports is an answer. The end of a session (57P01) is one too: PostgreSQL obeys an
+/// order to end only at points where nothing is committed yet, and a PostgreSQL that crashes sends nothing. Class 08 is
+/// different: a pooler reports it about a server that it has lost.
 pub fn is_answer_lost(error: &DbErr) -> bool {
     if is_without_connection(error) {
         return false;

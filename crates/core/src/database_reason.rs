@@ -22,7 +22,7 @@ pub async fn why_unusable(options: &PgConnectOptions) -> Option<String> {
     match timeout(ACQUIRE_TIMEOUT, attempt).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(driver_reason(&error)),
-        // Whoever waits for a connection of the pool is told to try again after the same time.
+        // A request that waits for a connection of the pool is told to try again after the same time.
         Err(_) => Some(format!("no answer in {} s", ACQUIRE_TIMEOUT.as_secs())),
     }
 }

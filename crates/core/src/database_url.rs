@@ -12,8 +12,8 @@ use url::{Host, Url};
 
 use crate::environment::{SettingError, any_in_dotenv, optional_text};
 
-/// DATABASE_URL: the database, and the role that the shop works as. Its password may stand in PGPASSWORD, of which
-/// nothing else is read: see [`crate::environment::prepare`]. `None` when it isn't set.
+/// DATABASE_URL: the database, and the role that the shop works as. The password may stand in PGPASSWORD, the only one
+/// of libpq's variables that is read (see [`crate::environment::prepare`]). `None` when DATABASE_URL isn't set.
 ///
 /// # Errors
 /// When it is no URL of PostgreSQL.
@@ -56,7 +56,7 @@ fn is_secret(name: &str, text: &str) -> bool {
 pub struct Password(Option<String>);
 
 impl Password {
-    /// The URL without its password, and that. SeaORM logs the URL that it is given, at level trace.
+    /// The URL without its password, and the password. SeaORM logs the URL that it is given, at level trace.
     pub fn split_off(url: &str) -> (String, Self) {
         let Ok(mut parsed) = Url::parse(url) else { return (url.to_owned(), Self(None)) };
         let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
@@ -67,7 +67,7 @@ impl Password {
         }
     }
 
-    /// For the driver, which logs nothing of it.
+    /// Gives the password to the driver, which doesn't log it.
     pub fn add_to(&self, options: PgConnectOptions) -> PgConnectOptions {
         match &self.0 {
             Some(password) => options.password(password),
@@ -125,7 +125,7 @@ fn complete(
     if !matches!(url.scheme(), "postgres" | "postgresql") || !url.has_host() {
         return Err(not_understood());
     }
-    // Of several passwords, the driver takes that of the parameters.
+    // If there are several passwords, the driver takes the one in the parameters.
     let in_parameters = keep_known_parameters(&mut url, name);
     let in_variable = password.filter(|_| url.password().is_none());
     if let Some(password) = in_parameters.or(in_variable) {
@@ -134,7 +134,7 @@ fn complete(
         url.set_password(Some(&encoded)).map_err(|()| not_understood())?;
     }
     if let Some(address) = address_in_brackets(&url) {
-        // Of an address in brackets, the driver would look up the brackets too.
+        // The driver would look up an address in brackets with its brackets.
         url.query_pairs_mut().append_pair("hostaddr", &address.to_string());
     }
     if PgConnectOptions::from_str(url.as_str()).is_err() {
@@ -143,7 +143,7 @@ fn complete(
     Ok(Some(url.into()))
 }
 
-/// Of a URL whose parameters don't name another one.
+/// The host of a URL that is an address in brackets, unless a parameter names another host.
 fn address_in_brackets(url: &Url) -> Option<Ipv6Addr> {
     let is_elsewhere = url.query_pairs().any(|(name, _)| name == "host" || name == "hostaddr");
     match url.host() {
@@ -152,15 +152,15 @@ fn address_in_brackets(url: &Url) -> Option<Ipv6Addr> {
     }
 }
 
-/// Whether the part with the password ends before the last @: at a character of the password, and what follows it
-/// would be taken for the database's name, and shown.
+/// Whether the part with the password ends before the last @. Then it ends at a character of the password, and the rest
+/// of the password would be taken for the database's name, and shown.
 fn is_cut_short(url: &str) -> bool {
     let (_, rest) = url.split_once("://").unwrap_or_default();
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     rest.contains('#') || rest[end..].contains('@')
 }
 
-/// Removes the other parameters, and the password from among them: returns that.
+/// Removes the parameters that the driver doesn't know, and the password. Returns the password.
 fn keep_known_parameters(url: &mut Url, name: &'static str) -> Option<String> {
     let pairs = url.query_pairs().into_owned();
     let is_known = |name: &str| PARAMETERS.contains(&name) || name.starts_with("options[");

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {}{problem}", .name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default())]
 pub struct LineError {
-    /// Which one; the first is 1.
+    /// The line's number. The first line is 1.
     pub line: usize,
     /// The variable, where the line names one.
     pub name: Option<String>,

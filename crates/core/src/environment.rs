@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::dotenv::{self, LineError};
 
-/// What `.env` says. Not put into the environment: a program that we start gets what we give it.
+/// The variables of `.env`. They are not put into the environment: a program that we start gets what we give it.
 static DOTENV: RwLock<BTreeMap<String, String>> = RwLock::new(BTreeMap::new());
 
 /// Variables that libpq doesn't know, or that we hand on ourselves: they are ours, though they look like libpq's.
@@ -56,12 +56,12 @@ pub enum SettingError {
     Libpq(io::Error),
 }
 
-/// What each program does first: it has nothing to do with the variables of libpq (PGHOST, PGOPTIONS and so on),
-/// and reads `folder/.env`, whose variables count where the environment has none of that name.
+/// The first step of each program: leaves out the variables of libpq (PGHOST, PGOPTIONS and so on), and reads
+/// `folder/.env`. A variable of `.env` counts where the environment has no variable of that name.
 ///
 /// Libpq's variables are meant for other programs, and often for another server. Our database driver would read them,
-/// and so would psql. Where some are set, the program is started again without them, in the same process: this is the
-/// one place that keeps them away from all that we link and start.
+/// and so would psql. If some are set, the program is started again without them, in the same process. This is the one
+/// place that keeps them away from all that we link and start.
 ///
 /// # Errors
 /// When `.env` is there and can't be read or parsed, or the program can't be started again.
@@ -73,7 +73,7 @@ pub fn prepare(folder: &Path) -> Result<(), SettingError> {
 /// Reads `folder/.env`, again if need be: somebody may have edited it.
 ///
 /// # Errors
-/// When it is there and can't be read or parsed. Then it counts as it was.
+/// When it is there and can't be read or parsed. Then the variables from the last reading stay.
 pub fn read_dotenv(folder: &Path) -> Result<(), SettingError> {
     let text = match std::fs::read(folder.join(".env")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -106,7 +106,7 @@ fn leave_out_libpq() -> io::Result<()> {
     Err(program.exec())
 }
 
-/// All that it reads begin so (PostgreSQL manual, "Environment Variables").
+/// The names of all variables that libpq reads begin like this (PostgreSQL manual, "Environment Variables").
 fn is_of_libpq(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b"PG") && !OURS.iter().any(|ours| name == *ours)
 }

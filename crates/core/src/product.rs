@@ -19,7 +19,7 @@ pub struct Model {
     pub price: Decimal,
     /// Copies in stock. Below zero: oversold.
     pub quantity: i32,
-    /// Counts the changes of this row, for optimistic locking.
+    /// Counts the changes that the strategies make to this row.
     pub version: i32,
     /// When the row was made.
     pub created_at: DateTimeUtc,

@@ -1,9 +1,9 @@
-//! What may be passed on and never shown.
+//! Texts that may be passed on, and are never shown.
 
 use std::fmt;
 
-/// A password, or a URL that holds one. It has no `Display`, and `{:?}` hides it: so whatever has it among its fields
-/// may be printed.
+/// A password, or a URL that holds one. It has no `Display`, and `{:?}` hides it, so a struct with such a field may be
+/// printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 

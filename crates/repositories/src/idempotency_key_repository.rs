@@ -1,5 +1,4 @@
-//! Queries on `idempotency_keys`. Each takes several keys: a batch of purchases asks for all of its own at
-//! once.
+//! Queries on `idempotency_keys`. Each takes several keys, because a batch of purchases asks for all its keys at once.
 
 use sea_orm::prelude::*;
 use sea_orm::{FromQueryResult, TryGetable};
@@ -49,9 +48,8 @@ impl<'a, C: ConnectionTrait> IdempotencyKeyRepository<'a, C> {
         IdempotencyRecord::find_by_statement(statement).all(self.connection).await
     }
 
-    /// Stores new records over expired ones of the same key, and returns how many were stored: less than
-    /// there are, if a key has a current record after all. `INSERT … ON CONFLICT (key) DO UPDATE … WHERE` it
-    /// has expired
+    /// Stores new records, also in place of expired ones of the same key. Returns how many were stored. A key that has a
+    /// current record after all is left out: `INSERT … ON CONFLICT (key) DO UPDATE … WHERE` the old one has expired
     pub async fn create(&self, records: &[IdempotencyRecord]) -> Result<usize, DbErr> {
         let sql = "INSERT INTO idempotency_keys AS stored (key, request, status, body)
                    SELECT * FROM unnest($1, $2, $3, $4)

@@ -16,7 +16,7 @@ impl<'a, C: ConnectionTrait> ProductRepository<'a, C> {
         Self { connection }
     }
 
-    /// The product, or `None`. Locks nothing: `SELECT … WHERE id = $1 LIMIT 1`
+    /// The product, or `None`: `SELECT … WHERE id = $1 LIMIT 1`
     pub async fn get_by_id(&self, id: Uuid) -> Result<Option<product::Model>, DbErr> {
         product::Entity::find_by_id(id).one(self.connection).await
     }

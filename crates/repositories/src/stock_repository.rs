@@ -89,8 +89,8 @@ impl<'a, C: ConnectionTrait> StockRepository<'a, C> {
         order::Entity::find().from_raw_sql(statement).one(self.connection).await
     }
 
-    /// Sells as many copies as there are to the first of `order_ids`, all in one statement: the new orders in
-    /// any order, or `None` when there is no such product.
+    /// Sells a copy to each of `order_ids`, to the first ones first, as long as there are copies. All is one statement.
+    /// Returns the new orders in any order, or `None` when there is no such product.
     ///
     /// `locked` waits for the row and reads its newest stock, `taken` takes what can be sold, `sold` inserts
     /// the orders with a number up to the stock.

@@ -13,9 +13,9 @@ pub struct UnitRepository<'a, C> {
 /// How many units a product has.
 #[derive(Debug, PartialEq, Eq, FromQueryResult)]
 pub struct UnitCount {
-    /// In all.
+    /// All units.
     pub total: i64,
-    /// Without an order, whether somebody is just buying them or not.
+    /// Units without an order, also those that somebody is just buying.
     pub unsold: i64,
 }
 

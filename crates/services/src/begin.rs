@@ -1,12 +1,12 @@
-//! BEGIN in the log. sqlx logs every statement but BEGIN and SAVEPOINT, so whoever begins a transaction here does it
-//! through `logging`, and a transaction in the log has its beginning.
+//! BEGIN in the log. sqlx logs every statement but BEGIN and SAVEPOINT. So all code of the shop begins its transactions
+//! through `logging`, and each transaction in the log has its beginning.
 
 use std::cell::Cell;
 
 use sea_orm::DbErr;
 
 tokio::task_local! {
-    /// What is being sent, as long as the log hasn't said it.
+    /// The statement that is being sent, until it is logged.
     static UNSAID: Cell<Option<&'static str>>;
 }
 
@@ -26,8 +26,9 @@ pub(crate) async fn logging<T>(
     UNSAID.scope(Cell::new(Some(statement)), begun).await
 }
 
-/// Says what was begun, unless it was said. To be called before another statement is logged: after BEGIN, SeaORM sends
-/// SET TRANSACTION by itself, and sqlx logs that before we know of either.
+/// Logs the statement that has begun the transaction, unless it is logged already. The logger calls this before it logs
+/// another statement: after BEGIN, SeaORM sends SET TRANSACTION by itself, and sqlx logs that one before our own code
+/// goes on.
 pub fn say() {
     if let Ok(Some(statement)) = UNSAID.try_with(Cell::take) {
         log::debug!(target: "sqlx::query", "{statement}");

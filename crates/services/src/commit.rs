@@ -1,5 +1,5 @@
-//! COMMIT is the one step of a request that can't be taken back, and whose answer can be lost: then nobody
-//! knows whether it was carried out. A [`CommitMark`] says whether a request is at that point.
+//! COMMIT is the one step of a request that can't be taken back. When its answer is lost, nobody knows whether it was
+//! carried out. A [`CommitMark`] says whether a request is at that point.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,20 +11,20 @@ tokio::task_local! {
     static MARK: CommitMark;
 }
 
-/// Whether what commits was sent to the database and not answered yet, or never; or whether it may be sent without
-/// asking the request again. Clones share it.
+/// Says whether a request may be committed without its knowledge. The mark is set while a COMMIT waits for its answer,
+/// and stays set when the answer is lost. It is also set while a batch works for the request. Clones share the mark.
 #[derive(Clone, Debug, Default)]
 pub struct CommitMark {
     sent: Arc<AtomicBool>,
 }
 
 impl CommitMark {
-    /// Runs a request, whose mark this is.
+    /// Runs a request with this mark.
     pub async fn follow<F: Future>(&self, request: F) -> F::Output {
         MARK.scope(self.clone(), request).await
     }
 
-    /// Whether it was sent, and its answer is not there.
+    /// Whether the request may be committed, now or later.
     pub fn is_set(&self) -> bool {
         self.sent.load(Ordering::Relaxed)
     }
@@ -34,8 +34,8 @@ impl CommitMark {
         MARK.try_with(Self::clone).unwrap_or_default()
     }
 
-    /// Runs what is done for several requests together, and goes on when one of them is given up. So each of their
-    /// marks is set from the beginning to the answer; when that is lost, they stay set.
+    /// Runs work for several requests together. The work goes on when one of the requests is given up, so the marks of
+    /// all of them are set from the beginning to the answer. When the answer is lost, they stay set.
     pub(crate) async fn follow_for_all<F: Future>(marks: &[Self], work: F) -> F::Output {
         let set_all = |sent| marks.iter().for_each(|mark| mark.set(sent));
         set_all(true);
@@ -50,8 +50,8 @@ impl CommitMark {
     }
 }
 
-/// Sends what commits: COMMIT, or a statement that is a transaction by itself. The mark of the request that
-/// runs now is set until the answer is there; when that is lost, it stays set.
+/// Sends COMMIT, or a statement that is a transaction by itself. The mark of the request that runs now is set until the
+/// answer is there. When the answer is lost, the mark stays set.
 pub(crate) async fn marking<T>(commit: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
     let mark = CommitMark::current();
     mark.set(true);

@@ -16,10 +16,10 @@ pub enum ServiceError {
     /// There is no such order.
     #[error("order not found")]
     OrderNotFound,
-    /// Other buyers were in the way. Nothing was sold to this one; there may be a copy left.
+    /// Other buyers were in the way. Nothing was sold to this buyer. A copy may be left.
     #[error("other buyers were faster")]
     Busy,
-    /// More buyers wait than the shop has room for. This one was not let in.
+    /// More buyers wait than the shop has room for. This buyer was not let in.
     #[error("too many buyers wait")]
     Overloaded,
     /// The product lacks what the strategy sells by.
@@ -31,15 +31,15 @@ pub enum ServiceError {
     /// The key was used for another request.
     #[error("this key was used for another request")]
     KeyReused,
-    /// The database did not do its part. The details are for the log only.
+    /// The database failed. The details are for the log only.
     #[error("the database failed")]
     Database(#[source] DbErr),
-    /// The task that worked on this for several buyers has ended before it could answer. Nothing was sold to this
-    /// one, nor will it be.
+    /// The task that sold to several buyers has ended before it could answer. Nothing was sold to this buyer, and
+    /// nothing will be sold later.
     #[error("the sale was interrupted")]
     Interrupted,
-    /// COMMIT was sent, and its answer was lost: it may have been carried out. Without an error of the database, it
-    /// was the task that waited for the answer that has ended.
+    /// COMMIT was sent, and its answer was lost: it may have been carried out. There is no error of the database when
+    /// the task has ended that waited for the answer.
     #[error("whether it was committed is not known")]
     OutcomeUnknown(#[source] Option<DbErr>),
 }
@@ -51,14 +51,14 @@ impl From<DbErr> for ServiceError {
 }
 
 impl ServiceError {
-    /// What the request that runs now is told, when whoever worked on it has ended without an answer.
+    /// What the request that runs now is told when the task that worked for it has ended without an answer.
     pub(crate) fn interrupted() -> Self {
         if CommitMark::current().is_set() { Self::OutcomeUnknown(None) } else { Self::Interrupted }
     }
 
-    /// Whether this is the shop's decision on a purchase, which is kept for its key. Otherwise the same purchase
-    /// may well be made later, or it can't be made at all: there is nothing to decide about a product that isn't
-    /// there, and whoever invents products would fill the database with records.
+    /// Whether this is the shop's decision on a purchase, which is kept for its key. After any other error the same
+    /// purchase may be made later. A product that isn't there is no decision either: a client that invents products
+    /// would fill the database with records.
     pub(crate) fn is_decision(&self) -> bool {
         matches!(self, Self::OutOfStock)
     }

@@ -5,11 +5,11 @@ use sea_orm::DbErr;
 
 use crate::error::ServiceError;
 
-/// How an attempt ends that sells nothing.
+/// Why an attempt has sold nothing.
 pub(crate) enum Failure {
-    /// This is the answer.
+    /// The buyer is told this error.
     Refused(ServiceError),
-    /// Somebody else was faster: the attempt is made again, on what is there now.
+    /// Another buyer was faster. The attempt is made again, with the stock as it is then.
     Overtaken,
 }
 
@@ -19,8 +19,7 @@ impl From<ServiceError> for Failure {
     }
 }
 
-/// What each error of the database means for a purchase: the one place that says so. Only `nowait` differs,
-/// for which a lock that is taken is an answer rather than an outage.
+/// What each error of the database means for a purchase. Only `nowait` differs: it answers a buyer who meets a lock.
 impl From<DbErr> for Failure {
     fn from(error: DbErr) -> Self {
         match kind(&error) {

@@ -1,13 +1,12 @@
 //! Purchases that carry a key: the same key gets the same answer, and the purchase is made once
-//! (draft-ietf-httpapi-idempotency-key-header). Start with [`crate::StrategyService::create_order_once`].
+//! (draft-ietf-httpapi-idempotency-key-header). Start with [`crate::StrategyService::sell_once`].
 //!
-//! A key covers what is in the database. A payment provider outside of it is to be given a key too, for an
-//! attempt that is made again authorizes the payment again.
+//! A key covers what is in the database, and not the payment: an attempt that is made again authorizes the payment
+//! again. A real payment provider would have to be given a key too.
 //!
-//! The answer is stored in the purchase's own transaction, so whatever dies at whatever moment leaves both or
-//! neither. While that transaction runs it holds an advisory lock on the key: another copy of the request
-//! learns from it that the first is in flight, on whichever replica, and PostgreSQL releases it with the
-//! transaction.
+//! The answer is stored in the purchase's own transaction, so a crash at any moment leaves both or neither. While the
+//! transaction runs, it holds an advisory lock on the key. A second request with the key meets this lock, on whichever
+//! replica, and is told that the first is in flight. PostgreSQL releases the lock when the transaction ends.
 
 mod kept_request;
 
@@ -25,18 +24,18 @@ use crate::error::ServiceError;
 use crate::failure::Failure;
 use crate::strategy::Strategy;
 
-/// The status of an order; others are refusals.
+/// The status of an answer with an order. All other answers are refusals.
 const SOLD: i16 = 200;
-/// So many are some milliseconds' work to delete.
+/// When so many are new, old ones are deleted. To delete so many takes some milliseconds.
 const MANY_REFUSALS: usize = 1_000;
-/// Stored since there were many. One process is one replica.
+/// Refusals that were stored since old ones were last deleted. One process is one replica.
 static NEW_REFUSALS: AtomicUsize = AtomicUsize::new(0);
 static HAS_MANY: Notify = Notify::const_new();
 
-/// In characters.
+/// Characters of the longest key.
 const LONGEST_KEY: usize = 255;
 
-/// What a client calls one purchase of its own.
+/// A name that a client gives to one of its purchases.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 
@@ -56,19 +55,19 @@ pub struct WrittenAnswer {
     pub body: String,
 }
 
-/// How an outcome becomes an answer. The web layer knows; here it is only kept.
+/// Turns an outcome into an answer. The web layer gives this function, because it knows how answers look.
 pub type AnswerWriter = fn(Result<&order::Model, &ServiceError>) -> WrittenAnswer;
 
 /// A purchase that was settled, now or before.
 #[derive(Clone, Debug)]
 pub struct Settled {
-    /// What the client is told, each time the same.
+    /// The answer, the same for each request with the key.
     pub answer: WrittenAnswer,
     /// Whether it was settled by an earlier request.
     pub is_replay: bool,
 }
 
-/// A key with what it is used for.
+/// A key, and the purchase that it is used for.
 #[derive(Clone)]
 pub(crate) struct Claim {
     key: String,
@@ -76,14 +75,14 @@ pub(crate) struct Claim {
     write: AnswerWriter,
 }
 
-/// What a claim has come to.
+/// The result of a claim.
 pub(crate) enum Claimed {
-    /// The key is this transaction's: the purchase is to be made.
+    /// The key belongs to this transaction, which makes the purchase.
     New,
     /// There is an answer already.
     Settled(Settled),
     /// The key can't be used.
-    Refused(ServiceError),
+    Unusable(ServiceError),
 }
 
 impl Claim {
@@ -97,7 +96,7 @@ impl Claim {
         Self { key: key.0, request: KeptRequest { product_id, strategy }, write }
     }
 
-    /// Claims the keys for the transaction, and returns what came of each, in their order.
+    /// Claims the keys for the transaction, and returns the result for each of the claims, in their order.
     pub async fn take_all<C: ConnectionTrait>(
         transaction: &C,
         claims: &[&Self],
@@ -106,7 +105,8 @@ impl Claim {
         let mut wanted: Vec<String> = claims.iter().map(|claim| claim.key.clone()).collect();
         wanted.sort_unstable();
         wanted.dedup();
-        // Reserve, then read, in two statements: whoever had the key before has committed by the second.
+        // Reserve, then read, in two statements. A transaction that had the key before has committed by then, and the
+        // second statement sees its record.
         let mut reserved = keys.try_reserve(&wanted).await?;
         let records = keys.get_current(&wanted).await?;
 
@@ -114,13 +114,13 @@ impl Claim {
             if let Some(record) = records.iter().find(|record| record.key == claim.key) {
                 return claim.compare(record);
             }
-            // Of two copies in one batch, one is in flight while the other asks.
+            // If a key stands twice in a batch, the first claim gets it. To the second one, the first is in flight.
             match reserved.iter().position(|key| *key == claim.key) {
                 Some(position) => {
                     reserved.swap_remove(position);
                     Claimed::New
                 }
-                None => Claimed::Refused(ServiceError::KeyInFlight),
+                None => Claimed::Unusable(ServiceError::KeyInFlight),
             }
         };
         Ok(claims.iter().map(outcome_of).collect())
@@ -128,7 +128,7 @@ impl Claim {
 
     fn compare(&self, record: &IdempotencyRecord) -> Claimed {
         if !self.request.is(&record.request) {
-            return Claimed::Refused(ServiceError::KeyReused);
+            return Claimed::Unusable(ServiceError::KeyReused);
         }
         let answer = WrittenAnswer { status: record.status as u16, body: record.body.clone() };
         Claimed::Settled(Settled { answer, is_replay: true })
@@ -140,31 +140,23 @@ impl Claim {
         Ok(claimed.into_iter().next().expect("one for each claim"))
     }
 
-    /// Writes the answer, and stores it in the transaction that made the purchase.
-    pub async fn settle<C: ConnectionTrait>(
-        &self,
-        transaction: &C,
-        outcome: Result<&order::Model, &ServiceError>,
-    ) -> Result<Settled, Failure> {
-        let (settled, record) = self.write(outcome);
-        store(transaction, &[record]).await?;
-        Ok(settled)
+    /// Writes the answer. [`store`] keeps it, as [`Self::record`] says it.
+    pub fn settle(&self, outcome: Result<&order::Model, &ServiceError>) -> Settled {
+        Settled { answer: (self.write)(outcome), is_replay: false }
     }
 
-    /// Writes the answer and its record, which [`store`] stores.
-    pub fn write(&self, outcome: Result<&order::Model, &ServiceError>) -> (Settled, IdempotencyRecord) {
-        let answer = (self.write)(outcome);
-        let record = IdempotencyRecord {
+    /// The record of an answer that this claim was settled with.
+    pub fn record(&self, settled: &Settled) -> IdempotencyRecord {
+        IdempotencyRecord {
             key: self.key.clone(),
             request: self.request.to_string(),
-            status: answer.status as i16,
-            body: answer.body.clone(),
-        };
-        (Settled { answer, is_replay: false }, record)
+            status: settled.answer.status as i16,
+            body: settled.answer.body.clone(),
+        }
     }
 }
 
-/// Stores the records of purchases that the transaction has made.
+/// Stores the records of the purchases that the transaction has made.
 ///
 /// # Errors
 /// [`Failure::Overtaken`] when a key has a record after all: at SERIALIZABLE, the transaction's snapshot may
@@ -185,7 +177,7 @@ pub(crate) async fn store<C: ConnectionTrait>(
     Ok(())
 }
 
-/// Returns when this replica has stored many refusals since the last time: then old ones are to be deleted.
+/// Returns when this replica has stored many refusals since the last time, so that old ones should be deleted.
 pub(crate) async fn many_refusals() {
     HAS_MANY.notified().await;
 }

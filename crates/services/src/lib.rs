@@ -1,5 +1,5 @@
 //! What the shop does, and the only crate that begins and ends transactions.
-//! Start with [`OrderService::create_order`]; [`strategies`] has other ways to sell.
+//! Start with [`OrderService::create_order`]; For afterwards, [`strategies`] has other ways to sell.
 
 pub mod begin;
 pub mod commit;

@@ -1,5 +1,5 @@
-//! Which request the code that runs now works for, so that each line in the log can say so without being told.
-//! Whoever works for a request runs within its [`LogContext`]; a batch works for several.
+//! The request that the running code works for, so that each line of the log can name it. Code that works for a request
+//! runs within the request's [`LogContext`]. A batch works for several requests.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -10,7 +10,7 @@ tokio::task_local! {
     static CONTEXT: LogContext;
 }
 
-/// What finds a line of the log again. Clones share it.
+/// The ids by which a line of the log is found. Clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct LogContext {
     requests: Arc<[Arc<str>]>,
@@ -23,18 +23,18 @@ impl LogContext {
         Self { requests: Arc::new([id.into()]), product: Arc::default() }
     }
 
-    /// One for what is done for all of these together.
+    /// The context of work for several requests together.
     pub(crate) fn of_all<'a>(contexts: impl IntoIterator<Item = &'a Self>) -> Self {
         let requests = contexts.into_iter().flat_map(|context| context.requests.iter().cloned()).collect();
         Self { requests, product: Arc::default() }
     }
 
-    /// The context of the code that runs now. Of what nobody has asked for, such as cleaning up, it is empty.
+    /// The context of the code that runs now. It is empty for work that no request has asked for, such as cleaning up.
     pub fn current() -> Self {
         CONTEXT.try_with(Self::clone).unwrap_or_default()
     }
 
-    /// Runs what is done for the request.
+    /// Runs work for the request.
     pub async fn follow<F: Future>(&self, work: F) -> F::Output {
         CONTEXT.scope(self.clone(), work).await
     }
@@ -45,13 +45,13 @@ impl LogContext {
         let _ = self.product.set(id);
     }
 
-    /// Whether no request is behind it.
+    /// Whether the work is for no request.
     pub fn is_empty(&self) -> bool {
         self.requests.is_empty()
     }
 }
 
-/// `request 0caf167f, product 9981a218`, with the whole ids, and more of them for a batch.
+/// `request 0caf167f, product 9981a218`, with whole ids. A batch has several requests.
 impl fmt::Display for LogContext {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(if self.requests.len() == 1 { "request" } else { "requests" })?;

@@ -1,24 +1,24 @@
-//! Selling a copy, and looking at what was sold.
+//! Selling a copy.
 
 use flash_sale_core::order;
 use flash_sale_repositories::{OrderRepository, ProductRepository};
-use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionSession, TransactionTrait};
 use uuid::Uuid;
 
 use crate::error::ServiceError;
 use crate::payment::PaymentProvider;
+use crate::till_database::TillDatabase;
 
-/// The shop's till. Its `database` is the pool of connections, or a transaction that the purchase is part of.
+/// The shop's till: it sells.
 #[derive(Clone)]
-pub struct OrderService<D = DatabaseConnection> {
-    database: D,
+pub struct OrderService {
+    database: TillDatabase,
     payment: PaymentProvider,
     served_by: String,
 }
 
-impl<D: ConnectionTrait + TransactionTrait> OrderService<D> {
+impl OrderService {
     /// A till of the replica `served_by`, whose name goes on each order.
-    pub fn new(database: D, payment: PaymentProvider, served_by: &str) -> Self {
+    pub fn new(database: TillDatabase, payment: PaymentProvider, served_by: &str) -> Self {
         Self { database, payment, served_by: served_by.to_owned() }
     }
 
@@ -46,23 +46,5 @@ impl<D: ConnectionTrait + TransactionTrait> OrderService<D> {
         products.decrement_quantity(product_id).await?;
         transaction.commit().await?;
         Ok(order)
-    }
-
-    /// Up to `limit` orders of all products, newest first: the newest of all, or those older than the
-    /// order `before`.
-    ///
-    /// # Errors
-    /// [`ServiceError::OrderNotFound`] when there is no order `before`, [`ServiceError::Database`].
-    pub async fn list_orders(
-        &self,
-        limit: u64,
-        before: Option<Uuid>,
-    ) -> Result<Vec<order::Model>, ServiceError> {
-        let orders = OrderRepository::new(&self.database);
-        let Some(before) = before else {
-            return Ok(orders.get_newest(limit).await?);
-        };
-        let order = orders.get_by_id(before).await?.ok_or(ServiceError::OrderNotFound)?;
-        Ok(orders.get_older_than(&order, limit).await?)
     }
 }

@@ -1,4 +1,4 @@
-//! The shop's window: the one book, its orders, and starting afresh.
+//! Everything around the till: what the pages and the API show, and starting afresh.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ impl ShopService {
         Ok(product::Model { quantity, ..product })
     }
 
-    /// The book on sale with its newest `order_limit` orders.
+    /// The book on sale with its newest orders, `order_limit` at most.
     ///
     /// # Errors
     /// As [`Self::get_featured_product`].
@@ -84,12 +84,30 @@ impl ShopService {
         Ok(ShopWindow { product, orders: newest, order_count })
     }
 
-    /// Puts the book back to one copy in stock and no orders, and forgets every answer that was kept for a key of
-    /// its purchases. The shop starts afresh: an order that is gone is nobody's answer any more, and whoever was
-    /// told "Out of stock" may ask again with the same key.
+    /// Up to `limit` orders of all products, newest first: the newest of all, or those older than the
+    /// order `before`.
     ///
-    /// A purchase in flight keeps its order and its key, or loses both. A refusal in flight changes nothing that
-    /// the reset could wait for: if it is committed later, it stays its key's answer.
+    /// # Errors
+    /// [`ServiceError::OrderNotFound`] when there is no order `before`, [`ServiceError::Database`].
+    pub async fn list_orders(
+        &self,
+        limit: u64,
+        before: Option<Uuid>,
+    ) -> Result<Vec<order::Model>, ServiceError> {
+        let orders = OrderRepository::new(&self.database);
+        let Some(before) = before else {
+            return Ok(orders.get_newest(limit).await?);
+        };
+        let order = orders.get_by_id(before).await?.ok_or(ServiceError::OrderNotFound)?;
+        Ok(orders.get_older_than(&order, limit).await?)
+    }
+
+    /// Puts the book back to one copy in stock and no orders, and forgets every answer that was kept for a key of its
+    /// purchases. The shop starts afresh. No key has an order any more that is gone, and a buyer who was told "Out of
+    /// stock" may ask again with the same key.
+    ///
+    /// A purchase in flight keeps its order and its key, or loses both. A refusal in flight changes no stock, so the
+    /// reset doesn't wait for it. If it is committed later, it stays the answer of its key.
     ///
     /// # Errors
     /// As [`Self::get_featured_product`]; nothing has changed then.
@@ -102,9 +120,9 @@ impl ShopService {
             transaction.rollback().await?;
             return Err(ServiceError::ProductNotFound);
         };
-        // Stock first: this UPDATE waits for purchases that have changed the stock, and makes the others wait
-        // before they change it. So each purchase is wholly before the reset, and its order and its key are
-        // deleted below, or wholly after it, and takes its copy from the new stock.
+        // Stock first. This UPDATE waits for purchases that have changed the stock, and lets the others wait before they
+        // change it. So each purchase is wholly before the reset or wholly after it. If it is before, its order and its
+        // key are deleted below. If it is after, it takes its copy from the new stock.
         products.set_quantity(product.id, STOCK_AFTER_RESET).await?;
         let deleted_orders = orders.delete_of_product_with_keys(product.id).await?;
         marking(transaction.commit()).await?;

@@ -1,5 +1,5 @@
-//! Twelve ways to sell the last copies to a crowd, one file each, all of the same shape. Read `unlocked`
-//! first: the others differ from it in what they lock or check.
+//! Twelve ways to sell the last copies to a crowd, one file each, all of the same shape. They are answers to the
+//! exercise: look for your own first. Begin with `unlocked`, and compare the others with it.
 
 mod advisory_lock;
 mod atomic_update;

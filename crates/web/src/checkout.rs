@@ -1,5 +1,4 @@
-//! Buy Now's checkout client. It is impatient, as many are: when the shop has not answered within a moment,
-//! it posts the order again.
+//! Buy Now's checkout client. It is impatient: when the shop has not answered within a moment, it posts the order again.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ pub struct CheckoutClient {
     sends_key: bool,
 }
 
-/// One request to the API and what came of it.
+/// One request to the API, and its answer.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Attempt {
     /// Milliseconds from the click to this request.

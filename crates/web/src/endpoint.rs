@@ -49,7 +49,7 @@ impl Endpoint {
         self
     }
 
-    /// Answers within this time instead.
+    /// Answers within `deadline` instead.
     pub fn within(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self

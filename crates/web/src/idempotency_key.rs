@@ -51,7 +51,7 @@ fn parse(value: &[u8]) -> Option<IdempotencyKey> {
     IdempotencyKey::new(text)
 }
 
-/// What stands between the quotes: visible ASCII and spaces, with `\"` and `\\` for the two that need it.
+/// The text between the quotes: visible ASCII and spaces. `\"` and `\\` stand for a quote and a backslash.
 fn unquote(quoted: &[u8]) -> Option<String> {
     let mut text = String::new();
     let mut bytes = quoted.iter();
@@ -69,7 +69,7 @@ fn unquote(quoted: &[u8]) -> Option<String> {
     Some(text)
 }
 
-/// RFC 9651, section 3.3.4. A first digit, as many UUIDs have, is let pass.
+/// RFC 9651, section 3.3.4. A digit is also allowed at the beginning, because many UUIDs begin with one.
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte)
 }

@@ -42,9 +42,9 @@ fn is_json(request: &HttpRequest) -> bool {
 
 /// The value of the JSON object in these bytes, or 422.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    // All of it (RFC 8259, section 8.1); serde looks only at the fields that it needs.
+    // All of it must be UTF-8 (RFC 8259, section 8.1). Serde looks only at the fields that it needs.
     let body = str::from_utf8(body).map_err(|error| Problem::unprocessable(&["body"], &error.to_string()))?;
-    // Serde would take an array for the fields in their order.
+    // Serde would also accept an array, with the fields in their order.
     if !body.trim_ascii_start().starts_with('{') {
         return Err(Problem::unprocessable(&["body"], "expected a JSON object"));
     }

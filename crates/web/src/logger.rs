@@ -1,8 +1,9 @@
-//! What a line of the log looks like. Each line that is written because of a request ends with what finds it again:
-//! the replica, the request's id (of a batch: all of them), the product where it is known. That is added here, so
-//! that no line can forget it. Panics are lines like others, and so are statements (`logger/statement.rs`).
+//! The lines of the log. Each line that a request causes ends with the replica, the request's id (for a batch: all ids)
+//! and the product, if it is known, so that the line can be found. This end is added here, so that no line can lack it.
+//! Panics are lines like others, and so are statements (`logger/statement.rs`).
 //!
-//! A text that a client has sent is written as a [`Part`], which cuts a long one. Whatever else is too long is cut here.
+//! A text that a client has sent is written as a [`ClientText`], which is cut if it is long. Any other line that is too
+//! long is cut here.
 
 mod cut;
 mod statement;
@@ -18,15 +19,15 @@ use log::{Log, Metadata, Record, SetLoggerError};
 
 use cut::Cut;
 
-/// Of a client's text, in bytes. The longest path that the shop has is a quarter of it.
+/// Bytes of a client's text. The shop's longest path has a quarter of them.
 const LONGEST_PART: usize = 200;
-/// Of a whole message, in bytes: room for the inner half of a backtrace.
+/// Bytes of a whole message: room for the inner half of a backtrace.
 const LONGEST_MESSAGE: usize = 16 * 1024;
 
-/// A client's text, for a line of the log: cut, if it is long.
-pub struct Part<T>(pub T);
+/// A client's text for a line of the log. A long one is cut.
+pub struct ClientText<T>(pub T);
 
-impl<T: fmt::Display> fmt::Display for Part<T> {
+impl<T: fmt::Display> fmt::Display for ClientText<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         Cut(&self.0, LONGEST_PART).fmt(formatter)
     }
@@ -37,8 +38,8 @@ struct Logger {
     replica: String,
 }
 
-/// From now on whatever this process logs goes to `target`. `filter` says what that is, in env_logger's syntax, and
-/// `replica` is this replica's name.
+/// Lets this process log to `target`. `filter` says what is logged, in env_logger's syntax, and `replica` is this
+/// replica's name.
 ///
 /// # Errors
 /// When something else logs already.
@@ -76,7 +77,7 @@ impl Log for Logger {
 }
 
 impl Logger {
-    /// Writes the message in place of the record's own, with what finds it again.
+    /// Writes `message` in place of the record's own, with its replica, requests and product.
     fn write(&self, record: &Record<'_>, message: fmt::Arguments<'_>) {
         let (Self { lines, replica }, context) = (self, LogContext::current());
         let message = Cut(message, LONGEST_MESSAGE);
@@ -89,7 +90,7 @@ impl Logger {
     }
 }
 
-/// A panic is said where it happens, before anything is unwound: within the context of its request.
+/// A panic is logged where it happens, before the stack is unwound, so within the context of its request.
 fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         log::error!("{panic}");

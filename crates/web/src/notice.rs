@@ -1,5 +1,5 @@
-//! What a form did, carried over the redirect to the page that shows it, once. It travels in a cookie, because
-//! the page may be rendered by another replica than the one that took the form.
+//! Carries what a form did over the redirect to the page, which shows it once. It travels in a cookie, because the page
+//! may come from another replica than the form's answer.
 
 use actix_web::HttpRequest;
 use actix_web::cookie::{Cookie, SameSite, time::Duration};

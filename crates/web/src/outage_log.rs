@@ -1,6 +1,6 @@
-//! An outage is said once with its reason, and once that it is over, however many requests meet it: a log of a
-//! thousand equal lines hides what else happens. Each request's own line says its 503 all the same. A request that
-//! meets another one, or its own time limit, is no outage: the database does its part.
+//! Logs an outage once with its reason, and once more when it is over, however many requests meet it: a thousand equal
+//! lines would hide all other lines. Each request's own line has its 503 all the same. A request that meets another
+//! request, or its own time limit, is no outage: the database works.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use sea_orm::{DatabaseConnection, DbErr};
 use tokio::sync::Notify;
 
-/// How long all must be well before an outage is called over, and before the same conflict is news again.
+/// How long no request may fail before an outage counts as over, and before the same conflict is logged again.
 const QUIET: Duration = Duration::from_secs(1);
 const BETWEEN_CHECKS: Duration = Duration::from_millis(250);
 
@@ -35,19 +35,19 @@ struct Outage {
     since: Instant,
     last: Instant,
     requests: u64,
-    /// Reasons, and SQLSTATEs of what a database said that is there: each is said the first time.
+    /// What was logged in this outage, so that it is not logged again: reasons, and SQLSTATEs.
     said: BTreeSet<String>,
-    /// What somebody met when the database was away; `None` when it is there, as far as is known. It may be only a
-    /// consequence of the reason ("the pool timed out"), so it is not said at once.
+    /// The error of a request that found the database away; `None` while the database seems to be there. The error may be
+    /// only a consequence of the reason ("the pool timed out"), so it is not logged at once.
     away: Option<String>,
-    /// Whether it was said why the database is away.
+    /// Whether the log says why the database is away.
     is_explained: bool,
-    /// Whether it was the database: a new session could not be opened, or one was told that it can't be served.
+    /// Whether the database was the cause: it opened no new session, or refused to serve one.
     is_of_the_database: bool,
 }
 
-/// Takes note of a request that was told to try again because of this error. Logs it if it is news; of a database
-/// that is away, [`watch`] finds the reason and logs that.
+/// Takes note of a request that was told to try again because of this error. Logs the error if it is news. If the
+/// database is away, [`watch`] finds the reason and logs that.
 pub fn report(error: &DbErr) {
     if matches!(obstacle(error), Some(Obstacle::Conflict | Obstacle::Limit)) {
         let code = sqlstate(error).unwrap_or_default();
@@ -62,8 +62,8 @@ pub fn report(error: &DbErr) {
     }
 }
 
-/// Says why the database is away, each reason once in an outage, and when it is well again. An outage may stand at
-/// the start, before any request.
+/// Logs why the database is away, each reason once in an outage, and when the database is back. There may be an outage
+/// at the start already, before any request.
 pub async fn watch(shop: ShopService, database: DatabaseConnection) {
     if !shop.is_database_ready(READY_TIMEOUT).await {
         LOG.note_away(no_answer(), 0);
@@ -105,12 +105,12 @@ fn say(reason: &str) {
 enum News {
     /// Why a new session can't be opened.
     Reason(String),
-    /// What requests have met, though a new session meets nothing: all connections were in use, for example.
+    /// The error of requests, when a new session has none: all connections were in use, for example.
     Met(String),
 }
 
 impl Conflicts {
-    /// Whether it is news: nobody has met the same for a while.
+    /// Whether it is news: no request has met the same for a while.
     fn note(&mut self, code: &str, now: Instant) -> bool {
         let last = self.0.insert(code.to_owned(), now);
         last.is_none_or(|last| now.duration_since(last) >= QUIET)
@@ -126,7 +126,7 @@ impl OutageLog {
         })
     }
 
-    /// The reason will be asked for.
+    /// Notes that the database is away. [`watch`] asks for the reason.
     fn note_away(&self, met: String, requests: u64) {
         self.with_outage(requests, |outage| {
             outage.away.get_or_insert(met);
@@ -137,8 +137,8 @@ impl OutageLog {
         self.outage.lock().as_ref().is_some_and(|outage| outage.away.is_some())
     }
 
-    /// What to say, if it is news: the reason that a new session meets or, when it meets none and none was said,
-    /// what was met before.
+    /// What to log, if it is news: the reason why a new session fails. If a new session works and no reason was logged, it
+    /// is the error that a request met before.
     fn explain(&self, reason: Option<String>) -> Option<News> {
         let mut outage = self.outage.lock();
         let outage = outage.as_mut()?;

@@ -12,7 +12,7 @@ use flash_sale_services::ServiceError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::logger::Part;
+use crate::logger::ClientText;
 use crate::outage_log;
 
 /// Why a request was not carried out, as the client is told.
@@ -97,7 +97,7 @@ impl Problem {
         Self { retry_after_seconds: Some(1), ..problem }
     }
 
-    /// 503 without `Retry-After`: whoever repeated such a request without a key might buy twice.
+    /// 503 without `Retry-After`: a client that repeats such a request without a key might buy twice.
     pub fn outcome_unknown() -> Self {
         let detail = "Whether this was carried out is not known: the answer was lost. The same Idempotency-Key \
                       settles it";
@@ -109,7 +109,7 @@ impl Problem {
         Self { retry_after_seconds: Some(1), ..Self::new(StatusCode::CONFLICT, detail) }
     }
 
-    /// The same, and the last answer on its connection.
+    /// The same problem, as the last answer on its connection.
     pub fn closing_connection(self) -> Self {
         Self { closes_connection: true, ..self }
     }
@@ -121,9 +121,9 @@ impl Problem {
         Self { errors: vec![FieldError { loc, msg: msg.to_owned() }], ..problem }
     }
 
-    /// 422 for a part of the path that is not what it should be. The only one there is, is an id.
+    /// 422 for a part of the path that can't be read. The only such part is an id.
     pub fn in_path(error: &PathError) -> Self {
-        log::debug!("path: {}", Part(error));
+        log::debug!("path: {}", ClientText(error));
         Self::unprocessable(&["path", "id"], "expected a UUID")
     }
 

@@ -28,7 +28,7 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .service(at("/api/strategies").get(api::strategies::list))
         .service(at("/api/reset").post(api::reset::create))
         .service(at("/api/openapi.json").get(openapi::get))
-        // For whoever runs it
+        // For those who run it
         .service(at("/health").get(api::health::get_health))
         .service(at("/ready").get(api::health::get_ready))
         .default_service(web::to(async || Problem::not_found("Not Found").into_response()));

@@ -20,14 +20,14 @@ use crate::replica_name::ReplicaName;
 use crate::settings::Settings;
 use crate::{middleware, outage_log, routes};
 
-/// A replica is one thread; more replicas use more cores. With several workers, each on a runtime of its own, a
-/// database connection would belong to the worker that opened it, and break when that one stops first, while
-/// another still uses it for its last purchase.
+/// A replica is one thread; more replicas use more cores. Several workers would have a runtime each, and a database
+/// connection would belong to the worker that opened it. When that worker stops first, the connection would break while
+/// another worker uses it for its last purchase.
 const WORKERS: usize = 1;
-/// Connections that wait to be accepted; 128, the usual number, makes a crowd wait for seconds.
+/// Connections that may wait to be accepted. With 128, the usual number, a crowd waits for seconds.
 const BACKLOG: u32 = 4096;
 
-/// Idempotency keys expire after 24 hours, and are deleted at the latest so much later.
+/// Idempotency keys expire after 24 hours, and are deleted within this time after that.
 const BETWEEN_CLEANINGS: Duration = Duration::from_secs(600);
 
 /// Serves until SIGTERM or Ctrl-C.
@@ -59,11 +59,11 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             .app_data(replica_name.clone())
             .app_data(settings.allowed_hosts.clone())
             .configure(|config| routes::configure(config, &settings.static_dir))
-            // The last one wrapped is the first to see a request.
+            // The last middleware here is the first one that sees a request.
             .wrap(from_fn(middleware::refuse_foreign_origin))
             .wrap(from_fn(middleware::refuse_overload))
             .wrap(from_fn(middleware::refuse_unknown_host))
-            // Before anything that may refuse: no answer leaves a body behind that is taken for a request.
+            // Before all that may refuse, so that a refusal leaves no body behind that could be taken for a request.
             .wrap(from_fn(middleware::read_whole_body))
             .wrap(from_fn(middleware::explain_errors))
             .wrap(from_fn(middleware::set_security_headers))
@@ -78,7 +78,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         })
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(REQUEST_HEAD_TIMEOUT)
-        // A client that has closed its side has left: what it asked for is dropped, and its purchase taken back.
+        // A client that has closed its side has left: its request is dropped, and its purchase is taken back.
         .h1_allow_half_closed(false)
         .shutdown_timeout(SHUTDOWN_TIMEOUT.as_secs())
         .shutdown_signal(stop_signal()?)
@@ -96,8 +96,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// At the start, from time to time, and after many refusals, by each replica: to delete what is deleted already does no
-/// harm.
+/// Deletes expired keys and old refusals at the start, from time to time, and after many refusals. Each replica does it:
+/// a key that is deleted already does no harm.
 async fn forget_old_keys(strategies: web::Data<StrategyService>) {
     let mut interval = tokio::time::interval(BETWEEN_CLEANINGS);
     loop {
@@ -107,7 +107,7 @@ async fn forget_old_keys(strategies: web::Data<StrategyService>) {
         }
         match strategies.forget_old_keys().await {
             Ok(count) => log::debug!("{count} idempotency keys were deleted"),
-            // They are the next time. Why the database is away is said by `outage_log` as soon as it matters.
+            // They are deleted the next time. `outage_log` says why the database is away, as soon as it matters.
             Err(ServiceError::Database(error)) if is_away(&error) => {
                 log::debug!("old idempotency keys were not deleted: {error}");
             }

@@ -83,7 +83,7 @@ fn order_api_url() -> Result<Url, SettingError> {
         Ok(url) if url.scheme() == "http" && url.has_host() => Ok(url),
         _ => {
             let expected = "http://host:port/api/orders".to_owned();
-            // Somebody may have put a password before the host.
+            // There may be a password before the host.
             let value = if value.contains('@') { "(hidden)".to_owned() } else { value };
             Err(SettingError::Invalid { name: "ORDER_API_URL", value, expected })
         }

@@ -29,8 +29,7 @@ async fn a_batch_that_panics_is_in_the_log_its_buyers_have_no_order_and_the_next
     let key = IdempotencyKey::new("click-1".to_owned()).unwrap();
     let context = LogContext::of_request("request-1");
 
-    let purchase =
-        shop.create_order_once(key, Some(Strategy::Batched), book, |_| panic!("no paper in the till"));
+    let purchase = shop.sell_once(key, Some(Strategy::Batched), book, |_| panic!("no paper in the till"));
     let told = context.follow(purchase).await;
 
     assert!(matches!(told, Err(ServiceError::Interrupted)), "{told:?}");
@@ -38,7 +37,7 @@ async fn a_batch_that_panics_is_in_the_log_its_buyers_have_no_order_and_the_next
     assert!(lines.contains(" ERROR] panicked at crates/web/tests/log.rs:"), "{lines}");
     let end = format!("no paper in the till (replica-7, request request-1, product {book})\n");
     assert!(lines.contains(&end), "{lines}");
-    let next = timeout(Duration::from_secs(10), shop.create_order(Strategy::Batched, book)).await;
+    let next = timeout(Duration::from_secs(10), shop.sell(Strategy::Batched, book)).await;
     assert!(matches!(next, Ok(Ok(_))), "{next:?}");
     assert_eq!(one::<i64>(&database, "SELECT count(*) FROM orders").await, 1);
     assert_eq!(one::<i32>(&database, "SELECT quantity FROM products").await, 0);

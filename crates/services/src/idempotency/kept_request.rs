@@ -1,4 +1,5 @@
-//! What a key is used for, in the words of its record: they outlive the program that wrote them.
+//! The purchase that a key is used for, as its record in the database says it. Records outlive the program that wrote
+//! them.
 
 use std::fmt;
 
@@ -6,7 +7,7 @@ use uuid::Uuid;
 
 use crate::strategy::Strategy;
 
-/// A purchase by what it asks for. A body that says the same in other bytes is the same request.
+/// What a purchase asks for. Two bodies with the same meaning are the same request, even if their bytes differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeptRequest {
     pub product_id: Uuid,
@@ -14,7 +15,8 @@ pub(crate) struct KeptRequest {
     pub strategy: Option<Strategy>,
 }
 
-/// As it is stored: the product's id, which the database reads too, and then the strategy's name, if there is one.
+/// The text that is stored: the product's id, and then the strategy's name if there is one. The database reads the id
+/// too.
 impl fmt::Display for KeptRequest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.strategy {
@@ -30,8 +32,8 @@ impl KeptRequest {
         stored == self.to_string() || stored == self.in_old_words()
     }
 
-    /// As replicas stored it that called the strategies by the names of this program's own enum. Such records
-    /// hold until 24 hours after the last of those replicas has ended. From then on this is of no use.
+    /// The text that older replicas stored: they named a strategy as the variant of the enum is named. Their records
+    /// hold for 24 hours. When the last of these replicas has ended for longer, this function can go.
     fn in_old_words(&self) -> String {
         match self.strategy {
             Some(strategy) => format!("{} Some({})", self.product_id, in_camel_case(&strategy.to_string())),

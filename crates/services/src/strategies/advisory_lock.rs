@@ -1,9 +1,9 @@
-//! `advisory_lock`: pg_advisory_xact_lock on the product's id. A lock on a number, which keeps out only those
-//! who ask for it too: an edit of the price doesn't wait, and neither does a purchase by another strategy.
+//! `advisory_lock`: pg_advisory_xact_lock on the product's id. It is a lock on a number, and keeps out only transactions
+//! that ask for the same number. An edit of the price doesn't wait, and neither does a purchase by another strategy.
 //!
-//! The race window stands where the lock is held. The read comes after the lock, in a statement of its own:
-//! at READ COMMITTED each statement sees what was committed before it began, so a read in the same statement
-//! would see the stock from before the wait.
+//! The race window stands where the lock is held. The read comes after the lock, in a statement of its own. At READ
+//! COMMITTED each statement sees what was committed before the statement began, so a read in the same statement would see
+//! the stock from before the wait.
 
 use flash_sale_core::order;
 
@@ -19,7 +19,7 @@ pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     }
     sale.payment.authorize().await;
 
-    let order = sale.create_order().await?;
+    let order = sale.insert_order().await?;
     sale.stock().take_copy(sale.product_id).await?;
     Ok(order)
 }

@@ -1,8 +1,8 @@
-//! `atomic_update`: UPDATE … WHERE quantity > 0. Check and decrement are one statement. It waits for whoever
-//! is changing the row, and checks again what they have left (PostgreSQL manual, section 13.2.1).
+//! `atomic_update`: UPDATE … WHERE quantity > 0. Check and decrement are one statement. It waits for a transaction that
+//! is changing the row, and then checks the new row (PostgreSQL manual, section 13.2.1).
 //!
-//! The race window stands before it, because from the UPDATE to COMMIT the row is locked. The price: somebody
-//! who has been authorized to pay may find that nothing is left.
+//! The race window stands before the UPDATE, because the row is locked from the UPDATE to COMMIT. The price: a buyer
+//! whose payment is authorized may find that nothing is left.
 
 use flash_sale_core::order;
 
@@ -15,5 +15,5 @@ pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     if !sale.stock().take_copy_if_in_stock(sale.product_id).await? {
         return Err(sale.why_nothing_was_taken().await?);
     }
-    Ok(sale.create_order().await?)
+    Ok(sale.insert_order().await?)
 }

@@ -1,40 +1,36 @@
-//! `batched`: buyers of a product queue at one task, which sells to all who wait, up to 64, with one
-//! statement. The row is locked once a batch instead of once a buyer, and a short stock goes to those who
-//! came first.
+//! `batched`: the buyers of a product queue at one task, which sells to up to 64 of them with one statement. The row is
+//! locked once for each batch instead of once for each buyer. A short stock goes to the buyers who came first.
 //!
-//! The race window stands before the queue: a buyer comes to it with the payment authorized, because one slow
-//! payment within a batch would hold up everybody behind it.
+//! The race window stands before the queue: a buyer joins it after the payment, because one slow payment within a batch
+//! would hold up everybody behind it.
 
+mod batch;
+mod buyer;
 mod queue;
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use flash_sale_core::{limits, order};
-use flash_sale_repositories::StockRepository;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
+use sea_orm::DatabaseConnection;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use batch::Batch;
+use buyer::{AnswerSender, Buyer, Wants};
 use queue::{Counter, Full, Queues};
 
-use super::ending::end;
-use super::retry::until_settled;
-use crate::begin;
-use crate::commit::{CommitMark, marking};
 use crate::error::ServiceError;
-use crate::failure::Failure;
-use crate::idempotency::{Claim, Claimed, Settled, store};
+use crate::idempotency::{Claim, Settled};
 use crate::log_context::LogContext;
 use crate::payment::PaymentProvider;
 
 /// More buyers in one statement gain nothing.
 const LARGEST_BATCH: usize = 64;
-/// Whoever finds so many before them is told to come again.
+/// A buyer who finds so many others in the queue is told to come again.
 const LONGEST_QUEUE: usize = 4096;
-/// Who has waited longer for a batch to begin, as behind a row that somebody holds, is told so too. A statement that
-/// waits for several locks in turn takes longer than `LOCK_TIMEOUT`, and must still end before its buyers are given up:
-/// after that, nobody could tell them that nothing was sold.
+/// A buyer who has waited longer for a batch to begin, perhaps because somebody holds the row, is told to come again too.
+/// The statement of the batch may wait for several locks in turn, and so for longer than `LOCK_TIMEOUT`. It must still
+/// end before the requests of its buyers are given up: after that, nobody could tell the buyers that nothing was sold.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 const _: () = assert!(
@@ -48,26 +44,6 @@ pub(super) struct Batches {
     served_by: String,
     queues: Queues<Buyer>,
     longest_wait: Duration,
-}
-
-/// One for each buyer of a batch, in their order.
-type Answers = Vec<Result<Bought, ServiceError>>;
-
-/// Somebody who waits for an answer.
-struct Buyer {
-    order_id: Uuid,
-    claim: Option<Claim>,
-    since: Instant,
-    mark: CommitMark,
-    log_context: LogContext,
-    answer: oneshot::Sender<Result<Bought, ServiceError>>,
-}
-
-/// What a buyer gets.
-enum Bought {
-    Order(order::Model),
-    /// With a key.
-    Settled(Settled),
 }
 
 impl Batches {
@@ -86,10 +62,7 @@ impl Batches {
         product_id: Uuid,
         payment: &PaymentProvider,
     ) -> Result<order::Model, ServiceError> {
-        match self.queue_up(product_id, payment, None).await? {
-            Bought::Order(order) => Ok(order),
-            Bought::Settled(_) => unreachable!("only with a key"),
-        }
+        self.queue_up(product_id, payment, Wants::Order).await
     }
 
     /// Queues up for one copy with a key, which the batch claims and whose answer it stores.
@@ -99,29 +72,18 @@ impl Batches {
         payment: &PaymentProvider,
         claim: Claim,
     ) -> Result<Settled, ServiceError> {
-        match self.queue_up(product_id, payment, Some(claim)).await? {
-            Bought::Settled(settled) => Ok(settled),
-            Bought::Order(_) => unreachable!("only without a key"),
-        }
+        self.queue_up(product_id, payment, |answer| Wants::KeptAnswer(claim, answer)).await
     }
 
-    async fn queue_up(
+    async fn queue_up<T>(
         &self,
         product_id: Uuid,
         payment: &PaymentProvider,
-        claim: Option<Claim>,
-    ) -> Result<Bought, ServiceError> {
+        wants: impl FnOnce(AnswerSender<T>) -> Wants,
+    ) -> Result<T, ServiceError> {
         payment.authorize().await;
         let (answer, answered) = oneshot::channel();
-        let buyer = Buyer {
-            order_id: Uuid::new_v4(),
-            claim,
-            since: Instant::now(),
-            mark: CommitMark::current(),
-            log_context: LogContext::current(),
-            answer,
-        };
-        self.enqueue(product_id, buyer)?;
+        self.enqueue(product_id, Buyer::new(wants(answer)))?;
         // Without an answer the task has ended: it has panicked, or its runtime ends.
         answered.await.unwrap_or_else(|_| Err(ServiceError::interrupted()))
     }
@@ -134,137 +96,41 @@ impl Batches {
         Ok(())
     }
 
-    /// The task. A batch that fails is answered with its failure, and the next one is sold as if nothing had
-    /// been. One that panics ends the task, and with it the queue; the next buyer opens another one.
+    /// The task. When a batch fails, its buyers are told so, and the task goes on with the next batch. When a batch
+    /// panics, the task ends and the queue with it. The next buyer opens another queue.
     async fn sell_while_somebody_waits(self, mut counter: Counter<Buyer>) {
         loop {
             let mut batch = counter.take_waiting(LARGEST_BATCH);
             if batch.is_empty() {
                 return;
             }
-            // Whoever has left in the meantime gets nothing.
-            batch.retain(|buyer| !buyer.answer.is_closed());
-            for buyer in batch.extract_if(.., |buyer| buyer.since.elapsed() > self.longest_wait) {
-                let _ = buyer.answer.send(Err(ServiceError::Overloaded));
+            // A buyer who has left meanwhile gets nothing.
+            batch.retain(|buyer| !buyer.has_left());
+            for buyer in batch.extract_if(.., |buyer| buyer.has_waited(self.longest_wait)) {
+                buyer.refuse(ServiceError::Overloaded);
             }
             if !batch.is_empty() {
                 let log_context = LogContext::of_all(batch.iter().map(|buyer| &buyer.log_context));
                 log_context.set_product(counter.product_id());
-                log_context.follow(self.sell_batch(counter.product_id(), batch)).await;
+                let batch = Batch::new(&self.database, &self.served_by, counter.product_id(), batch);
+                log_context.follow(batch.sell()).await;
             }
         }
-    }
-
-    /// Whoever is dropped here without an answer is told by their mark whether they may have bought. From COMMIT's
-    /// answer to theirs the marks say that they haven't; nothing in between waits or can panic.
-    async fn sell_batch(&self, product_id: Uuid, batch: Vec<Buyer>) {
-        let buyers: Vec<(Uuid, Option<Claim>)> =
-            batch.iter().map(|buyer| (buyer.order_id, buyer.claim.clone())).collect();
-        let marks: Vec<CommitMark> = batch.iter().map(|buyer| buyer.mark.clone()).collect();
-        let answers = CommitMark::follow_for_all(&marks, self.sell_to_all(product_id, &buyers)).await;
-        let answers = answers.unwrap_or_else(|error| buyers.iter().map(|_| Err(error.clone())).collect());
-        for (buyer, answer) in batch.into_iter().zip(answers) {
-            // An error here: the buyer has left.
-            let _ = buyer.answer.send(answer);
-        }
-    }
-
-    async fn sell_to_all(
-        &self,
-        product_id: Uuid,
-        buyers: &[(Uuid, Option<Claim>)],
-    ) -> Result<Answers, ServiceError> {
-        if buyers.iter().all(|(_, claim)| claim.is_none()) {
-            // A statement is a transaction by itself.
-            let sale = || async { Ok(marking(self.sell_to(&self.database, product_id, buyers)).await?) };
-            return until_settled(sale).await;
-        }
-        until_settled(|| async {
-            let transaction = begin::logging("BEGIN", self.database.begin()).await?;
-            let answers = self.sell_to_claimants(&transaction, product_id, buyers).await;
-            end(transaction, answers).await
-        })
-        .await
-    }
-
-    /// Sells to those whose key is new, and stores the answers of all who have one.
-    async fn sell_to_claimants(
-        &self,
-        transaction: &DatabaseTransaction,
-        product_id: Uuid,
-        buyers: &[(Uuid, Option<Claim>)],
-    ) -> Result<Answers, Failure> {
-        let claims: Vec<&Claim> = buyers.iter().filter_map(|(_, claim)| claim.as_ref()).collect();
-        let mut claimed = Claim::take_all(transaction, &claims).await?.into_iter();
-        // In the order of the buyers: what is answered already, and `None` for whoever buys now.
-        let mut answers = Vec::new();
-        let mut buying = Vec::new();
-        for buyer in buyers {
-            let claimed = buyer.1.as_ref().and_then(|_| claimed.next()).unwrap_or(Claimed::New);
-            answers.push(match claimed {
-                Claimed::New => {
-                    buying.push(buyer.clone());
-                    None
-                }
-                Claimed::Settled(settled) => Some(Ok(Bought::Settled(settled))),
-                Claimed::Refused(error) => Some(Err(error)),
-            });
-        }
-
-        let mut records = Vec::new();
-        let sold = self.sell_to(transaction, product_id, &buying).await?;
-        let mut sold = buying.iter().zip(sold).map(|((_, claim), answer)| {
-            let Some(claim) = claim else { return answer };
-            let outcome = match &answer {
-                Ok(Bought::Order(order)) => Ok(order),
-                Ok(Bought::Settled(_)) => unreachable!("only claims are settled, and this one is new"),
-                Err(error) if error.is_decision() => Err(error),
-                Err(_) => return answer,
-            };
-            let (settled, record) = claim.write(outcome);
-            records.push(record);
-            Ok(Bought::Settled(settled))
-        });
-        let answers = answers.into_iter().map(|answer| answer.or_else(|| sold.next()));
-        let answers = answers.map(|answer| answer.expect("one for each buyer")).collect();
-        if !records.is_empty() {
-            store(transaction, &records).await?;
-        }
-        Ok(answers)
-    }
-
-    /// One statement: the first buyers get a copy each, as long as there are any.
-    async fn sell_to<C: ConnectionTrait>(
-        &self,
-        connection: &C,
-        product_id: Uuid,
-        buyers: &[(Uuid, Option<Claim>)],
-    ) -> Result<Answers, DbErr> {
-        if buyers.is_empty() {
-            return Ok(Vec::new());
-        }
-        let order_ids: Vec<Uuid> = buyers.iter().map(|(order_id, _)| *order_id).collect();
-        let stock = StockRepository::new(connection);
-        let Some(orders) = stock.sell_copies(product_id, &order_ids, &self.served_by).await? else {
-            return Ok(buyers.iter().map(|_| Err(ServiceError::ProductNotFound)).collect());
-        };
-        let mut orders: HashMap<Uuid, order::Model> =
-            orders.into_iter().map(|order| (order.id, order)).collect();
-        let answer = |id| orders.remove(id).map(Bought::Order).ok_or(ServiceError::OutOfStock);
-        Ok(order_ids.iter().map(answer).collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::time::Instant;
 
     use flash_sale_core::database::{DatabaseSettings, connect};
     use tokio::runtime::Builder;
 
     use super::*;
+    use crate::commit::CommitMark;
 
-    type Answered = oneshot::Receiver<Result<Bought, ServiceError>>;
+    type Answered = oneshot::Receiver<Result<order::Model, ServiceError>>;
 
     /// The runtime of a test is one thread: the task does not run before the test waits.
     #[tokio::test]
@@ -331,10 +197,7 @@ mod tests {
 
     fn enqueue(batches: &Batches) -> Result<Answered, ServiceError> {
         let (answer, answered) = oneshot::channel();
-        let (order_id, since) = (Uuid::new_v4(), Instant::now());
-        let (mark, log_context) = (CommitMark::default(), LogContext::default());
-        let buyer = Buyer { order_id, claim: None, since, mark, log_context, answer };
-        batches.enqueue(Uuid::nil(), buyer).map(|()| answered)
+        batches.enqueue(Uuid::nil(), Buyer::new(Wants::Order(answer))).map(|()| answered)
     }
 
     async fn without_database() -> Batches {

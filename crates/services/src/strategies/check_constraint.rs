@@ -1,8 +1,8 @@
-//! `check_constraint`: sells as `unlocked` does, and PostgreSQL refuses the decrement that would leave less
-//! than nothing (23514). The check in the code is a courtesy to those who come late; the constraint decides.
+//! `check_constraint`: sells as `unlocked` does, and PostgreSQL refuses a decrement below zero (23514). The constraint
+//! decides. The check in the code only spares late buyers the payment.
 //!
-//! The race window stands between check and sale, as in `unlocked`. A buyer may pass the check, be authorized
-//! to pay, and be refused only then. The constraint binds products that opt in (`products.refuses_oversell`).
+//! The race window stands between check and sale, as in `unlocked`. A buyer may pass the check, pay, and be refused only
+//! then. The constraint binds only products that opt in (`products.refuses_oversell`).
 
 use flash_sale_core::order;
 
@@ -10,7 +10,7 @@ use super::sale::Sale;
 use crate::error::ServiceError;
 use crate::failure::Failure;
 
-/// In words for whoever named the strategy.
+/// Words for the client that has named the strategy.
 const NEEDS: &str = "a product that refuses to be oversold (refuses_oversell), and this one doesn't";
 
 pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
@@ -23,7 +23,7 @@ pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     }
     sale.payment.authorize().await;
 
-    let order = sale.create_order().await?;
+    let order = sale.insert_order().await?;
     sale.stock().take_copy(sale.product_id).await?;
     Ok(order)
 }

@@ -5,8 +5,8 @@ use sea_orm::DatabaseTransaction;
 use crate::commit::marking;
 use crate::failure::Failure;
 
-/// Ends an attempt: COMMIT after a success, otherwise ROLLBACK, before the answer and before the next
-/// attempt, so that no lock outlives its attempt.
+/// Ends an attempt: COMMIT after a success, otherwise ROLLBACK. Both come before the answer and before the next attempt,
+/// so that no lock outlives its attempt.
 pub(super) async fn end<T>(
     transaction: DatabaseTransaction,
     result: Result<T, Failure>,
@@ -35,7 +35,7 @@ pub(super) async fn end_savepoint<T>(
 }
 
 async fn take_back<T>(transaction: DatabaseTransaction, failure: Failure) -> Result<T, Failure> {
-    // Should it fail, the connection is broken, and PostgreSQL takes the transaction back by itself.
+    // If this fails, the connection is broken, and PostgreSQL takes the transaction back by itself.
     if let Err(error) = transaction.rollback().await {
         log::debug!("a purchase was not taken back by the shop itself: {error}");
     }

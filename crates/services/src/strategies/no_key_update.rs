@@ -1,7 +1,7 @@
-//! `no_key_update`: SELECT … FOR NO KEY UPDATE. As `pessimistic`, with the weaker lock that an UPDATE of the
-//! stock takes anyway. It keeps other buyers out, but not the foreign key check of whoever inserts an order
-//! of this product by another way: FOR UPDATE announces that the row's key may change or go, and makes them
-//! wait too (PostgreSQL manual, section 13.3.2).
+//! `no_key_update`: SELECT … FOR NO KEY UPDATE. As `pessimistic`, with the weaker lock that an UPDATE of the stock
+//! takes anyway. It keeps other buyers out. It doesn't hold up the foreign key check of a transaction that inserts an
+//! order of this product without this lock. FOR UPDATE does, because it announces that the row's key may change or go
+//! (PostgreSQL manual, section 13.3.2).
 //!
 //! The race window stands where the row is locked, as in `pessimistic`.
 
@@ -18,7 +18,7 @@ pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     }
     sale.payment.authorize().await;
 
-    let order = sale.create_order().await?;
+    let order = sale.insert_order().await?;
     sale.stock().take_copy(sale.product_id).await?;
     Ok(order)
 }

@@ -1,7 +1,7 @@
-//! `nowait`: SELECT … FOR UPDATE NOWAIT. As `pessimistic`, but whoever would have to wait is told so at once,
-//! and costs neither a connection nor a place in a queue. The buyer's program decides when to ask again.
+//! `nowait`: SELECT … FOR UPDATE NOWAIT. As `pessimistic`, but a buyer who would have to wait is refused at once, and
+//! takes up neither a connection nor a place in a queue. The buyer's program decides when to ask again.
 //!
-//! The race window stands where the row is locked: for so long, everybody else is sent away.
+//! The race window stands where the row is locked. All other buyers are refused for so long.
 
 use flash_sale_core::database_error::{DatabaseErrorKind, kind};
 use flash_sale_core::order;
@@ -22,7 +22,7 @@ pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     }
     sale.payment.authorize().await;
 
-    let order = sale.create_order().await?;
+    let order = sale.insert_order().await?;
     sale.stock().take_copy(sale.product_id).await?;
     Ok(order)
 }

@@ -1,9 +1,9 @@
-//! `optimistic`: nothing is locked while the buyer pays. The sale itself asks whether the row is still the
-//! one that was read, by its version; if it isn't, all of it is done again on what is there now.
+//! `optimistic`: nothing is locked while the buyer pays. The sale itself compares the row's version with the version that
+//! was read. If they differ, the whole attempt is made again.
 //!
-//! The race window stands between read and sale, where others may sell: the more of them, the more of the
-//! work is thrown away, the payment's authorization included. A version protects only as long as every writer
-//! counts it up. All strategies do. The exercise does not: don't mix the two on one product.
+//! The race window stands between read and sale, where others may sell. The more buyers there are, the more work is
+//! thrown away, payments included. A version protects only if every writer counts it up. All strategies do. The exercise
+//! does not, so don't mix both on one product.
 
 use flash_sale_core::order;
 
@@ -22,5 +22,5 @@ pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     if !sale.stock().take_copy_if_unchanged(product.id, product.version).await? {
         return Err(Failure::Overtaken);
     }
-    Ok(sale.create_order().await?)
+    Ok(sale.insert_order().await?)
 }

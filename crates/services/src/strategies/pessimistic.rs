@@ -1,9 +1,9 @@
 //! `pessimistic`: SELECT … FOR UPDATE. The read that decides locks the row; the next buyer's read waits for
 //! COMMIT, and then returns the stock as it is by then.
 //!
-//! The race window stands where the row is locked. Nobody gets in between, and nobody else can buy meanwhile
-//! either: a payment of 100 ms makes ten sales a second. Lock before inserting: the order's foreign key
-//! share-locks the product too, and two buyers who both want more than that deadlock (40P01).
+//! The race window stands where the row is locked. No other buyer can buy meanwhile, so a payment of 100 ms makes ten
+//! sales a second. Lock before inserting: the order's foreign key share-locks the product, and two buyers who both hold
+//! that lock and want the stronger one deadlock (40P01).
 
 use flash_sale_core::order;
 
@@ -18,7 +18,7 @@ pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     }
     sale.payment.authorize().await;
 
-    let order = sale.create_order().await?;
+    let order = sale.insert_order().await?;
     sale.stock().take_copy(sale.product_id).await?;
     Ok(order)
 }

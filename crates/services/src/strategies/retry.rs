@@ -1,4 +1,4 @@
-//! Trying again: a bounded number of times, and not all at the same moment.
+//! Makes attempts again: a limited number of times, after pauses of random length.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ const LATEST_ATTEMPT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
 const LONGEST_PAUSE: Duration = Duration::from_millis(128);
 
-/// Makes `attempt` until it sells or is refused; [`ServiceError::Busy`] when it was overtaken each time.
+/// Makes `attempt` until it sells or is refused. [`ServiceError::Busy`] when other buyers were faster each time.
 pub(super) async fn until_settled<T, F>(attempt: impl FnMut() -> F) -> Result<T, ServiceError>
 where
     F: Future<Output = Result<T, Failure>>,
@@ -46,8 +46,7 @@ where
     Err(ServiceError::Busy)
 }
 
-/// Anything from nothing to the longest pause, so that buyers who have met once don't meet again ("full
-/// jitter").
+/// A random pause, from nothing to the longest, so that buyers who have met don't meet again ("full jitter").
 fn pause_after(attempt: u32) -> Duration {
     let longest = FIRST_PAUSE.saturating_mul(1 << attempt.min(16)).min(LONGEST_PAUSE);
     longest.mul_f64(fastrand::f64())

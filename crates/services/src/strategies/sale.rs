@@ -33,11 +33,11 @@ impl<'a> Sale<'a> {
     }
 
     /// Inserts the order.
-    pub async fn create_order(&self) -> Result<order::Model, DbErr> {
+    pub async fn insert_order(&self) -> Result<order::Model, DbErr> {
         OrderRepository::new(&self.connection).create(self.product_id, self.served_by).await
     }
 
-    /// Runs a statement that sells all by itself. Without a transaction around it, it is its own COMMIT.
+    /// Runs a statement that is a whole sale. Without a transaction around it, the statement is its own COMMIT.
     pub async fn by_one_statement<T>(
         &self,
         statement: impl Future<Output = Result<T, DbErr>>,
@@ -48,7 +48,7 @@ impl<'a> Sale<'a> {
         }
     }
 
-    /// Why nothing could be sold, when a statement has found no copy to take.
+    /// The reason why a statement has found no copy to take.
     pub async fn why_nothing_was_taken(&self) -> Result<Failure, DbErr> {
         let product = self.products().get_by_id(self.product_id).await?;
         Ok(Failure::Refused(product.map_or(ServiceError::ProductNotFound, |_| ServiceError::OutOfStock)))

@@ -1,9 +1,9 @@
-//! `serializable`: the code of `unlocked`, in transactions that PostgreSQL lets through only if they could
-//! have run one after the other. Of two buyers who have read the same stock, one is refused (40001), at any
-//! statement or at COMMIT, and starts again from BEGIN.
+//! `serializable`: the code of `unlocked`, in transactions that PostgreSQL accepts only if they could have run one after
+//! the other. If two buyers have read the same stock, PostgreSQL refuses one of them (40001), at any statement or at
+//! COMMIT. That buyer's attempt starts again from BEGIN.
 //!
-//! The race window stands between check and sale, as in `unlocked`: whatever changes the row meanwhile makes
-//! this attempt fail.
+//! The race window stands between check and sale, as in `unlocked`. If another transaction changes the row meanwhile,
+//! the attempt fails.
 
 use flash_sale_core::order;
 use sea_orm::IsolationLevel;
@@ -12,7 +12,7 @@ use super::sale::Sale;
 use crate::error::ServiceError;
 use crate::failure::Failure;
 
-/// What each attempt begins with.
+/// The isolation level of each attempt.
 pub(super) const ISOLATION: IsolationLevel = IsolationLevel::Serializable;
 
 pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
@@ -22,7 +22,7 @@ pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     }
     sale.payment.authorize().await;
 
-    let order = sale.create_order().await?;
+    let order = sale.insert_order().await?;
     sale.stock().take_copy(sale.product_id).await?;
     Ok(order)
 }

@@ -1,6 +1,7 @@
-//! Runs a purchase by the strategy that the buyer has named: begins and ends its transactions, and tries
-//! again when it was overtaken. With a key, the purchase is one step of a transaction that also keeps its
-//! answer.
+//! Runs a purchase by the strategy that the buyer has named: begins and ends its transactions, and makes the attempt
+//! again when another buyer was faster. With a key, the purchase is one step of a transaction that also keeps the answer.
+
+use std::sync::Arc;
 
 use flash_sale_core::order;
 use flash_sale_repositories::IdempotencyKeyRepository;
@@ -20,16 +21,16 @@ use super::{
 use crate::begin;
 use crate::error::ServiceError;
 use crate::failure::Failure;
-use crate::idempotency::{AnswerWriter, Claim, Claimed, IdempotencyKey, Settled, many_refusals};
+use crate::idempotency::{AnswerWriter, Claim, Claimed, IdempotencyKey, Settled, many_refusals, store};
 use crate::order_service::OrderService;
 use crate::payment::PaymentProvider;
 use crate::strategy::Strategy;
 use crate::till_database::TillDatabase;
 
-/// A purchase takes a copy, and a refusal takes nothing: anybody can cause as many as they like. So no more refusals
-/// than these are kept, about 50 MB with the longest keys. That is one for each buyer of a large crowd.
+/// How many refusals are kept: one for each buyer of a large crowd, about 50 MB with the longest keys. There has to be a
+/// limit, because a refusal takes no copy, so anybody can cause any number of them.
 const MOST_REFUSALS: u32 = 50_000;
-/// So many are deleted with one statement, within its time limit.
+/// How many refusals one statement deletes. More might take longer than its time limit.
 const REFUSALS_AT_ONCE: u32 = 10_000;
 
 /// The shop's other tills, one for each strategy.
@@ -54,11 +55,7 @@ impl StrategyService {
     /// As [`OrderService::create_order`]; also [`ServiceError::Busy`], [`ServiceError::Overloaded`],
     /// [`ServiceError::Interrupted`] and [`ServiceError::StrategyNeeds`]. Each leaves no order and the stock as it
     /// was.
-    pub async fn create_order(
-        &self,
-        strategy: Strategy,
-        product_id: Uuid,
-    ) -> Result<order::Model, ServiceError> {
+    pub async fn sell(&self, strategy: Strategy, product_id: Uuid) -> Result<order::Model, ServiceError> {
         match strategy {
             Strategy::Batched => self.batches.sell(product_id, &self.payment).await,
             // A statement is a transaction by itself.
@@ -70,7 +67,7 @@ impl StrategyService {
                 until_settled(|| async {
                     let transaction = self.begin(Some(strategy)).await?;
                     let executor = DatabaseExecutor::Transaction(&transaction);
-                    let sold = sell(strategy, &self.sale(executor, product_id)).await;
+                    let sold = attempt(strategy, &self.sale(executor, product_id)).await;
                     end(transaction, sold).await
                 })
                 .await
@@ -82,9 +79,9 @@ impl StrategyService {
     /// answer, which `write` has written now or for an earlier request.
     ///
     /// # Errors
-    /// [`ServiceError::KeyInFlight`] and [`ServiceError::KeyReused`]; otherwise as [`Self::create_order`],
-    /// but what the shop has decided, which is [`ServiceError::OutOfStock`], is an answer here.
-    pub async fn create_order_once(
+    /// [`ServiceError::KeyInFlight`] and [`ServiceError::KeyReused`]; otherwise as [`Self::sell`]. Only
+    /// [`ServiceError::OutOfStock`] is no error here: it is the shop's decision, and is written as an answer.
+    pub async fn sell_once(
         &self,
         key: IdempotencyKey,
         strategy: Option<Strategy>,
@@ -96,8 +93,10 @@ impl StrategyService {
             return self.batches.sell_once(product_id, &self.payment, claim).await;
         }
         until_settled(|| async {
-            let transaction = self.begin(strategy).await?;
-            let settled = self.settle(&transaction, &claim, strategy, product_id).await;
+            let transaction = Arc::new(self.begin(strategy).await?);
+            let settled = self.sell_within(&transaction, &claim, strategy, product_id).await;
+            // If the exercise has kept it for later, nothing is committed.
+            let transaction = Arc::into_inner(transaction).ok_or(ServiceError::Interrupted)?;
             end(transaction, settled).await
         })
         .await
@@ -128,40 +127,39 @@ impl StrategyService {
     /// Claims the key, makes the purchase, and stores the answer, within `transaction`. The purchase stands
     /// between SAVEPOINT and RELEASE, so that a refused one leaves a transaction in which its refusal can be
     /// stored.
-    async fn settle(
+    async fn sell_within(
         &self,
-        transaction: &DatabaseTransaction,
+        transaction: &Arc<DatabaseTransaction>,
         claim: &Claim,
         strategy: Option<Strategy>,
         product_id: Uuid,
     ) -> Result<Settled, Failure> {
-        match claim.take(transaction).await? {
+        match claim.take(&**transaction).await? {
             Claimed::New => {}
             Claimed::Settled(settled) => return Ok(settled),
-            Claimed::Refused(error) => return Err(error.into()),
+            Claimed::Unusable(error) => return Err(error.into()),
         }
 
         let sold = match strategy {
             None => {
-                let executor = DatabaseExecutor::Transaction(transaction);
-                let database = TillDatabase::within(executor);
+                let database = TillDatabase::within(Arc::clone(transaction));
                 let till = OrderService::new(database, self.payment.clone(), &self.served_by);
                 till.create_order(product_id).await.map_err(Failure::from)
             }
             Some(strategy) => {
                 let savepoint = begin::logging("SAVEPOINT", transaction.begin()).await?;
                 let executor = DatabaseExecutor::Transaction(&savepoint);
-                let sold = sell(strategy, &self.sale(executor, product_id)).await;
+                let sold = attempt(strategy, &self.sale(executor, product_id)).await;
                 end_savepoint(savepoint, sold).await
             }
         };
-        match sold {
-            Ok(order) => claim.settle(transaction, Ok(&order)).await,
-            Err(Failure::Refused(error)) if error.is_decision() => {
-                claim.settle(transaction, Err(&error)).await
-            }
-            Err(failure) => Err(failure),
-        }
+        let settled = match sold {
+            Ok(order) => claim.settle(Ok(&order)),
+            Err(Failure::Refused(error)) if error.is_decision() => claim.settle(Err(&error)),
+            Err(failure) => return Err(failure),
+        };
+        store(&**transaction, &[claim.record(&settled)]).await?;
+        Ok(settled)
     }
 
     /// Begins an attempt's transaction. PostgreSQL's default isolation level is READ COMMITTED.
@@ -177,7 +175,7 @@ impl StrategyService {
 }
 
 /// One attempt by the strategy.
-async fn sell(strategy: Strategy, sale: &Sale<'_>) -> Result<order::Model, Failure> {
+async fn attempt(strategy: Strategy, sale: &Sale<'_>) -> Result<order::Model, Failure> {
     match strategy {
         Strategy::Unlocked => unlocked::sell(sale).await,
         Strategy::Pessimistic => pessimistic::sell(sale).await,

@@ -1,8 +1,7 @@
 //! `single_statement`: as `atomic_update`, with decrement and order in one statement (a WITH query that
 //! changes data), which is a transaction by itself: one round trip, and the row is locked only while it runs.
 //!
-//! The race window stands before it: within one statement there is no place to wait. No connection is held
-//! meanwhile either.
+//! The race window stands before the statement, because nothing can wait within one. No connection is held meanwhile.
 
 use flash_sale_core::order;
 

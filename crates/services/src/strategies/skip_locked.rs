@@ -1,17 +1,18 @@
-//! `skip_locked`: a row for each copy (`units`), and each buyer takes one that nobody holds: FOR UPDATE SKIP
-//! LOCKED. Nobody waits for anybody, and sales of one product share a flush to disk.
+//! `skip_locked`: each copy is a row of its own (`units`), and each buyer takes a row that nobody holds: FOR UPDATE SKIP
+//! LOCKED. No buyer waits for another, and sales of one product share a flush to disk.
 //!
-//! The race window stands where the unit is locked, which is nobody else's loss while there are others. When
-//! there are none, those that others hold are no reason for "Out of stock": a payment may fail yet, and give
-//! its copy back. So it looks again at what is merely held, and tries again.
+//! The race window stands where the unit is locked. The other buyers lose nothing by that while there are other units.
+//! When all unsold units are held, "Out of stock" would be wrong: a payment may still fail, and its unit is free again.
+//! So the attempt is made again.
 
 use flash_sale_core::order;
+use sea_orm::DbErr;
 
 use super::sale::Sale;
 use crate::error::ServiceError;
 use crate::failure::Failure;
 
-/// In words for whoever named the strategy.
+/// Words for the client that has named the strategy.
 const NEEDS: &str = "a product with a row in units for each copy, and this one has none";
 
 pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
@@ -20,12 +21,12 @@ pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     };
     sale.payment.authorize().await;
 
-    let order = sale.create_order().await?;
+    let order = sale.insert_order().await?;
     sale.units().set_order(unit, order.id).await?;
     Ok(order)
 }
 
-async fn why_none_is_free(sale: &Sale<'_>) -> Result<Failure, Failure> {
+async fn why_none_is_free(sale: &Sale<'_>) -> Result<Failure, DbErr> {
     let units = sale.units().count_of_product(sale.product_id).await?;
     if units.unsold > 0 {
         return Ok(Failure::Overtaken);

@@ -1,8 +1,7 @@
-//! `unlocked`: reads the stock, checks it, then sells. The bug, kept for reference: however the exercise is
-//! edited, this one oversells.
+//! `unlocked`: reads the stock, checks it, then sells. This is the exercise as the shop ships it, kept for reference:
+//! however the exercise is edited, this strategy oversells.
 //!
-//! The race window stands between check and sale, where the payment is: every buyer who reads in the meantime
-//! sees the same stock and passes the same check.
+//! The race window (the time that the payment takes) stands between check and sale.
 
 use flash_sale_core::order;
 
@@ -17,7 +16,7 @@ pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     }
     sale.payment.authorize().await;
 
-    let order = sale.create_order().await?;
+    let order = sale.insert_order().await?;
     sale.stock().take_copy(sale.product_id).await?;
     Ok(order)
 }

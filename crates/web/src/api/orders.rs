@@ -7,7 +7,7 @@ use actix_web::web::{Data, Json};
 use flash_sale_core::order;
 use flash_sale_services::idempotency::{Settled, WrittenAnswer};
 use flash_sale_services::log_context::LogContext;
-use flash_sale_services::{OrderService, ServiceError, Strategy, StrategyService, TillDatabase};
+use flash_sale_services::{OrderService, ServiceError, ShopService, Strategy, StrategyService};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -58,7 +58,7 @@ pub struct OrderPage {
     (status = 422, description = "Not an order, a strategy that can't sell this product, or a key that was used for another order"),
 ))]
 pub async fn create(
-    orders: Data<OrderService<TillDatabase>>,
+    orders: Data<OrderService>,
     strategies: Data<StrategyService>,
     KeyHeader(key): KeyHeader,
     JsonBody(request): JsonBody<OrderRequest>,
@@ -66,11 +66,11 @@ pub async fn create(
     let OrderRequest { product_id, strategy } = request;
     LogContext::current().set_product(product_id);
     if let Some(key) = key {
-        return Ok(send(strategies.create_order_once(key, strategy, product_id, write).await?));
+        return Ok(send(strategies.sell_once(key, strategy, product_id, write).await?));
     }
     let order = match strategy {
         None => orders.create_order(product_id).await?,
-        Some(strategy) => strategies.create_order(strategy, product_id).await?,
+        Some(strategy) => strategies.sell(strategy, product_id).await?,
     };
     Ok(HttpResponse::Ok().json(OrderView::from(order)))
 }
@@ -109,14 +109,14 @@ fn send(settled: Settled) -> HttpResponse {
     (status = 422, description = "A limit out of range, or the id of no order"),
 ))]
 pub async fn list(
-    orders: Data<OrderService<TillDatabase>>,
+    shop: Data<ShopService>,
     QueryString(page): QueryString<OrderPage>,
 ) -> Result<Json<Vec<OrderView>>, Problem> {
     let limit = page.limit.unwrap_or(LONGEST_PAGE);
     if !(1..=LONGEST_PAGE).contains(&limit) {
         return Err(Problem::unprocessable(&["query", "limit"], "expected a whole number from 1 to 1000"));
     }
-    match orders.list_orders(limit, page.before).await {
+    match shop.list_orders(limit, page.before).await {
         Ok(orders) => Ok(Json(orders.into_iter().map(OrderView::from).collect())),
         Err(ServiceError::OrderNotFound) => {
             Err(Problem::unprocessable(&["query", "before"], "there is no order with this id"))

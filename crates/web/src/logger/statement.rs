@@ -1,19 +1,19 @@
-//! A statement's line in the log, made of what sqlx says of it. sqlx writes five fields, of which the statement is one,
-//! over several lines; here it is one line: `UPDATE … WHERE "products"."id" = $2 -- 1 row, 0.5 ms`.
+//! A statement's line in the log, made from sqlx's own. sqlx writes the statement and four more fields, over several
+//! lines. Here it becomes one line: `UPDATE … WHERE "products"."id" = $2 -- 1 row, 0.5 ms`.
 
 use std::str::Chars;
 
 /// Where sqlx logs statements; BEGIN and SAVEPOINT are added by `flash_sale_services`.
 pub const TARGET: &str = "sqlx::query";
 
-/// The line, or `None` if sqlx writes in another way than it did. `logged` are its fields: `summary`, `db.statement`
-/// (empty if the summary is all of it), `rows_affected`, `elapsed_secs`.
+/// The line, or `None` if sqlx has changed its format. `logged` are sqlx's fields: `summary`, `db.statement` (empty if
+/// the summary is the whole statement), `rows_affected`, `elapsed_secs`.
 ///
-/// No rows are said where sqlx counts none: it also counts none of a statement that has failed.
+/// A count of 0 rows is left out: sqlx also counts 0 for a statement that has failed.
 pub fn line(logged: &str) -> Option<String> {
     let (_, fields) = logged.split_once("summary=\"")?;
-    let (summary, fields) = unquote(fields)?;
-    let (whole, fields) = unquote(fields.strip_prefix(" db.statement=\"")?)?;
+    let (summary, fields) = read_quoted(fields)?;
+    let (whole, fields) = read_quoted(fields.strip_prefix(" db.statement=\"")?)?;
     let statement = shorten(if whole.is_empty() { &summary } else { &whole });
     let milliseconds = number(fields, " elapsed_secs=")? * 1e3;
     let rows = match number(fields, " rows_affected=")? {
@@ -25,7 +25,7 @@ pub fn line(logged: &str) -> Option<String> {
 }
 
 /// The text before the closing quote, in one line, and what follows.
-fn unquote(quoted: &str) -> Option<(String, &str)> {
+fn read_quoted(quoted: &str) -> Option<(String, &str)> {
     let mut text = String::new();
     let mut characters = quoted.chars();
     loop {
@@ -37,7 +37,7 @@ fn unquote(quoted: &str) -> Option<(String, &str)> {
     }
 }
 
-/// What `escape_debug` has made of a character, whose backslash is read already.
+/// The character that `escape_debug` has escaped. Its backslash is read already.
 fn unescape(characters: &mut Chars) -> Option<char> {
     Some(match characters.next()? {
         'n' | 'r' | 't' => ' ',
@@ -68,7 +68,7 @@ fn shorten(statement: &str) -> String {
     }
 }
 
-/// Of more than two columns, the first one and an ellipsis. Anything else stays as it is.
+/// The first column and an ellipsis, if there are more than two columns. Any other list stays as it is.
 fn shorten_list(list: &str) -> String {
     let columns: Vec<&str> = list.split(", ").collect();
     let is_column = |item: &str| {

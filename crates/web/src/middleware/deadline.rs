@@ -1,5 +1,5 @@
-//! No request is worked on for longer than its limit. Past it the client is told so, and the work is dropped:
-//! its transaction is taken back, unless COMMIT was sent already.
+//! No request is worked on for longer than its limit. Past the limit, the client is told so and the work is dropped: its
+//! transaction is taken back, unless COMMIT was sent already.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use actix_web::middleware::Next;
 use flash_sale_services::commit::CommitMark;
 use tokio::time::timeout;
 
-use crate::logger::Part;
+use crate::logger::ClientText;
 use crate::problem::Problem;
 
-/// Answers 503 when there is no answer within `limit`. To be wrapped around single resources: before the
-/// request is routed, nobody else may hold it.
+/// Answers 503 when there is no answer within `limit`. It is wrapped around single resources: a clone of the request is
+/// kept here, and actix-web can't route a request that has a clone.
 pub async fn answer_in_time<B: MessageBody + 'static>(
     limit: Duration,
     request: ServiceRequest,
@@ -25,7 +25,7 @@ pub async fn answer_in_time<B: MessageBody + 'static>(
     match timeout(limit, mark.follow(next.call(request))).await {
         Ok(answered) => Ok(answered?.map_into_boxed_body()),
         Err(_) => {
-            let (method, path) = (Part(asked.method()), Part(asked.path()));
+            let (method, path) = (ClientText(asked.method()), ClientText(asked.path()));
             log::warn!("{method} {path} was given up after {} s", limit.as_secs());
             let problem = if mark.is_set() {
                 Problem::outcome_unknown()

@@ -1,5 +1,5 @@
-//! The body of every error: a problem document, or a page when a person asked for one. Also for the errors of
-//! actix-web itself, which bring none or plain text.
+//! The body of every error: a problem document, or a page when a person asked. The errors of actix-web itself get one
+//! too: they come without a body, or with plain text.
 
 use actix_web::Error;
 use actix_web::HttpMessage;
@@ -20,7 +20,7 @@ use crate::request_id::RequestId;
 /// The type of an error that a program is told of.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Marks an error whose body is kept for its key, and must stay what it is.
+/// Marks an answer whose body is kept for a key. The body must stay as it is.
 pub struct KeptAnswer;
 
 /// Writes the body.
@@ -50,7 +50,7 @@ pub async fn explain_errors<B: MessageBody + 'static>(
     let unread = response.extensions_mut().remove::<UnreadBody>();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     if problem.outcome.is_some() && has_key {
-        // With its key it may be repeated, and that settles it.
+        // The client may repeat the request with its key, and is then told the outcome.
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     if response.status() == StatusCode::METHOD_NOT_ALLOWED && !response.headers().contains_key(ALLOW) {

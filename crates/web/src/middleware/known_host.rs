@@ -10,9 +10,8 @@ use flash_sale_http_guard::host::{HostRefusal, check};
 
 use crate::problem::Problem;
 
-/// Answers 421 to a request for a host that this shop is not, and 400 to one that doesn't say clearly for which
-/// it is. Only the files under /static are for anybody: a person sees the refusal as a page, and its style sheet and
-/// pictures are the same for every shop.
+/// Answers 421 to a request for another host, and 400 to a request that doesn't name its host clearly. Only the files
+/// under /static are for all hosts: a person sees the refusal as a page, which needs its style sheet and pictures.
 pub async fn refuse_unknown_host<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -30,7 +29,7 @@ pub async fn refuse_unknown_host<B: MessageBody + 'static>(
     }
 }
 
-/// The name is made of letters, digits, dots and dashes: it may be said.
+/// The name is made of letters, digits, dots and dashes, so it may stand in the answer.
 fn foreign(name: &str) -> Problem {
     let detail = format!("This shop does not answer to the name {name}. To let it: ALLOWED_HOSTS={name}");
     Problem::new(StatusCode::MISDIRECTED_REQUEST, &detail)

@@ -1,5 +1,5 @@
-//! A replica works on so many requests at once and no more: what it holds in memory has a limit, and whoever
-//! comes on top is told at once rather than after a wait in vain.
+//! A replica works on a limited number of requests at once, so its memory has a limit too. Each further request is
+//! refused at once, rather than after a wait in vain.
 
 use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
@@ -13,8 +13,8 @@ use crate::problem::Problem;
 /// One process is one replica.
 static PLACES: Semaphore = Semaphore::const_new(MOST_REQUESTS);
 
-/// Answers 503 when too many requests are being worked on. Only `GET /health` is let in always: the process
-/// lives, however much it has to do.
+/// Answers 503 when too many requests are being worked on. Only `GET /health` is always let in: the process lives,
+/// however much it has to do.
 pub async fn refuse_overload<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

@@ -1,5 +1,5 @@
-//! Every request has an id, every answer names its replica, and both stand in the log: one line a request, but for
-//! those that nobody looks for. Other lines that are written because of the request name both too, see `logger.rs`.
+//! Every request has an id, and every answer names its replica. Both stand in the log, in one line for each request.
+//! Requests of no interest are left out. All other lines that a request causes name both too (see `logger.rs`).
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use actix_web::{Error, HttpMessage};
 use flash_sale_services::log_context::LogContext;
 use log::Level;
 
-use crate::logger::Part;
+use crate::logger::ClientText;
 use crate::replica_name::ReplicaName;
 use crate::request_id::{REQUEST_ID, RequestId};
 
@@ -45,8 +45,7 @@ pub async fn identify_and_log<B: MessageBody>(
     Ok(response)
 }
 
-/// A request's line in the log, written when the request ends: with its answer, or because its client has left
-/// and nobody waits for one.
+/// A request's line in the log. It is written when the request ends, with its answer or because its client has left.
 struct LogLine {
     begun: Instant,
     method: Method,
@@ -59,7 +58,7 @@ struct LogLine {
 impl Drop for LogLine {
     fn drop(&mut self) {
         let Self { replica: ReplicaName(replica), id: RequestId(id), .. } = self;
-        let (method, path) = (Part(&self.method), Part(&self.path));
+        let (method, path) = (ClientText(&self.method), ClientText(&self.path));
         let milliseconds = self.begun.elapsed().as_secs_f64() * 1e3;
         match self.status {
             Some(status) => {
@@ -73,7 +72,8 @@ impl Drop for LogLine {
     }
 }
 
-/// What whoever watches over the replica asks all the time, and the files of a page, as long as all is well.
+/// The frequent requests: those of programs that watch over the replica, and those for a page's files. They are of no
+/// interest while all is well.
 fn is_of_no_interest(path: &str, status: StatusCode) -> bool {
     let is_frequent = matches!(path, "/health" | "/ready")
         || ["/static/", "/docs/"].iter().any(|folder| path.starts_with(folder));

@@ -12,7 +12,7 @@ pub async fn set_security_headers<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    // A page and an answer hold for one moment. Files are kept, and asked for again (ETag).
+    // Pages and answers are true for one moment only. Browsers keep files, and ask whether they have changed (ETag).
     let caching = if request.path().starts_with("/static/") { "no-cache" } else { "no-store" };
     let mut response = next.call(request).await?;
     headers::add(response.headers_mut());

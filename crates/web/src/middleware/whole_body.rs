@@ -1,6 +1,6 @@
-//! A request is carried out when all of it is there. Its body is read here, before anything looks at it, within
-//! a limit of bytes and of time; so no handler waits for a client, and none leaves bytes on the connection that
-//! could be taken for the next request.
+//! A request is carried out when all of it is there. Its body is read here, before any other code looks at the request,
+//! within a limit of bytes and of time. So no handler waits for a client, and no handler leaves bytes on the connection
+//! that could be taken for the next request.
 
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -25,8 +25,8 @@ use crate::problem::Problem;
 #[derive(Clone)]
 pub struct Body(pub Bytes);
 
-/// What is left of a body that isn't wanted. As long as it is kept, actix-http closes the connection after the
-/// answer; without it, it would read a chunked body to its end, however long that takes.
+/// The rest of a body that isn't wanted. While it is kept, actix-http closes the connection after the answer. If it were
+/// dropped, actix-http would read a chunked body to its end, however long that takes.
 pub struct UnreadBody(#[expect(dead_code, reason = "it only has to be there")] Payload);
 
 impl UnreadBody {
@@ -55,12 +55,13 @@ impl MessageBody for LastAnswer {
     }
 }
 
-/// Whether a connection was told, or has itself said, that it ends with an answer that it has got or will get. Requests that came behind that
-/// one are not carried out (RFC 9112, section 9.6): their client doesn't expect it.
+/// Whether the client or the shop has said `Connection: close` on this connection. The answer to that request is the
+/// last one. Requests that came behind it are not carried out: their client doesn't expect them to be (RFC 9112,
+/// section 9.6).
 #[derive(Default)]
 pub struct IsEnding(Cell<bool>);
 
-/// How long the body is.
+/// The length of a body, as its head gives it.
 enum Length {
     Bytes(u64),
     Chunked,
@@ -97,12 +98,13 @@ pub async fn read_whole_body<B: MessageBody + 'static>(
     }
 }
 
-/// Whether the connection had ended before this request, and whether it ends with it.
+/// Whether the connection has ended before this request. If it `ends_now`, all later requests find it ended.
 fn has_ended(request: &ServiceRequest, ends_now: bool) -> bool {
     request.conn_data::<IsEnding>().is_some_and(|IsEnding(flag)| flag.replace(flag.get() || ends_now))
 }
 
-/// actix-http has refused a request that gives several lengths, or one that is no number.
+/// The body's length, or `None` without a body. actix-http has refused a request with several lengths, or with a length
+/// that is no number.
 fn length(request: &ServiceRequest) -> Option<Length> {
     let headers = request.headers();
     if headers.contains_key(TRANSFER_ENCODING) {
@@ -118,7 +120,7 @@ async fn read(payload: &mut Payload, length: Length) -> Result<Bytes, Problem> {
         Length::Chunked => None,
     };
     let mut body = BytesMut::new();
-    // Counted, rather than read to its end: behind `Upgrade: websocket` actix-http sees no end.
+    // The bytes are counted, because actix-http sees no end of a body behind `Upgrade: websocket`.
     while expected.is_none_or(|expected| body.len() < expected) {
         match payload.next().await {
             Some(Ok(bytes)) => {

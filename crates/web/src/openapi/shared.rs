@@ -1,5 +1,5 @@
-//! What holds for every operation, said once: the answers of the middlewares, the headers of every answer, the
-//! body of every error, and HEAD beside GET.
+//! The parts that all operations share: the answers of the middlewares, the headers of every answer, the body of every
+//! error, and HEAD beside GET.
 
 use utoipa::Modify;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
@@ -8,7 +8,7 @@ use utoipa::openapi::{ContentBuilder, Header, OpenApi, Ref, RefOr, Required, Res
 
 use crate::middleware::PROBLEM_JSON;
 
-/// What any request may be answered, whatever it asks for.
+/// The answers that any request may get.
 const OF_ANY: [(&str, &str); 7] = [
     ("400", "The request can't be read, or doesn't say clearly for which host it is"),
     ("408", "The request took longer than 5 s to arrive; the connection is closed"),
@@ -24,7 +24,7 @@ const OF_ANY: [(&str, &str); 7] = [
     ),
 ];
 
-/// What a request that changes something may be answered.
+/// The answer that any request may get that changes something.
 const OF_CHANGES: (&str, &str) = ("403", "The request comes from another site's page");
 
 /// Adds all of it to the handlers' descriptions.
@@ -48,7 +48,7 @@ impl Modify for SharedAnswers {
 
 fn complete(operation: &mut Operation) {
     OF_ANY.into_iter().for_each(|answer| add_answer(operation, answer));
-    operation.parameters.get_or_insert_default().push(request_id().into());
+    operation.parameters.get_or_insert_default().push(request_id_parameter().into());
     let is_page = has_tag(operation, "pages");
     let takes_key = operation.operation_id.as_deref() == Some("create_order");
     for (status, response) in &mut operation.responses.responses {
@@ -75,7 +75,7 @@ fn add_answer(operation: &mut Operation, (status, description): (&str, &str)) {
     }
 }
 
-fn request_id() -> Parameter {
+fn request_id_parameter() -> Parameter {
     ParameterBuilder::new()
         .name("X-Request-Id")
         .parameter_in(ParameterIn::Header)
@@ -143,7 +143,7 @@ fn has_tag(operation: &Operation, tag: &str) -> bool {
     operation.tags.iter().flatten().any(|name| name == tag)
 }
 
-/// The field is a text for the code, which never puts another one there.
+/// The code has a text in this field. The document says that there is only one such text.
 fn name_the_only_outcome(document: &mut OpenApi) {
     let schemas = document.components.as_mut().map(|components| &mut components.schemas);
     if let Some(RefOr::T(Schema::Object(problem))) = schemas.and_then(|schemas| schemas.get_mut("Problem")) {

@@ -9,7 +9,7 @@ use crate::notice::Notice;
 use crate::problem::Problem;
 use crate::request_id::RequestId;
 
-/// Has the checkout client buy a copy, then shows the page with what it was told.
+/// Lets the checkout client buy a copy, then shows the page with the answers that the client got.
 #[utoipa::path(post, path = "/buy", tag = "pages", operation_id = "submit_buy_form", responses(
     (status = 303, description = "To the page, with what each request of the checkout client was told as a cookie", headers(
         ("Location" = String, description = "The page"),

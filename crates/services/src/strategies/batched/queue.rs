@@ -1,5 +1,5 @@
-//! The queues of `batched`: one for each product that somebody waits for. A queue is there exactly as long as its
-//! [`Counter`], at which a task serves it: whoever finds no queue opens one, and brings a task to it.
+//! The queues of `batched`: one for each product that somebody waits for. A task serves each queue at its [`Counter`]. A
+//! queue exists exactly as long as its counter. A buyer who finds no queue opens one, and starts a task for it.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -14,12 +14,12 @@ pub(super) struct Queues<B> {
     longest: usize,
 }
 
-/// So many wait already that there is no room.
+/// The queue has no room for another buyer.
 #[derive(Debug)]
 pub(super) struct Full;
 
-/// The end of a queue at which its buyers are served. However the task ends that has it (by a panic, aborted, or
-/// with its runtime), the queue ends with it, and whoever still waits there is dropped.
+/// The end of a queue at which its buyers are served. It belongs to a task. However the task ends (by a panic, aborted,
+/// or with its runtime), the queue ends with it, and the buyers who still wait are dropped.
 pub(super) struct Counter<B> {
     queues: Queues<B>,
     product_id: Uuid,
@@ -32,9 +32,9 @@ impl<B> Queues<B> {
         Self { queues: Arc::default(), longest }
     }
 
-    /// Puts the buyer at the end of the product's queue. Returns the counter when the queue is a new one: the caller
-    /// brings a task to it, after the lock that is held here. A runtime that ends drops a new task at once, and the
-    /// counter's end takes the lock too.
+    /// Puts the buyer at the end of the product's queue. If the queue is a new one, returns its counter, and the caller
+    /// starts a task for it. The task can't be started here, under the lock: a runtime that ends drops a new task at
+    /// once, and the drop of the counter takes the lock too.
     pub fn join(&self, product_id: Uuid, buyer: B) -> Result<Option<Counter<B>>, Full> {
         match self.lock().entry(product_id) {
             Entry::Occupied(queue) if queue.get().len() >= self.longest => Err(Full),
@@ -72,8 +72,8 @@ impl<B> Counter<B> {
         self.product_id
     }
 
-    /// Takes up to `most` buyers, in the order they came. When nobody waits the queue ends, at the same moment: under
-    /// the lock, so that nobody queues up where no task looks any more.
+    /// Takes up to `most` buyers, in the order they came. When nobody waits, the queue ends under the same lock, so that
+    /// no buyer joins a queue that no task serves any more.
     pub fn take_waiting(&mut self, most: usize) -> Vec<B> {
         let mut queues = self.queues.lock();
         let Some(queue) = queues.get_mut(&self.product_id).filter(|_| self.is_open) else {
@@ -90,7 +90,7 @@ impl<B> Counter<B> {
 
 impl<B> Drop for Counter<B> {
     fn drop(&mut self) {
-        // A queue that has ended before may have been followed by one of another counter.
+        // If this counter's queue has ended before, there may be a new queue with another counter.
         if self.is_open {
             let left = self.queues.lock().remove(&self.product_id);
             drop(left);
