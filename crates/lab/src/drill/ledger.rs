@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime};
 
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::answer::Told;
@@ -15,9 +16,10 @@ use crate::check::shop_database::ShopDatabase;
 const CLOCK_MARGIN: Duration = Duration::from_millis(1);
 
 /// What is wrong with the sales of a product, or of several.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ledger {
     /// Orders.
+    #[serde(rename = "orders")]
     pub sold: usize,
     /// Products of which initial stock - orders isn't the stock (invariant 1).
     pub unconserved: usize,
