@@ -1,4 +1,4 @@
-//! The three hints, and which one is next. They stand in one file, so that a teacher can rewrite them.
+//! The three hints, and which one is next. Their texts are the files in `crates/lab/hints`: a teacher can rewrite them.
 
 use std::fs;
 use std::io::{self, Write};
@@ -10,51 +10,9 @@ use flash_sale_testbed::own_files;
 /// The hints, each a step closer. What stands in backticks is a file, a piece of code or a command; a test
 /// looks whether it is there. So are the sections in quotation marks.
 pub const HINTS: [&str; 3] = [
-    r#"The evidence
-
-"One click, two orders," says the Lazy Bird. "Look at what they have in common."
-
-Click Reset, then Buy Now once, and look at the page:
-
-  - which replica made which order?
-  - how far apart are the two orders?
-  - how long does one purchase take? (`make logs`: the lines POST /api/orders)
-
-Had the first purchase ended when the second one began?
-
-Read on: `DETONADO.md`, section "2. See the problem", its three questions;
-then "5. Diagnose it", steps 1 to 3."#,
-    r#"The path of a purchase
-
-"The till looks at the shelf before it sells," says the Lazy Bird. "I watched
-it look. I did not watch what happened between the look and the sale."
-
-Open `crates/services/src/order_service.rs` and read `create_order`, from
-`get_for_purchase` to `decrement_quantity`. Take two fingers: one purchase
-each, the second 50 ms behind the first.
-
-  - what does the second one read, while the first one pays?
-  - what would it have to read?
-
-Then follow that read to `crates/repositories/src/product_repository.rs`.
-
-Read on: `DETONADO.md`, section "3. Understand it"."#,
-    r#"What is missing
-
-"Two customers, one book, and both were told the truth," says the Lazy Bird.
-"It was only old by the time they used it. Somebody should have waited."
-
-The read that a purchase is decided on holds nothing: nobody who reads the
-same row has to wait. It must hold the row until its transaction ends, so
-that the next purchase reads only after that.
-
-In `crates/repositories/src/product_repository.rs`, look at
-`get_for_purchase`, and at the two methods above it. One of them waits.
-
-Edit that one method; then `make build`, and `make check`. (`make watch` builds
-and clicks after each save; its key c is the whole check.)
-
-The fix, and why it works: `DETONADO.md`, section "6. Fix it"."#,
+    include_str!("../hints/1-the-evidence.txt").trim_ascii_end(),
+    include_str!("../hints/2-the-path-of-a-purchase.txt").trim_ascii_end(),
+    include_str!("../hints/3-what-is-missing.txt").trim_ascii_end(),
 ];
 
 /// The last hint that was given; in `.flash-sale/`.

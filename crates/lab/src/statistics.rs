@@ -1,4 +1,4 @@
-//! Percentiles.
+//! Percentiles, and times in the unit that reports give them in.
 
 use std::time::Duration;
 
@@ -17,9 +17,14 @@ impl Waits {
     /// Of these; `None` when there are none.
     pub fn of(mut times: Vec<Duration>) -> Option<Self> {
         times.sort_unstable();
-        let percentile = |percent| nearest_rank(&times, percent).map(|time| time.as_secs_f64() * 1000.0);
+        let percentile = |percent| nearest_rank(&times, percent).map(milliseconds);
         Some(Self { p50: percentile(50)?, p95: percentile(95)?, p99: percentile(99)? })
     }
+}
+
+/// As reports give a time.
+pub fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
 }
 
 /// The one in the middle; `None` when there are none.

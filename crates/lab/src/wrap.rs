@@ -1,18 +1,15 @@
 //! Text in lines that fit.
 
-/// The text in lines of at most `width` characters, broken at spaces.
+use textwrap::WordSplitter;
+
+/// The text in lines of at most `width` characters, broken at spaces; a longer word has a line of its own. A text
+/// without words has no lines.
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.len() + 1 + word.len() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
+    // What is said may quote an error of several lines.
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let options = textwrap::Options::new(width).break_words(false).word_splitter(WordSplitter::NoHyphenation);
+    let lines = textwrap::wrap(&text, options).into_iter().map(String::from);
+    lines.filter(|line| !line.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -22,5 +19,11 @@ mod tests {
     #[test]
     fn a_long_meaning_is_broken_at_spaces() {
         assert_eq!(wrapped("look at what is there", 10), ["look at", "what is", "there"]);
+    }
+
+    #[test]
+    fn a_long_word_stays_whole_and_nothing_has_no_lines() {
+        assert_eq!(wrapped("see\ncheck-then-act\n", 10), ["see", "check-then-act"]);
+        assert_eq!(wrapped(" \n", 10), [""; 0]);
     }
 }

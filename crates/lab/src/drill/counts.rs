@@ -3,25 +3,33 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use super::purchase::{Purchase, PurchaseEnding};
 use crate::shop::told::Told;
+use crate::statistics::milliseconds;
 
-/// Of all purchases of a drilled fault, or of several.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// Of all purchases of a drilled fault, or of several; with the names that a report's figures have.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Counts {
     /// Purchases.
     pub purchases: usize,
     /// Requests: more, because buyers with a key ask again.
     pub requests: usize,
     /// 200.
+    #[serde(rename = "ok_200")]
     pub sold: usize,
     /// 400, Out of stock.
+    #[serde(rename = "out_of_stock_400")]
     pub out_of_stock: usize,
     /// 409.
+    #[serde(rename = "conflict_409")]
     pub conflicts: usize,
     /// 503 with `Retry-After`.
+    #[serde(rename = "not_carried_out_503")]
     pub not_carried_out: usize,
     /// 503 that says so.
+    #[serde(rename = "outcome_unknown_503")]
     pub outcome_unknown: usize,
     /// Connections that broke, and how many of them how.
     pub no_answer: BTreeMap<String, usize>,
@@ -34,6 +42,7 @@ pub struct Counts {
     /// All other answers, and how many of each.
     pub wrong: BTreeMap<String, usize>,
     /// How long the answer took that took longest.
+    #[serde(rename = "longest_ms", serialize_with = "in_milliseconds")]
     pub longest: Duration,
 }
 
@@ -90,6 +99,10 @@ impl Counts {
         }
         sum
     }
+}
+
+fn in_milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(milliseconds(*time))
 }
 
 fn add(counts: &mut BTreeMap<String, usize>, name: &str, times: usize) {

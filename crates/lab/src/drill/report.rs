@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::counts::Counts;
 use super::fault::Fault;
 use super::findings::DrillFindings;
 use super::leaving::{Departures, Leaving};
 use super::options::DrillOptions;
 use super::original::{FIGURES, Figure, SOURCE};
 use super::soak::Soak;
-use crate::statistics::Waits;
+use crate::shop::ledger::Ledger;
+use crate::statistics::{Waits, milliseconds};
 
 /// A drill.
 #[derive(Clone, Debug, Serialize)]
@@ -47,25 +49,10 @@ pub struct DrillRow {
     pub survived: bool,
     pub broken: Vec<String>,
     pub times: usize,
-    pub purchases: usize,
-    pub requests: usize,
-    pub ok_200: usize,
-    pub out_of_stock_400: usize,
-    pub conflict_409: usize,
-    pub not_carried_out_503: usize,
-    pub outcome_unknown_503: usize,
-    pub no_answer: BTreeMap<String, usize>,
-    pub left: usize,
-    pub settled: usize,
-    pub unsettled: usize,
-    pub wrong: BTreeMap<String, usize>,
-    pub longest_ms: f64,
-    pub orders: usize,
-    pub unconserved: usize,
-    pub oversold: usize,
-    pub lost_sales: usize,
-    pub dishonest: usize,
-    pub committed_later: usize,
+    #[serde(flatten)]
+    pub counts: Counts,
+    #[serde(flatten)]
+    pub ledger: Ledger,
     pub recovery_ms: Option<f64>,
     pub recovery_of_all_ms: Option<f64>,
     pub replica_away_ms: Option<f64>,
@@ -115,7 +102,6 @@ impl DrillRow {
         findings: &DrillFindings,
         may_oversell: &BTreeSet<String>,
     ) -> Self {
-        let (counts, ledger) = (&findings.counts, findings.ledger());
         let broken = findings.broken(fault, may_oversell);
         let beats: Vec<Duration> = findings.beats.iter().map(|beat| beat.took).collect();
         Self {
@@ -123,25 +109,8 @@ impl DrillRow {
             survived: broken.is_empty(),
             broken,
             times,
-            purchases: counts.purchases,
-            requests: counts.requests,
-            ok_200: counts.sold,
-            out_of_stock_400: counts.out_of_stock,
-            conflict_409: counts.conflicts,
-            not_carried_out_503: counts.not_carried_out,
-            outcome_unknown_503: counts.outcome_unknown,
-            no_answer: counts.no_answer.clone(),
-            left: counts.left,
-            settled: counts.settled,
-            unsettled: counts.unsettled,
-            wrong: counts.wrong.clone(),
-            longest_ms: milliseconds(counts.longest),
-            orders: ledger.sold,
-            unconserved: ledger.unconserved,
-            oversold: ledger.oversold,
-            lost_sales: ledger.lost_sales,
-            dishonest: ledger.dishonest,
-            committed_later: ledger.committed_later,
+            counts: findings.counts.clone(),
+            ledger: findings.ledger(),
             recovery_ms: findings.slowest_recovery().map(milliseconds),
             recovery_of_all_ms: findings.slowest_recovery_of_all().map(milliseconds),
             replica_away_ms: findings.away.iter().max().copied().map(milliseconds),
@@ -170,8 +139,4 @@ impl LeavingFigures {
             taken_back: leaving.taken_back,
         }
     }
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
 }

@@ -6,6 +6,7 @@ use super::options::DrillOptions;
 use super::report::{DrillReport, DrillRow, LeavingFigures};
 use super::resources::{Resources, Usage};
 use super::soak::Soak;
+use crate::statistics;
 use crate::table::{align, with_heading};
 use crate::wording::counted;
 
@@ -63,16 +64,16 @@ fn answer_rows(faults: &[DrillRow]) -> Vec<Vec<String>> {
     let row = |row: &DrillRow| {
         let counts = [
             row.times,
-            row.requests,
-            row.ok_200,
-            row.out_of_stock_400,
-            row.conflict_409,
-            row.not_carried_out_503,
-            row.outcome_unknown_503,
-            row.no_answer.values().sum(),
-            row.left,
-            row.settled,
-            row.wrong.values().sum(),
+            row.counts.requests,
+            row.counts.sold,
+            row.counts.out_of_stock,
+            row.counts.conflicts,
+            row.counts.not_carried_out,
+            row.counts.outcome_unknown,
+            row.counts.no_answer.values().sum(),
+            row.counts.left,
+            row.counts.settled,
+            row.counts.wrong.values().sum(),
         ];
         let mut cells = vec![row.fault.clone()];
         cells.extend(counts.map(|count| count.to_string()));
@@ -94,7 +95,7 @@ fn wait_rows(faults: &[DrillRow]) -> Vec<Vec<String>> {
     ];
     let row = |row: &DrillRow| {
         let waits = [
-            Some(row.longest_ms),
+            Some(statistics::milliseconds(row.counts.longest)),
             row.recovery_ms,
             row.recovery_of_all_ms,
             row.replica_away_ms,
@@ -124,13 +125,13 @@ fn ledger_rows(faults: &[DrillRow]) -> Vec<Vec<String>> {
     ];
     let row = |row: &DrillRow| {
         let counts = [
-            row.orders,
-            row.unconserved,
-            row.oversold,
-            row.lost_sales,
-            row.dishonest,
+            row.ledger.sold,
+            row.ledger.unconserved,
+            row.ledger.oversold,
+            row.ledger.lost_sales,
+            row.ledger.dishonest,
             row.not_there_when_told,
-            row.committed_later,
+            row.ledger.committed_later,
             row.left_in_transaction,
         ];
         let mut cells = vec![row.fault.clone()];
@@ -160,7 +161,7 @@ fn leaving(faults: &[DrillRow]) -> String {
         let life = format!("{:.0} to {:.0}", lives().fold(f64::MAX, f64::min), lives().fold(0.0, f64::max));
         let mut cells = vec![row.fault.clone(), left.to_string(), answered.to_string()];
         cells.extend([format!("{parts_of_life} of {PARTS}"), life]);
-        cells.extend([*made, *taken_back, row.unsettled].map(|count| count.to_string()));
+        cells.extend([*made, *taken_back, row.counts.unsettled].map(|count| count.to_string()));
         Some(cells)
     };
     let rows: Vec<Vec<String>> = faults.iter().filter_map(row).collect();
@@ -180,7 +181,7 @@ fn distance(faults: &[DrillRow]) -> String {
 }
 
 fn verdict(row: &DrillRow) -> String {
-    match (row.survived, row.oversold) {
+    match (row.survived, row.ledger.oversold) {
         (true, 0) => "survived".to_owned(),
         (true, _) => "survived; oversold, as it may".to_owned(),
         (false, _) => "BROKEN".to_owned(),

@@ -1,11 +1,14 @@
 //! What is wrong with sales: what buyers were told, compared with what the database holds.
 
+use serde::Serialize;
+
 use super::holdings::Holdings;
 
-/// What is wrong with the sales of a product, or of several.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What is wrong with the sales of a product, or of several; with the names that a report's figures have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ledger {
     /// Orders.
+    #[serde(rename = "orders")]
     pub sold: usize,
     /// Products of which initial stock - orders isn't the stock.
     pub unconserved: usize,
