@@ -140,7 +140,7 @@ impl Claim {
         Ok(claimed.into_iter().next().expect("one for each claim"))
     }
 
-    /// Writes the answer. [`store`] keeps it, as [`Self::record`] says it.
+    /// Writes the answer. [`store`] keeps it, in the form of its [`Self::record`].
     pub fn settle(&self, outcome: Result<&order::Model, &ServiceError>) -> Settled {
         Settled { answer: (self.write)(outcome), is_replay: false }
     }

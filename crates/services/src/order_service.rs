@@ -8,7 +8,7 @@ use crate::error::ServiceError;
 use crate::payment::PaymentProvider;
 use crate::till_database::TillDatabase;
 
-/// The shop's till: it sells.
+/// The shop's till (its cash register), which sells copies.
 #[derive(Clone)]
 pub struct OrderService {
     database: TillDatabase,

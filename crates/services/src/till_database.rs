@@ -1,5 +1,5 @@
 //! The database as [`crate::OrderService::create_order`] gets it. A COMMIT that is sent through it is marked
-//! (see [`crate::commit`]), whatever a learner makes of the exercise. All else goes to SeaORM as it is.
+//! (see [`crate::commit`]), whatever a learner makes of the exercise. All other statements go to SeaORM as they are.
 
 use std::sync::Arc;
 
