@@ -1,18 +1,30 @@
 //! The documents say what is true: files, code, commands and settings that they name are there.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+#[path = "documents/code_map.rs"]
+mod code_map;
+#[path = "documents/contributing.rs"]
+mod contributing;
+#[path = "documents/contributors_tools.rs"]
+mod contributors_tools;
+#[path = "documents/front_page.rs"]
+mod front_page;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use flash_sale_lab::commands::check::NEXT_SECTION;
 use flash_sale_lab::guide::drift::{self, rust_files};
-use flash_sale_lab::guide::{Edit, GUIDE, code_spans, headings};
+use flash_sale_lab::guide::{Edit, GUIDE, blocks, code_spans, headings};
 use flash_sale_lab::hint::HINTS;
 
 /// Read, but not ours to explain.
 const OTHERS_VARIABLES: [&str; 1] = ["PATH"];
 
-const DOCUMENTS: [&str; 4] = ["README.md", "DETONADO.md", "ARCHITECTURE.md", "SECURITY.md"];
+const DOCUMENTS: [&str; 5] = ["README.md", "DETONADO.md", "ARCHITECTURE.md", "SECURITY.md", CONTRIBUTING];
+const CONTRIBUTING: &str = "CONTRIBUTING.md";
 
 #[test]
 fn every_path_and_link_in_a_document_leads_somewhere() {
@@ -146,6 +158,11 @@ fn every_command_is_in_the_readme_and_in_make_help() {
             .filter(|target| !targets.contains(target.split(' ').next().unwrap_or_default()))
             .collect();
         assert!(unknown.is_empty(), "{document} names make {unknown:?}");
+        let typed = blocks(&text, "sh").flat_map(str::lines).filter_map(|line| line.strip_prefix("make "));
+        for line in typed {
+            let mut goals = line.split(' ').take_while(|word| !word.starts_with('-') && !word.contains('='));
+            assert!(goals.all(|goal| targets.contains(goal)), "{document}: make {line}");
+        }
         if document == "README.md" {
             assert_eq!(named.collect::<BTreeSet<_>>(), targets, "the commands of README.md and Makefile");
         }
@@ -230,11 +247,18 @@ fn clippy_knows_each_way_to_read_the_environment() {
 fn every_crate_takes_the_lints_of_the_workspace() {
     let workspace = read("Cargo.toml");
     assert!(workspace.contains("\nunsafe_code = \"forbid\" "));
-    let members = workspace.split("members = [").nth(1).unwrap().split(']').next().unwrap();
 
-    for member in members.split(',').map(|member| member.trim().trim_matches('"')) {
+    for member in members() {
         assert!(read(format!("{member}/Cargo.toml")).contains("\n[lints]\nworkspace = true\n"), "{member}");
     }
+}
+
+/// The folders of the workspace's crates.
+fn members() -> Vec<String> {
+    let workspace = read("Cargo.toml");
+    let members = workspace.split("members = [").nth(1).unwrap().split(']').next().unwrap();
+    let names = members.split(',').map(|member| member.trim().trim_matches('"').to_owned());
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 fn root() -> PathBuf {
