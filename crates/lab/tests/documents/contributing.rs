@@ -14,7 +14,7 @@ fn what_the_page_for_contributors_names_stands_in_the_tree() {
     for (word, other) in [
         ("`THAT_DO_NOT_OVERSELL`", "`WAYS`"),
         ("`may_refuse`", "`may_confuse`"),
-        ("`Findings::report`", "`Findings::repeat`"),
+        ("`CheckFindings::report`", "`CheckFindings::repeat`"),
     ] {
         assert!(page.contains(word), "{word}");
         assert_eq!(unknown_names(&page.replacen(word, other, 1)).len(), 1, "{other}");
