@@ -1,5 +1,6 @@
 //! What the shop does, and the only crate that begins and ends transactions.
-//! Start with [`OrderService::create_order`]; For afterwards, [`strategies`] has other ways to sell.
+//! Start with [`OrderService::create_order`]. Read [`strategies`] afterwards: it has other ways
+//! to sell.
 
 pub mod begin;
 pub mod commit;

@@ -46,7 +46,7 @@ impl Graph {
                 && let Some(way) = self.way_back(start)
             {
                 seen.extend(way.iter().cloned());
-                circles.push(way.iter().map(|module| named(module)).collect());
+                circles.push(way.iter().map(named).collect());
             }
         }
         circles
