@@ -15,12 +15,12 @@ const TEMPORARY_CLASSES: [&str; 7] = ["08", "28", "40", "53", "55", "57", "58"];
 const TEMPORARY_CODES: [&str; 4] = ["25006", "25P03", "25P04", "3D000"];
 
 /// A time limit of one request, whose statement or transaction was ended: 25P03 and 25P04 as above, 55P03 lock_timeout
-/// (and NOWAIT), 57014 statement_timeout (and pg_cancel_backend; rarely lock_timeout, when it passes between two waits of
-/// one statement: PostgreSQL has then forgotten which limit it was).
+/// (and NOWAIT), 57014 statement_timeout (and pg_cancel_backend; rarely lock_timeout, when it passes between two waits
+/// of one statement: PostgreSQL has then forgotten which limit it was).
 const LIMIT_CODES: [&str; 4] = ["25P03", "25P04", "55P03", "57014"];
 
-/// 42P01: there is no such table. If the table is one of [`TABLES`], the database is not migrated yet. Any other name is
-/// a mistake in a statement.
+/// 42P01: there is no such table. If the table is one of [`TABLES`], the database is not migrated yet. Any other name
+/// is a mistake in a statement.
 const NO_SUCH_TABLE: &str = "42P01";
 const TABLES: [&str; 4] = ["products", "orders", "units", "idempotency_keys"];
 

@@ -1,5 +1,5 @@
-//! What happens to a connection between two users: [`crate::database::connect`] has each connection pass here before the
-//! pool lends it again.
+//! What happens to a connection between two users: [`crate::database::connect`] has each connection pass here before
+//! the pool lends it again.
 //!
 //! A request can end at any await, because its client leaves or its time is over. Its work is dropped there, and
 //! PostgreSQL may already have been told something that sqlx has not noted. sqlx 0.9.0 notes a BEGIN only when the
@@ -31,8 +31,8 @@ pub(crate) async fn may_be_lent_again(connection: &mut PgConnection) -> bool {
 }
 
 async fn forget(connection: &mut PgConnection) -> Result<(), Error> {
-    // Once more after a ROLLBACK, which takes the RESET back too. The answer is read here and not left to the pool's own
-    // ping: sqlx leaves Nagle's algorithm on, so the ping would wait for this answer all the same.
+    // Once more after a ROLLBACK, which takes the RESET back too. The answer is read here and not left to the pool's
+    // own ping: sqlx leaves Nagle's algorithm on, so the ping would wait for this answer all the same.
     while has_ended_transaction(connection).await? {}
     Ok(())
 }

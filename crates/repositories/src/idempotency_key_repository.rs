@@ -48,8 +48,8 @@ impl<'a, C: ConnectionTrait> IdempotencyKeyRepository<'a, C> {
         IdempotencyRecord::find_by_statement(statement).all(self.connection).await
     }
 
-    /// Stores new records, also in place of expired ones of the same key. Returns how many were stored. A key that has a
-    /// current record after all is left out: `INSERT … ON CONFLICT (key) DO UPDATE … WHERE` the old one has expired
+    /// Stores new records, also in place of expired ones of the same key. Returns how many were stored. A key that has
+    /// a current record after all is left out: `INSERT … ON CONFLICT (key) DO UPDATE … WHERE` the old one has expired
     pub async fn create(&self, records: &[IdempotencyRecord]) -> Result<usize, DbErr> {
         let sql = "INSERT INTO idempotency_keys AS stored (key, request, status, body)
                    SELECT * FROM unnest($1, $2, $3, $4)

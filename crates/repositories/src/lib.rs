@@ -1,5 +1,5 @@
-//! Questions to the database and changes of it: each method is one query. The caller chooses whether it runs on a pool or
-//! within a transaction. Start with [`ProductRepository`].
+//! Questions to the database and changes of it: each method is one query. The caller chooses whether it runs on a pool
+//! or within a transaction. Start with [`ProductRepository`].
 
 mod idempotency_key_repository;
 mod order_repository;

@@ -63,9 +63,9 @@ impl<'a, C: ConnectionTrait> OrderRepository<'a, C> {
     /// Deletes the product's orders, and with them what is kept for the keys of its purchases, refusals included.
     /// Returns how many orders there were: `WITH forgotten AS (DELETE …) DELETE … WHERE product_id = $1`
     ///
-    /// One statement sees both tables at one moment, so a purchase that commits meanwhile keeps its order and its key, or
-    /// loses both. Expired keys are left to [`IdempotencyKeyRepository::delete_expired`]: two transactions that delete
-    /// the same rows in different orders would deadlock.
+    /// One statement sees both tables at one moment, so a purchase that commits meanwhile keeps its order and its key,
+    /// or loses both. Expired keys are left to [`IdempotencyKeyRepository::delete_expired`]: two transactions that
+    /// delete the same rows in different orders would deadlock.
     ///
     /// [`IdempotencyKeyRepository::delete_expired`]: crate::IdempotencyKeyRepository::delete_expired
     pub async fn delete_of_product_with_keys(&self, product_id: Uuid) -> Result<u64, DbErr> {
@@ -79,7 +79,8 @@ impl<'a, C: ConnectionTrait> OrderRepository<'a, C> {
     }
 }
 
-/// Sorted by the time of the insert. The id decides between equal times, so that pages neither skip nor repeat an order.
+/// Sorted by the time of the insert. The id decides between equal times, so that pages neither skip nor repeat an
+/// order.
 fn newest_first() -> Select<order::Entity> {
     order::Entity::find().order_by_desc(order::Column::CreatedAt).order_by_desc(order::Column::Id)
 }

@@ -120,9 +120,9 @@ impl ShopService {
             transaction.rollback().await?;
             return Err(ServiceError::ProductNotFound);
         };
-        // Stock first. This UPDATE waits for purchases that have changed the stock, and lets the others wait before they
-        // change it. So each purchase is wholly before the reset or wholly after it. If it is before, its order and its
-        // key are deleted below. If it is after, it takes its copy from the new stock.
+        // Stock first. This UPDATE waits for purchases that have changed the stock, and lets the others wait before
+        // they change it. So each purchase is wholly before the reset or wholly after it. If it is before, its order
+        // and its key are deleted below. If it is after, it takes its copy from the new stock.
         products.set_quantity(product.id, STOCK_AFTER_RESET).await?;
         let deleted_orders = orders.delete_of_product_with_keys(product.id).await?;
         marking(transaction.commit()).await?;

@@ -1,4 +1,5 @@
-//! Buy Now's checkout client. It is impatient: when the shop has not answered within a moment, it posts the order again.
+//! Buy Now's checkout client. It is impatient: when the shop has not answered within a moment, it posts the order
+//! again.
 
 use std::time::{Duration, Instant};
 

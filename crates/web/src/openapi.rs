@@ -1,5 +1,5 @@
-//! `GET /api/openapi.json`: the OpenAPI document, put together from the handlers' own descriptions and from the parts that
-//! all operations share (`openapi/shared.rs`).
+//! `GET /api/openapi.json`: the OpenAPI document, put together from the handlers' own descriptions and from the parts
+//! that all operations share (`openapi/shared.rs`).
 
 mod shared;
 

@@ -37,8 +37,8 @@ struct Outage {
     requests: u64,
     /// What was logged in this outage, so that it is not logged again: reasons, and SQLSTATEs.
     said: BTreeSet<String>,
-    /// The error of a request that found the database away; `None` while the database seems to be there. The error may be
-    /// only a consequence of the reason ("the pool timed out"), so it is not logged at once.
+    /// The error of a request that found the database away; `None` while the database seems to be there. The error may
+    /// be only a consequence of the reason ("the pool timed out"), so it is not logged at once.
     away: Option<String>,
     /// Whether the log says why the database is away.
     is_explained: bool,
@@ -137,8 +137,8 @@ impl OutageLog {
         self.outage.lock().as_ref().is_some_and(|outage| outage.away.is_some())
     }
 
-    /// What to log, if it is news: the reason why a new session fails. If a new session works and no reason was logged, it
-    /// is the error that a request met before.
+    /// What to log, if it is news: the reason why a new session fails. If a new session works and no reason was
+    /// logged, it is the error that a request met before.
     fn explain(&self, reason: Option<String>) -> Option<News> {
         let mut outage = self.outage.lock();
         let outage = outage.as_mut()?;

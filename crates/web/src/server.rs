@@ -96,8 +96,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Deletes expired keys and old refusals at the start, from time to time, and after many refusals. Each replica does it:
-/// a key that is deleted already does no harm.
+/// Deletes expired keys and old refusals at the start, from time to time, and after many refusals. Each replica does
+/// it: a key that is deleted already does no harm.
 async fn forget_old_keys(strategies: web::Data<StrategyService>) {
     let mut interval = tokio::time::interval(BETWEEN_CLEANINGS);
     loop {

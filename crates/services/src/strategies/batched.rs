@@ -28,9 +28,10 @@ use crate::payment::PaymentProvider;
 const LARGEST_BATCH: usize = 64;
 /// A buyer who finds so many others in the queue is told to come again.
 const LONGEST_QUEUE: usize = 4096;
-/// A buyer who has waited longer for a batch to begin, perhaps because somebody holds the row, is told to come again too.
-/// The statement of the batch may wait for several locks in turn, and so for longer than `LOCK_TIMEOUT`. It must still
-/// end before the requests of its buyers are given up: after that, nobody could tell the buyers that nothing was sold.
+/// A buyer who has waited longer for a batch to begin, perhaps because somebody holds the row, is told to come again
+/// too. The statement of the batch may wait for several locks in turn, and so for longer than `LOCK_TIMEOUT`. It must
+/// still end before the requests of its buyers are given up: after that, nobody could tell the buyers that nothing was
+/// sold.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 const _: () = assert!(

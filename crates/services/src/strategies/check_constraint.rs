@@ -1,8 +1,8 @@
 //! `check_constraint`: sells as `unlocked` does, and PostgreSQL refuses a decrement below zero (23514). The constraint
 //! decides. The check in the code only spares late buyers the payment.
 //!
-//! The race window stands between check and sale, as in `unlocked`. A buyer may pass the check, pay, and be refused only
-//! then. The constraint binds only products that opt in (`products.refuses_oversell`).
+//! The race window stands between check and sale, as in `unlocked`. A buyer may pass the check, pay, and be refused
+//! only then. The constraint binds only products that opt in (`products.refuses_oversell`).
 
 use flash_sale_core::order;
 

@@ -5,8 +5,8 @@ use sea_orm::DatabaseTransaction;
 use crate::commit::marking;
 use crate::failure::Failure;
 
-/// Ends an attempt: COMMIT after a success, otherwise ROLLBACK. Both come before the answer and before the next attempt,
-/// so that no lock outlives its attempt.
+/// Ends an attempt: COMMIT after a success, otherwise ROLLBACK. Both come before the answer and before the next
+/// attempt, so that no lock outlives its attempt.
 pub(super) async fn end<T>(
     transaction: DatabaseTransaction,
     result: Result<T, Failure>,

@@ -1,9 +1,9 @@
-//! `optimistic`: nothing is locked while the buyer pays. The sale itself compares the row's version with the version that
-//! was read. If they differ, the whole attempt is made again.
+//! `optimistic`: nothing is locked while the buyer pays. The sale itself compares the row's version with the version
+//! that was read. If they differ, the whole attempt is made again.
 //!
 //! The race window stands between read and sale, where others may sell. The more buyers there are, the more work is
-//! thrown away, payments included. A version protects only if every writer counts it up. All strategies do. The exercise
-//! does not, so don't mix both on one product.
+//! thrown away, payments included. A version protects only if every writer counts it up. All strategies do. The
+//! exercise does not, so don't mix both on one product.
 
 use flash_sale_core::order;
 

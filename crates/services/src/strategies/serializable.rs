@@ -1,6 +1,6 @@
-//! `serializable`: the code of `unlocked`, in transactions that PostgreSQL accepts only if they could have run one after
-//! the other. If two buyers have read the same stock, PostgreSQL refuses one of them (40001), at any statement or at
-//! COMMIT. That buyer's attempt starts again from BEGIN.
+//! `serializable`: the code of `unlocked`, in transactions that PostgreSQL accepts only if they could have run one
+//! after the other. If two buyers have read the same stock, PostgreSQL refuses one of them (40001), at any statement
+//! or at COMMIT. That buyer's attempt starts again from BEGIN.
 //!
 //! The race window stands between check and sale, as in `unlocked`. If another transaction changes the row meanwhile,
 //! the attempt fails.

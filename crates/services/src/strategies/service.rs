@@ -1,5 +1,6 @@
 //! Runs a purchase by the strategy that the buyer has named: begins and ends its transactions, and makes the attempt
-//! again when another buyer was faster. With a key, the purchase is one step of a transaction that also keeps the answer.
+//! again when another buyer was faster. With a key, the purchase is one step of a transaction that also keeps the
+//! answer.
 
 use std::sync::Arc;
 
@@ -27,8 +28,8 @@ use crate::payment::PaymentProvider;
 use crate::strategy::Strategy;
 use crate::till_database::TillDatabase;
 
-/// How many refusals are kept: one for each buyer of a large crowd, about 50 MB with the longest keys. There has to be a
-/// limit, because a refusal takes no copy, so anybody can cause any number of them.
+/// How many refusals are kept: one for each buyer of a large crowd, about 50 MB with the longest keys. There has to be
+/// a limit, because a refusal takes no copy, so anybody can cause any number of them.
 const MOST_REFUSALS: u32 = 50_000;
 /// How many refusals one statement deletes. More might take longer than its time limit.
 const REFUSALS_AT_ONCE: u32 = 10_000;

@@ -1,5 +1,5 @@
-//! `skip_locked`: each copy is a row of its own (`units`), and each buyer takes a row that nobody holds: FOR UPDATE SKIP
-//! LOCKED. No buyer waits for another, and sales of one product share a flush to disk.
+//! `skip_locked`: each copy is a row of its own (`units`), and each buyer takes a row that nobody holds: FOR UPDATE
+//! SKIP LOCKED. No buyer waits for another, and sales of one product share a flush to disk.
 //!
 //! The race window stands where the unit is locked. The other buyers lose nothing by that while there are other units.
 //! When all unsold units are held, "Out of stock" would be wrong: a payment may still fail, and its unit is free again.

@@ -1,5 +1,5 @@
-//! No request is worked on for longer than its limit. Past the limit, the client is told so and the work is dropped: its
-//! transaction is taken back, unless COMMIT was sent already.
+//! No request is worked on for longer than its limit. Past the limit, the client is told so and the work is dropped:
+//! its transaction is taken back, unless COMMIT was sent already.
 
 use std::time::Duration;
 

@@ -25,8 +25,8 @@ use crate::problem::Problem;
 #[derive(Clone)]
 pub struct Body(pub Bytes);
 
-/// The rest of a body that isn't wanted. While it is kept, actix-http closes the connection after the answer. If it were
-/// dropped, actix-http would read a chunked body to its end, however long that takes.
+/// The rest of a body that isn't wanted. While it is kept, actix-http closes the connection after the answer. If it
+/// were dropped, actix-http would read a chunked body to its end, however long that takes.
 pub struct UnreadBody(#[expect(dead_code, reason = "it only has to be there")] Payload);
 
 impl UnreadBody {

@@ -110,14 +110,14 @@ impl<'a> Batch<'a> {
         }
         until_settled(|| async {
             let transaction = begin::logging("BEGIN", self.database.begin()).await?;
-            let outcome = self.sell_to_claimants(&transaction).await;
+            let outcome = self.sell_with_claims(&transaction).await;
             end(transaction, outcome).await
         })
         .await
     }
 
     /// Sells to the buyers without a key and to those whose key is new, and stores the answers to the new keys.
-    async fn sell_to_claimants(&self, transaction: &DatabaseTransaction) -> Result<Outcome, Failure> {
+    async fn sell_with_claims(&self, transaction: &DatabaseTransaction) -> Result<Outcome, Failure> {
         let claims: Vec<&Claim> = self.with_key.iter().map(|buyer| &buyer.claim).collect();
         let claimed = Claim::take_all(transaction, &claims).await?;
         let mut buying = self.order_ids.clone();

@@ -1,5 +1,5 @@
-//! The queues of `batched`: one for each product that somebody waits for. A task serves each queue at its [`Counter`]. A
-//! queue exists exactly as long as its counter. A buyer who finds no queue opens one, and starts a task for it.
+//! The queues of `batched`: one for each product that somebody waits for. A task serves each queue at its [`Counter`].
+//! A queue exists exactly as long as its counter. A buyer who finds no queue opens one, and starts a task for it.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
@@ -72,8 +72,8 @@ impl<B> Counter<B> {
         self.product_id
     }
 
-    /// Takes up to `most` buyers, in the order they came. When nobody waits, the queue ends under the same lock, so that
-    /// no buyer joins a queue that no task serves any more.
+    /// Takes up to `most` buyers, in the order they came. When nobody waits, the queue ends under the same lock, so
+    /// that no buyer joins a queue that no task serves any more.
     pub fn take_waiting(&mut self, most: usize) -> Vec<B> {
         let mut queues = self.queues.lock();
         let Some(queue) = queues.get_mut(&self.product_id).filter(|_| self.is_open) else {
