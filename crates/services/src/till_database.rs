@@ -1,12 +1,12 @@
 //! The database as [`crate::OrderService::create_order`] gets it. A COMMIT that is sent through it is marked
 //! (see [`crate::commit`]), whatever a learner makes of the exercise. All other statements go to SeaORM as they are.
 
+mod as_sea_orm;
+
 use std::sync::Arc;
 
-use sea_orm::entity::prelude::async_trait::async_trait;
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr,
-    ExecResult, IsolationLevel, QueryResult, Statement, TransactionTrait,
+    DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbErr, TransactionOptions, TransactionTrait,
 };
 
 use crate::begin;
@@ -48,23 +48,8 @@ impl TillDatabase {
     /// # Errors
     /// When there is no connection, or the database refuses.
     pub async fn begin(&self) -> Result<TillTransaction, DbErr> {
-        self.begin_with_config(None, None).await
-    }
-
-    /// As [`Self::begin`], with an isolation level and an access mode of its own.
-    ///
-    /// # Errors
-    /// As [`Self::begin`].
-    pub async fn begin_with_config(
-        &self,
-        isolation_level: Option<IsolationLevel>,
-        access_mode: Option<AccessMode>,
-    ) -> Result<TillTransaction, DbErr> {
-        let is_savepoint = matches!(self.0, Outer::Transaction(_));
-        let statement = if is_savepoint { "SAVEPOINT" } else { "BEGIN" };
-        let executor = self.executor();
-        let beginning = executor.begin_with_config(isolation_level, access_mode);
-        Ok(TillTransaction { inner: begin::logging(statement, beginning).await?, is_savepoint })
+        begin_on(&self.executor(), TransactionOptions::default(), matches!(self.0, Outer::Transaction(_)))
+            .await
     }
 
     fn executor(&self) -> DatabaseExecutor<'_> {
@@ -93,48 +78,12 @@ impl TillTransaction {
     }
 }
 
-#[async_trait]
-impl ConnectionTrait for TillDatabase {
-    fn get_database_backend(&self) -> DbBackend {
-        self.executor().get_database_backend()
-    }
-
-    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.executor().execute_raw(statement).await
-    }
-
-    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.executor().execute_unprepared(sql).await
-    }
-
-    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.executor().query_one_raw(statement).await
-    }
-
-    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.executor().query_all_raw(statement).await
-    }
-}
-
-#[async_trait]
-impl ConnectionTrait for TillTransaction {
-    fn get_database_backend(&self) -> DbBackend {
-        self.inner.get_database_backend()
-    }
-
-    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.inner.execute_raw(statement).await
-    }
-
-    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.inner.execute_unprepared(sql).await
-    }
-
-    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.inner.query_one_raw(statement).await
-    }
-
-    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.inner.query_all_raw(statement).await
-    }
+async fn begin_on(
+    connection: &impl TransactionTrait<Transaction = DatabaseTransaction>,
+    options: TransactionOptions,
+    is_savepoint: bool,
+) -> Result<TillTransaction, DbErr> {
+    let statement = if is_savepoint { "SAVEPOINT" } else { "BEGIN" };
+    let inner = begin::logging(statement, connection.begin_with_options(options)).await?;
+    Ok(TillTransaction { inner, is_savepoint })
 }
