@@ -96,6 +96,7 @@ const VARIANTS: &[Variant] = &[
     fixed("decrement-first"),
     fixed("locked-and-set"),
     fixed("serializable-with-retry"),
+    fixed("in-a-function"),
     fixed("lock-with-a-limit"),
     fixed("single-statement"),
     oversold("lost-update", &["one click", "crowd of 50", "crowd of 200", "conservation"]),
