@@ -3,14 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 use std::fs::{self, File, FileTimes};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use flash_sale_lab::guide::copy::{Copy, OF_ANOTHER_REPOSITORY};
 use flash_sale_lab::guide::walk::{Typed, walk};
-use flash_sale_testbed::testing::wait_until;
+use flash_sale_testbed::testing::{wait_until, write_program};
 use tempfile::TempDir;
 
 const LONG_AGO: Duration = Duration::from_secs(1_000_000_000);
@@ -122,8 +121,7 @@ async fn a_walk_compares_what_is_printed() {
     let copy = copy_of(&project).await;
     let lab = copy.folder().join(".flash-sale/lab");
     fs::create_dir(copy.folder().join(".flash-sale")).unwrap();
-    fs::write(&lab, "#!/bin/sh\n[ $1 = logs ] && printf 'one 1 ms\\ntwo\\nthree\\n' || cat\n").unwrap();
-    fs::set_permissions(&lab, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&lab, "#!/bin/sh\n[ $1 = logs ] && printf 'one 1 ms\\ntwo\\nthree\\n' || cat\n");
     let guide = "# Guide\n\n## 1. Walk\n\n```sh\necho a && \\\n  echo b\necho http://localhost:3000 | cut -c1-17\n```\n\n\
         ```console\na\nb\nhttp://localhost:\n```\n\n```sql\nSELECT 1;\n```\n\nprints\n\n```console\nSELECT …;\n```\n\n\
         ```log\none 2 ms\nthree\n```\n\n```sh\ntouch typed\n```\n";
@@ -159,8 +157,7 @@ async fn its_shop_is_stopped_and_its_folder_removed_however_it_ends() {
         let (folder, stopped) = (copy.folder().to_owned(), project.path().join("stopped"));
         let lab = folder.join(".flash-sale/lab");
         fs::create_dir(folder.join(".flash-sale")).unwrap();
-        fs::write(&lab, format!("#!/bin/sh\necho $* > {}\n", stopped.display())).unwrap();
-        fs::set_permissions(&lab, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&lab, &format!("#!/bin/sh\necho $* > {}\n", stopped.display()));
 
         if is_dropped {
             drop(copy);

@@ -8,6 +8,7 @@ mod pooler;
 mod replica;
 mod side_connection;
 mod wait;
+mod write_program;
 
 pub use at_the_end::AtTheEnd;
 pub use database::TestDatabase;
@@ -15,3 +16,4 @@ pub use pooler::Pooler;
 pub use replica::{Replica, ReplicaSettings};
 pub use side_connection::SideConnection;
 pub use wait::wait_until;
+pub use write_program::write_program;

@@ -2,11 +2,12 @@
 //! `.ci/containers` tries the same commands on an engine.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
 use flash_sale_core::environment;
+use flash_sale_testbed::testing::write_program;
 use tempfile::TempDir;
 
 use crate::{COMMANDS, root};
@@ -71,8 +72,7 @@ impl Machine {
             "#!/bin/sh\necho \"{program} $*\" >> '{}'\ncase \"$*\" in\n{cases}\nesac\n",
             asked.display()
         );
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&path, &script);
     }
 
     fn checkout(&self) -> PathBuf {

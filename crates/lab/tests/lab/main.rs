@@ -46,7 +46,7 @@ use flash_sale_lab::control::last_event;
 use flash_sale_lab::control::messages::{Event, Request};
 use flash_sale_lab::project::{CONTROL_SOCKET, LAB_LOG};
 use flash_sale_testbed::shop_settings::OF_ONE_SHOP;
-use flash_sale_testbed::testing::{AtTheEnd, TestDatabase, wait_until};
+use flash_sale_testbed::testing::{AtTheEnd, TestDatabase, wait_until, write_program};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -104,8 +104,7 @@ impl Project {
         fs::create_dir(folder.path().join("static")).unwrap();
         fs::create_dir(folder.path().join("programs")).unwrap();
         let cargo = folder.path().join("programs/cargo");
-        fs::write(&cargo, CARGO).unwrap();
-        fs::set_permissions(cargo, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&cargo, CARGO);
         let shop = Path::new(LAB).with_file_name("flash-sale-web");
         fs::write(folder.path().join("shop"), shop.to_str().unwrap()).unwrap();
         let clean = AtTheEnd::run(LAB, &["clean"], folder.path());

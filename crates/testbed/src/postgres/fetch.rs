@@ -200,6 +200,7 @@ mod tests {
     use std::ffi::OsString;
 
     use super::*;
+    use crate::testing::write_program;
 
     /// Stands for apt-get: says what it was asked for, and doesn't end while `hold` is there.
     const FAKE: &str =
@@ -210,8 +211,7 @@ mod tests {
     }
 
     fn apt_in(folder: &Path) -> GuardedCommand {
-        fs::write(folder.join("apt-get"), FAKE).unwrap();
-        fs::set_permissions(folder.join("apt-get"), fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&folder.join("apt-get"), FAKE);
         let path = flash_sale_core::environment::text("PATH", "").unwrap();
         let mut paths = OsString::from(folder);
         paths.push(":");
