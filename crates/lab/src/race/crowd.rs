@@ -17,23 +17,23 @@ use crate::back_off::BackOff;
 use crate::shop::client::Shop;
 use crate::shop::contestant::Contestant;
 
-/// Connections that are opened at once before the first round. More would only wait for one another.
+/// How many connections are opened at once before the first round. More would only wait for one another.
 const OPENED_AT_ONCE: usize = 32;
 
-/// Connections that buyers come through. They are opened before the race and kept: what is raced is the shop,
-/// not the opening of connections. The gateway has handed them to the replicas in turn.
+/// The connections that buyers come through. They are opened before the race and kept, because the race is about the
+/// shop and not about the opening of connections. The gateway has handed them to the replicas in turn.
 pub struct Crowd {
     lanes: Vec<Shop>,
     buyers: usize,
     patience: Option<Duration>,
 }
 
-/// A sale to the crowd.
+/// One sale to the crowd.
 #[derive(Clone, Debug)]
 pub struct RaceRound {
-    /// What was sold.
+    /// The product that was sold.
     pub product: Uuid,
-    /// Each of them.
+    /// All buyers of the round.
     pub buyers: Vec<Buyer>,
 }
 

@@ -1,16 +1,16 @@
-//! What the invariants say of a strategy.
+//! The verdict on a strategy, by the invariants.
 
 use serde::Serialize;
 
 use crate::shop::contestant::Oversell;
 
-/// In a word. Those further down count only when none above fits.
+/// The verdict in a word. A verdict counts only when none of those above it fits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RaceVerdict {
-    /// Copies vanished without an order, or orders took none.
+    /// Copies vanished without an order, or orders took no copy.
     NotConserved,
-    /// Somebody was told something else than what the rows say.
+    /// Somebody was told something that the rows don't say.
     Dishonest,
     /// More was sold than there was.
     Oversold,
@@ -18,16 +18,16 @@ pub enum RaceVerdict {
     LostSales,
     /// Somebody got no answer, or one that is the shop's own fault.
     Errors,
-    /// More was sold than there was, which this one is there to show.
+    /// More was sold than there was. This strategy is there to show that.
     OversoldAsItMust,
-    /// More was sold than there was, and nobody has fixed it yet.
+    /// More was sold than there was. Nobody has fixed this strategy yet.
     OversoldAsItMay,
     /// All is as it should be.
     #[default]
     Ok,
 }
 
-/// What a verdict is made of, over all rounds.
+/// The findings that a verdict is made of, over all rounds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RaceFindings {
     /// Rounds in which initial stock - orders was not the stock.
@@ -43,7 +43,7 @@ pub struct RaceFindings {
 }
 
 impl RaceVerdict {
-    /// The first that fits.
+    /// The first verdict that fits the findings.
     pub fn of(findings: &RaceFindings, oversell: Oversell) -> Self {
         if findings.unconserved_rounds > 0 {
             Self::NotConserved
@@ -64,7 +64,7 @@ impl RaceVerdict {
         }
     }
 
-    /// Whether nothing happened that must not.
+    /// Whether the strategy did only what it may.
     pub fn is_right(self) -> bool {
         matches!(self, Self::Ok | Self::OversoldAsItMust | Self::OversoldAsItMay)
     }
@@ -99,7 +99,7 @@ mod tests {
 
         assert_eq!(RaceVerdict::of(&nothing, Oversell::MustNot), RaceVerdict::Ok);
         for (findings, expected) in cases {
-            // Not even who may oversell may do that.
+            // No strategy may do this, not even one that may oversell.
             for oversell in [Oversell::Must, Oversell::May, Oversell::MustNot] {
                 let verdict = RaceVerdict::of(&RaceFindings { oversold: 0, ..findings }, oversell);
                 assert_eq!((verdict, verdict.is_right()), (expected, false));
