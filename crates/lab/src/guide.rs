@@ -87,7 +87,8 @@ pub fn headings(text: &str) -> impl Iterator<Item = &str> {
     lines.filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim())
 }
 
-/// The section of the second level whose heading ends with `title`: from its heading to the next one.
+/// The section of the second level whose heading ends with `title`. It goes from its heading to the next heading of
+/// that level.
 pub fn section<'a>(text: &'a str, title: &str) -> Option<&'a str> {
     text.split_inclusive("\n## ")
         .find(|section| section.lines().next().is_some_and(|heading| heading.ends_with(title)))

@@ -23,7 +23,7 @@ pub async fn run(program: impl AsRef<OsStr>, arguments: &[&str]) -> anyhow::Resu
 /// Does the same as [`run`], and returns the program's output, too. Its errors are shown on the terminal.
 ///
 /// # Errors
-/// When it can't be started, or prints something else than text.
+/// When the program can't be started, or prints something else than text.
 pub async fn output(program: impl AsRef<OsStr>, arguments: &[&str]) -> anyhow::Result<(bool, String)> {
     let mut running = Interrupted::start(program.as_ref(), arguments, Stdio::piped())?;
     let mut output = String::new();

@@ -16,7 +16,7 @@ pub struct EndSignals {
 }
 
 impl EndSignals {
-    /// Begins to listen: from now on none of them ends the program by itself.
+    /// Begins to listen. From now on, none of these signals ends the program by itself.
     ///
     /// # Errors
     /// When the system doesn't allow it.
@@ -50,7 +50,7 @@ impl EndSignals {
 /// Waits for the first of these signals.
 ///
 /// # Errors
-/// As [`EndSignals::listen`].
+/// When the system doesn't allow it, as in [`EndSignals::listen`].
 pub async fn end_signal() -> io::Result<()> {
     EndSignals::listen()?.next().await;
     Ok(())

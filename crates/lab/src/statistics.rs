@@ -5,11 +5,11 @@ use std::time::Duration;
 /// Percentiles of how long buyers waited, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Waits {
-    /// Half waited no longer.
+    /// Half of the buyers waited no longer than this.
     pub p50: f64,
-    /// 95 of 100 waited no longer.
+    /// 95 of 100 buyers waited no longer than this.
     pub p95: f64,
-    /// 99 of 100 waited no longer.
+    /// 99 of 100 buyers waited no longer than this.
     pub p99: f64,
 }
 

@@ -2,7 +2,7 @@
 
 use textwrap::WordSplitter;
 
-/// The text in lines of at most `width` characters, broken at spaces; a longer word has a line of its own. A text
+/// Breaks a text at spaces into lines of at most `width` characters. A longer word has a line of its own. A text
 /// without words has no lines.
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     // The text may quote an error of several lines.

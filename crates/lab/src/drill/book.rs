@@ -13,7 +13,7 @@ use crate::shop::ledger::Ledger;
 /// The stock after a reset.
 const STOCK: i64 = 1;
 
-/// What was seen of the book.
+/// What was seen of the book while it was reset.
 #[derive(Clone, Debug, Default)]
 pub struct Sightings {
     /// Orders that the resets said they had deleted.

@@ -75,7 +75,7 @@ impl Counts {
         counts
     }
 
-    /// Adds an answer that nobody should get.
+    /// Adds a wrong answer: nobody should get it. It came this many `times`.
     pub fn add_wrong(&mut self, what: &str, times: usize) {
         add(&mut self.wrong, what, times);
     }

@@ -32,7 +32,7 @@ impl Distance {
     /// Returns when the database is as near as before. It does nothing when the database is near already.
     ///
     /// # Errors
-    /// When the replicas can't be replaced.
+    /// When the replicas can't be replaced by some whose database is near.
     pub async fn come_near(&self) -> anyhow::Result<()> {
         match self.0.lock().await.take() {
             Some(loan) => loan.give_back().await.context("the replicas keep the far database"),

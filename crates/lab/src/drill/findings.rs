@@ -19,7 +19,7 @@ pub struct DrillFindings {
     pub counts: Counts,
     /// The ledger of each strategy's products, and the ledger of [`THE_BOOK`].
     pub ledgers: BTreeMap<String, Ledger>,
-    /// How the shop came back, each time.
+    /// How the shop came back, once for each time that the fault struck.
     pub recoveries: Vec<Recovery>,
     /// How long killed replicas were away.
     pub away: Vec<Duration>,

@@ -172,7 +172,7 @@ impl Market {
         while buyers.join_next().await.is_some() {}
     }
 
-    /// All purchases so far, by product.
+    /// Takes out all purchases so far, by product.
     pub fn take_purchases(&self) -> BTreeMap<Uuid, Vec<Purchase>> {
         let purchases = std::mem::take(&mut *self.purchases.lock());
         let mut by_product: BTreeMap<Uuid, Vec<Purchase>> = BTreeMap::new();
@@ -235,7 +235,7 @@ impl Market {
     }
 }
 
-/// Of the buyers of each item, every other one sends keys.
+/// Every other buyer of an item sends keys.
 fn has_key(index: usize, items: usize) -> bool {
     (index / items).is_multiple_of(2)
 }

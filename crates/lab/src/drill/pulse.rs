@@ -28,14 +28,14 @@ const INTERVAL: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_millis(4);
 /// After this time nobody waits for the answer any more.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(2);
-/// How often the lab is asked where its replicas are.
+/// The time between two questions to the lab where its replicas are.
 const FIND_EVERY: Duration = Duration::from_millis(100);
 const REQUEST: &[u8] = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
 /// One question, and how long it took.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Beat {
-    /// Until the answer was found.
+    /// The time until the answer was found.
     pub took: Duration,
     /// How long the answer was surely missing: until the last look that found nothing.
     pub missing_for: Duration,

@@ -37,7 +37,7 @@ impl ShopDatabase {
         Ok(usize::try_from(missing)?)
     }
 
-    /// Removes the records of all keys of drills.
+    /// Removes the records of all keys that drills have used.
     ///
     /// # Errors
     /// When the database fails.

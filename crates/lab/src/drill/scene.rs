@@ -42,7 +42,7 @@ pub struct Scene<'a> {
     pub connections: usize,
     /// The number of the replica that the fault strikes, if it strikes one replica.
     pub victim: usize,
-    /// Decides what else is left to chance.
+    /// Decides everything else that is left to chance.
     pub random: Rng,
 }
 

@@ -14,7 +14,7 @@ use crate::shop::patiently::patiently;
 
 const POLL: Duration = Duration::from_millis(100);
 const AT_REST_POLL: Duration = Duration::from_millis(10);
-/// A transaction may pause for the payment. A busy machine makes that pause a little longer.
+/// A transaction may pause for the payment (the race window). A busy machine makes that pause a little longer.
 const LONGER_THAN_THE_WINDOW: Duration = Duration::from_secs(1);
 /// When all buyers have their answers or are gone, their transactions must end within this time.
 const AT_REST_WITHIN: Duration = Duration::from_secs(1);

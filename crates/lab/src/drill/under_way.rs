@@ -15,7 +15,7 @@ use crate::shop::client::Shop;
 use crate::shop::contestant::{Contestant, Oversell};
 use crate::shop::database::ShopDatabase;
 
-/// How far a drill is.
+/// A step of a drill: it says how far the drill has come.
 #[derive(Clone, Debug)]
 pub enum Step {
     /// What the drill does now.

@@ -76,7 +76,7 @@ async fn run(copy: &Copy, command: &str, shown: &str, expected: Option<&str>) ->
     Ok(())
 }
 
-/// The replicas write by themselves, so their lines may be late.
+/// Looks for these lines in the log. The replicas write by themselves, so their lines may be late.
 async fn expect_log(copy: &Copy, expected: &str) -> anyhow::Result<()> {
     let begun = Instant::now();
     loop {

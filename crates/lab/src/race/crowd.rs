@@ -38,10 +38,10 @@ pub struct RaceRound {
 }
 
 impl Crowd {
-    /// Opens the connections.
+    /// Opens the connections of the crowd.
     ///
     /// # Errors
-    /// When the shop doesn't answer on one of them.
+    /// When the shop doesn't answer on one of the connections.
     pub async fn gather(shop: &Shop, options: &RaceOptions) -> anyhow::Result<Self> {
         let open = |_| async {
             let lane = shop.with_one_connection()?;

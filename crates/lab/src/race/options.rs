@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// How to race.
+/// How a race is to be run.
 #[derive(Clone, Debug, Serialize)]
 pub struct RaceOptions {
     /// Copies in each round.

@@ -34,9 +34,9 @@ pub struct Raced {
     /// Its figures.
     #[serde(flatten)]
     pub row: RaceRow,
-    /// What the errors were, and how many of each: `{"500": 2}`.
+    /// The errors, and how many there were of each: `{"500": 2}`.
     pub failures: BTreeMap<String, usize>,
-    /// How many buyers got their last answer from which replica.
+    /// The replicas, and how many buyers got their last answer from each.
     pub replicas: BTreeMap<String, usize>,
 }
 

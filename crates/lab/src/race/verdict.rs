@@ -10,13 +10,13 @@ use crate::shop::contestant::Oversell;
 pub enum RaceVerdict {
     /// Copies vanished without an order, or orders took no copy.
     NotConserved,
-    /// Somebody was told something that the rows don't say.
+    /// An answer doesn't fit the rows: somebody was told yes without an order, or has an order without being told.
     Dishonest,
     /// More was sold than there was.
     Oversold,
     /// Somebody went home without a copy that was there.
     LostSales,
-    /// Somebody got no answer, or one that is the shop's own fault.
+    /// Somebody got no answer, or an answer that is the shop's own fault.
     Errors,
     /// More was sold than there was. This strategy is there to show that.
     OversoldAsItMust,
@@ -30,7 +30,7 @@ pub enum RaceVerdict {
 /// The findings that a verdict is made of, over all rounds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RaceFindings {
-    /// Rounds in which initial stock - orders was not the stock.
+    /// Rounds in which the stock was not the initial stock minus the orders.
     pub unconserved_rounds: usize,
     /// Answers and orders that don't fit each other.
     pub dishonest: usize,
@@ -38,7 +38,7 @@ pub struct RaceFindings {
     pub oversold: usize,
     /// Sales that were lost.
     pub lost_sales: usize,
-    /// Buyers who met a failure.
+    /// Buyers who got no answer, or an answer that is the shop's own fault.
     pub errors: usize,
 }
 

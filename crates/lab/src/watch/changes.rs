@@ -18,7 +18,7 @@ const QUIET: Duration = Duration::from_millis(60);
 /// Files that were saved together.
 #[derive(Clone, Debug)]
 pub struct Save {
-    /// Their paths, from the project's folder. Empty when the system lost count of them.
+    /// The paths of the files, from the project's folder. Empty when the system lost count of the files.
     pub files: BTreeSet<PathBuf>,
     /// When the first of these changes was heard of.
     pub at: Instant,

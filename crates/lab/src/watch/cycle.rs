@@ -27,7 +27,7 @@ pub struct Cycle {
 
 /// How a cycle ended.
 pub enum End {
-    /// There is a verdict, for the shop as it was saved.
+    /// There is a verdict on the shop, as it was saved.
     Judged(OneClick),
     /// The shop doesn't compile, and the compiler has said why. The replicas are as they were.
     NotBuilt,
