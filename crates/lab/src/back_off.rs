@@ -1,6 +1,5 @@
-//! How long a buyer waits who was told to try again. It is exponential back-off with full jitter (Marc Brooker,
-//! "Exponential Backoff And Jitter", AWS Architecture Blog, 2015): each wait is a random time, up to a limit that
-//! grows.
+//! How long a buyer waits who was told to try again: exponential back-off with full jitter, which is a random time up
+//! to a limit that grows (Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 //!
 //! `Retry-After` is taken as "you may try again" and not as a time. It counts in whole seconds, and a flash sale is
 //! over in one second.

@@ -1,7 +1,6 @@
-//! Reads the walkthrough as a person does: its sections, its blocks of code, and the edit that it asks for
-//! ([`Edit`]). [`drift`] checks that the walkthrough is still true of the tree. [`copy`] makes a copy of the tree, to
-//! try the walkthrough in. [`walk`] types what the walkthrough's reader types, and compares what that prints.
-//! [`transcript`] and [`play`] do the same for psql.
+//! Reads the walkthrough as a person does: its sections, its blocks of code, the edit that it asks for ([`Edit`]).
+//! [`drift`] checks it against the tree. [`copy`] makes a copy of the tree to try it in. [`walk`] types what the
+//! reader types, and compares what that prints. [`transcript`] and [`play`] do so for psql.
 
 mod artifacts;
 pub mod copy;
