@@ -1,8 +1,8 @@
-//! How long a buyer waits who was told to try again: exponential back-off with full jitter (Marc Brooker,
-//! "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+//! How long a buyer waits who was told to try again: exponential back-off with full jitter, which is a random time up
+//! to a limit that grows (Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 //!
-//! `Retry-After` is taken as "you may try again" and not as a time: it counts in whole seconds, and in one
-//! second a flash sale is over.
+//! `Retry-After` is taken as "you may try again" and not as a time. It counts in whole seconds, and a flash sale is
+//! over in one second.
 
 use std::time::Duration;
 
@@ -18,12 +18,12 @@ pub struct BackOff {
 }
 
 impl BackOff {
-    /// Pauses that `random` decides.
+    /// Pauses whose lengths `random` decides.
     pub fn new(random: Rng) -> Self {
         Self { random, limit: FIRST }
     }
 
-    /// The next pause: anything up to a limit that doubles each time, until it is half a second.
+    /// The next pause: a random time up to a limit. The limit doubles each time, until it is half a second.
     pub fn next_pause(&mut self) -> Duration {
         let pause = self.limit.mul_f64(self.random.f64());
         self.limit = (self.limit * 2).min(LONGEST);

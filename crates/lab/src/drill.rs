@@ -1,5 +1,6 @@
-//! Drills faults: each is done to the running shop while buyers buy, and then what they were told is compared
-//! with the rows. Start with [`run`]; the faults are in [`fault`], what the figures mean in [`definitions`].
+//! Drills faults. Each fault is done to the running shop while buyers buy. Then the drill compares what the buyers
+//! were told with the rows of the database. Start with [`run`]. The faults are in [`fault`], and the meaning of each
+//! figure is in [`definitions`].
 
 pub mod book;
 pub mod counts;
@@ -63,16 +64,18 @@ use soak::Soak;
 use under_way::{Drill, SayStep, Step};
 use visitor::shortest_ready;
 
-/// Whoever waited longest for a lock, and then for its statement, is done by then; and a second more.
+/// After this time no statement of the shop can still run: the longest wait for a lock, then the longest statement,
+/// and one second more.
 const NOTHING_RUNS_AFTER: Duration =
     LOCK_TIMEOUT.saturating_add(STATEMENT_TIMEOUT).saturating_add(Duration::from_secs(1));
 
-/// Drills these faults at the lab that has this status, on products of the lab's own. However it ends, they are
-/// removed, what the faults have changed is taken back, and the replicas run with their own race window again.
+/// Drills these faults at the lab that has this status, on products of the lab's own. However the drill ends, the
+/// products are removed, the changes that the faults made are taken back, and the replicas run with their own race
+/// window (`RACE_WINDOW_MS`) again.
 ///
 /// # Errors
-/// When the shop or its database can't be asked, a fault can't be done, a check, race or other drill runs, or the
-/// person says stop.
+/// When the shop or its database can't be asked; when a fault can't be done; when a check, a race or another drill
+/// runs; when the person says stop.
 pub async fn run(
     status: &Status,
     faults: &[&'static Fault],
@@ -128,7 +131,8 @@ pub async fn run(
     Ok(DrillReport::new(options.clone(), rows, skipped, soak))
 }
 
-/// What a drill leaves in the database: its own, and that of one that was killed.
+/// Removes what a drill leaves in the database: the products and keys of this drill, and those of a drill that was
+/// killed.
 async fn take_back(database: &ShopDatabase) -> anyhow::Result<()> {
     database.remove_products().await?;
     database.forget_keys().await
@@ -188,8 +192,8 @@ impl Drill<'_> {
         Ok((rounds, soak))
     }
 
-    /// Drills one fault. Whoever was told to wait for our end still does: the fault may have ended the session
-    /// that holds our turn.
+    /// Drills one fault. Afterwards it takes the drill's turn again, if the turn was lost: the fault may have ended
+    /// the session that holds it. Other commands must go on waiting for the end of the drill.
     async fn one(
         &mut self,
         fault: &'static Fault,
@@ -210,7 +214,7 @@ impl Drill<'_> {
         Ok(round)
     }
 
-    /// What comes or goes after the last answer has come or gone when this returns.
+    /// Waits until no statement can run any more. Then it counts the orders that came or went after the last answer.
     async fn look_again(&self, rounds: &mut [DrillRound]) -> anyhow::Result<()> {
         let Some(last) = rounds.iter().map(|round| round.read).max() else { return Ok(()) };
         (self.say)(Step::Doing("looking for purchases that are committed late".to_owned()));

@@ -1,6 +1,6 @@
-//! Reads the walkthrough as a person does: its sections, its blocks of code, the edit that it asks for
-//! ([`Edit`]). Whether it is still true of the tree: [`drift`]. A copy of the tree to try it in: [`copy`]. What it has its
-//! reader type, and what that prints: [`walk`], and in psql [`transcript`] and [`play`].
+//! Reads the walkthrough as a person does: its sections, its blocks of code, the edit that it asks for ([`Edit`]).
+//! [`drift`] checks it against the tree. [`copy`] makes a copy of the tree to try it in. [`walk`] types what the
+//! reader types, and compares what that prints. [`transcript`] and [`play`] do so for psql.
 
 mod artifacts;
 pub mod copy;
@@ -19,23 +19,23 @@ use anyhow::{Context, ensure};
 /// The walkthrough's file.
 pub const GUIDE: &str = "DETONADO.md";
 
-/// What the walkthrough asks for: in one file, one piece of code in place of another.
+/// The edit that the walkthrough asks for: in one file, one piece of code takes the place of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
     /// The file, from the project's folder.
     pub file: PathBuf,
-    /// What stands there, with its indentation.
+    /// The code that stands there before, with its indentation.
     pub before: String,
-    /// What stands there afterwards.
+    /// The code that stands there afterwards.
     pub after: String,
 }
 
 impl Edit {
-    /// Reads it from the section "Fix it": the first file that it names, the block under "Before:", the one
-    /// under "After:".
+    /// Reads the edit from the section "Fix it": the first file that the section names, the block under "Before:",
+    /// and the block under "After:".
     ///
     /// # Errors
-    /// When the section doesn't say it in this way.
+    /// When the section doesn't describe an edit in this way.
     pub fn read(guide: &str) -> anyhow::Result<Self> {
         let section = section(guide, "Fix it").context("it has no section \"Fix it\"")?;
         let file = code_spans(section)
@@ -54,7 +54,7 @@ impl Edit {
         Ok(edit)
     }
 
-    /// How often `code` stands in the file, to the letter.
+    /// How many times exactly this `code` stands in the file.
     ///
     /// # Errors
     /// When the file can't be read.
@@ -62,10 +62,10 @@ impl Edit {
         Ok(self.text(root)?.matches(code).count())
     }
 
-    /// Makes it, in the tree at `root`.
+    /// Makes the edit, in the tree at `root`.
     ///
     /// # Errors
-    /// When the code before it doesn't stand there exactly once.
+    /// When the code before the edit doesn't stand in the file exactly once.
     pub fn make(&self, root: &Path) -> anyhow::Result<()> {
         let count = self.count(root, &self.before)?;
         ensure!(count == 1, "the code before the edit stands {count} times in {}", self.file.display());
@@ -80,19 +80,20 @@ impl Edit {
     }
 }
 
-/// The headings, without their `#`.
+/// The headings of a text, without their `#`.
 pub fn headings(text: &str) -> impl Iterator<Item = &str> {
     let lines = prose(text).flat_map(str::lines);
     lines.filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim())
 }
 
-/// The section of the second level whose heading ends with `title`: from its heading to the next one.
+/// The section of the second level whose heading ends with `title`. It goes from its heading to the next heading of
+/// that level.
 pub fn section<'a>(text: &'a str, title: &str) -> Option<&'a str> {
     text.split_inclusive("\n## ")
         .find(|section| section.lines().next().is_some_and(|heading| heading.ends_with(title)))
 }
 
-/// What stands between backticks, outside of blocks. It may go on over the end of a line.
+/// The text between backticks, outside of blocks. Such a text may go on over the end of a line.
 pub fn code_spans(text: &str) -> impl Iterator<Item = &str> {
     prose(text)
         .flat_map(|part| part.split("\n\n"))
@@ -113,16 +114,16 @@ pub fn links(text: &str) -> impl Iterator<Item = &str> {
     targets.filter(|target| !target.starts_with("http"))
 }
 
-/// A block of code, or of what is printed.
+/// A block of code, or of printed text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Block<'a> {
     /// `sh`, `rust` and so on.
     pub language: &'a str,
-    /// Its lines.
+    /// The lines of the block.
     pub text: &'a str,
 }
 
-/// The blocks, in their order.
+/// All blocks, in their order.
 pub fn all_blocks(text: &str) -> impl Iterator<Item = Block<'_>> {
     let blocks = text.split("```").skip(1).step_by(2);
     blocks.filter_map(|block| block.split_once('\n').map(|(language, text)| Block { language, text }))

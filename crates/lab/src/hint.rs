@@ -7,18 +7,18 @@ use std::path::Path;
 use anyhow::Context;
 use flash_sale_testbed::own_files;
 
-/// The hints, each a step closer. What stands in backticks is a file, a piece of code or a command; a test
-/// looks whether it is there. So are the sections in quotation marks.
+/// The hints. Each of them is a step closer. A text in backticks is a file, a piece of code or a command, and a test
+/// looks whether it is there. The test also looks for the sections in quotation marks.
 pub const HINTS: [&str; 3] = [
     include_str!("../hints/1-the-evidence.txt").trim_ascii_end(),
     include_str!("../hints/2-the-path-of-a-purchase.txt").trim_ascii_end(),
     include_str!("../hints/3-what-is-missing.txt").trim_ascii_end(),
 ];
 
-/// The last hint that was given; in `.flash-sale/`.
+/// The file with the number of the last hint that was given. It is in `.flash-sale/`.
 const STATE_FILE: &str = "hint";
 
-/// The hint that names the file and the function.
+/// The number of the hint that names the file and the function.
 const NAMES_THE_PLACE: usize = 2;
 
 /// Whether the hints have said where in the code to look. `state` is the lab's folder.
@@ -26,7 +26,7 @@ pub fn have_named_the_place(state: &Path) -> bool {
     given(state) >= NAMES_THE_PLACE
 }
 
-/// Says the next hint, or the last one again, and remembers that. `state` is the lab's folder.
+/// Returns the next hint, or the last one again, and remembers its number. `state` is the lab's folder.
 ///
 /// # Errors
 /// When the folder can't be written to.
@@ -48,9 +48,9 @@ pub fn next(state: &Path) -> anyhow::Result<String> {
     Ok(format!("Hint {level} of {}. {}\n\n{after}", HINTS.len(), HINTS[level - 1]))
 }
 
-/// How many were given.
+/// How many hints were given.
 fn given(state: &Path) -> usize {
-    // Whatever else the file may hold counts as nothing: hints are no place for errors.
+    // If the file holds anything else, no hint counts as given: hints are no place for errors.
     fs::read_to_string(state.join(STATE_FILE)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 

@@ -1,4 +1,4 @@
-//! Other programs that show what they do: cargo, and the lab's own commands.
+//! Runs other programs, which show what they do: cargo, and the lab's own commands.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -10,8 +10,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
-/// Runs a program to its end, on our terminal: its colours and its progress are as always. True: it says
-/// that it succeeded. When this future is dropped, the program is interrupted.
+/// Runs a program to its end. It runs on our terminal, so its colours and its progress are as always. Returns true
+/// when the program says that it succeeded. When this future is dropped, the program is interrupted.
 ///
 /// # Errors
 /// When it can't be started.
@@ -20,10 +20,10 @@ pub async fn run(program: impl AsRef<OsStr>, arguments: &[&str]) -> anyhow::Resu
     Ok(running.0.wait().await?.success())
 }
 
-/// As [`run`], and returns its output, too. What it prints as errors is shown.
+/// Does the same as [`run`], and returns the program's output, too. Its errors are shown on the terminal.
 ///
 /// # Errors
-/// When it can't be started, or prints something else than text.
+/// When the program can't be started, or prints something else than text.
 pub async fn output(program: impl AsRef<OsStr>, arguments: &[&str]) -> anyhow::Result<(bool, String)> {
     let mut running = Interrupted::start(program.as_ref(), arguments, Stdio::piped())?;
     let mut output = String::new();
@@ -33,7 +33,7 @@ pub async fn output(program: impl AsRef<OsStr>, arguments: &[&str]) -> anyhow::R
     Ok((running.0.wait().await?.success(), output))
 }
 
-/// Interrupts a program that hasn't ended: unlike a killed one, it may put things in order.
+/// Interrupts a program that hasn't ended. Unlike a killed program, an interrupted program may put things in order.
 struct Interrupted(Child);
 
 impl Interrupted {
@@ -45,14 +45,14 @@ impl Interrupted {
 
 impl Drop for Interrupted {
     fn drop(&mut self) {
-        // No id: it was waited for.
+        // Without an id, the program was waited for.
         if let Some(pid) = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed())) {
             let _ = kill_process(pid, Signal::INT);
         }
     }
 }
 
-/// The file that we run from. A build may put a new one in its place.
+/// The file of this program. A build may put a new file in its place.
 pub struct OwnProgram {
     /// Its path, which stays when the file is replaced.
     pub path: PathBuf,
@@ -60,17 +60,18 @@ pub struct OwnProgram {
 }
 
 impl OwnProgram {
-    /// As it is now: call it before the first build.
+    /// The file as it is now. Call this before the first build.
     ///
     /// # Errors
-    /// When the system doesn't know.
+    /// When the system doesn't know the file.
     pub fn find() -> anyhow::Result<Self> {
         let path = std::env::current_exe().context("this program can't find its own file")?;
         let built = ProgramFile::at(&path).ok();
         Ok(Self { path, built })
     }
 
-    /// Whether there is another one since the last time that this was asked.
+    /// Whether the file was replaced since the last call. The first call asks about the time since
+    /// [`OwnProgram::find`].
     pub fn is_replaced(&mut self) -> bool {
         let now = ProgramFile::at(&self.path).ok();
         std::mem::replace(&mut self.built, now) != now

@@ -1,5 +1,6 @@
-//! Races the strategies: for each of them a crowd of buyers and too few copies, again and again, and the
-//! books afterwards. Start with [`run`]; what the figures mean is in [`definitions`].
+//! Races the strategies. Each of them sells too few copies to a crowd of buyers, again and again. Then the race
+//! compares what the buyers were told with the rows of the database. Start with [`run`]. The meaning of each figure
+//! is in [`definitions`].
 
 pub mod buyer;
 pub mod crowd;
@@ -28,14 +29,15 @@ use crowd::{Crowd, RaceRound};
 use options::RaceOptions;
 use report::{RaceReport, Raced};
 
-/// Hears before each round: whose it is, how many rounds are done, and of how many.
+/// Is called before each round, with the name of its strategy, the number of rounds that are done, and the number of
+/// all rounds.
 pub type Advance<'a> = &'a (dyn Fn(&str, usize, usize) + Send + Sync);
 
-/// Races `names`, or all when there are none, on products of the lab's own. However it ends, they are removed
-/// and the replicas run with their own race window again.
+/// Races the strategies with these `names`, or all strategies when there are no names. They sell products of the
+/// lab's own. However the race ends, the products are removed, and the replicas run with their own race window again.
 ///
 /// # Errors
-/// When the shop or its database can't be asked, a check or another race runs, or the person says stop.
+/// When the shop or its database can't be asked; when a check or another race runs; when the person says stop.
 pub async fn run(
     target: &Target,
     names: &[String],
@@ -57,7 +59,7 @@ pub async fn run(
         report = race_all(&shop, &database, &contestants, options, advance) => report,
         _ = signals.next() => Err(anyhow::anyhow!("stopped before the end. Again: make race")),
     };
-    // A purchase that is taken back may hold one of them for a moment.
+    // A purchase that is taken back may hold one of the products for a moment.
     let removed = patiently(|| database.remove_products()).await;
     let given_back = match loan {
         Some(loan) => loan.give_back().await.context("the replicas keep the race's window"),
@@ -90,7 +92,7 @@ async fn race_all(
     Ok(RaceReport::new(options.clone(), durability, rows))
 }
 
-/// All rounds of one strategy. The books are read after the last one, so that they also show a purchase that
+/// Runs all rounds of one strategy. The books are read after the last round, so that they also show a purchase that
 /// was committed after its buyer was told otherwise.
 async fn race(
     crowd: &Crowd,
@@ -99,7 +101,7 @@ async fn race(
     options: &RaceOptions,
     advance: &(dyn Fn(usize) + Send + Sync),
 ) -> anyhow::Result<Raced> {
-    // The same for each strategy, whoever else races.
+    // The random numbers are the same for each strategy, whichever other strategies race.
     let mut random = Rng::with_seed(options.seed.into());
     let mut rounds: Vec<RaceRound> = Vec::with_capacity(options.rounds);
     for round in 0..options.rounds {

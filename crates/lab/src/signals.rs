@@ -5,21 +5,21 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Those that end a program unless it listens: Ctrl-C, Ctrl-\\, `kill`, and a terminal that is closed. Whoever has
-/// something to put in order listens to all of them.
+/// The signals that end a program unless it listens: Ctrl-C, Ctrl-\\, `kill`, and a terminal that is closed. A
+/// program that has something to put in order listens to all of them.
 pub struct EndSignals {
     interrupt: Signal,
     quit: Signal,
     terminate: Signal,
-    /// `None` when it does not end this program.
+    /// `None` when this signal does not end this program.
     hangup: Option<Signal>,
 }
 
 impl EndSignals {
-    /// Begins to listen: from now on none of them ends the program by itself.
+    /// Begins to listen. From now on, none of these signals ends the program by itself.
     ///
     /// # Errors
-    /// When the system lets nobody listen.
+    /// When the system doesn't allow it.
     pub fn listen() -> io::Result<Self> {
         let hangup = SignalKind::hangup();
         Ok(Self {
@@ -30,7 +30,7 @@ impl EndSignals {
         })
     }
 
-    /// Waits for the next one, and says which it is. None that came since [`EndSignals::listen`] is lost.
+    /// Waits for the next signal, and returns it. A signal that came since [`EndSignals::listen`] is never lost.
     pub async fn next(&mut self) -> SignalKind {
         let hangup = async {
             match &mut self.hangup {
@@ -47,17 +47,17 @@ impl EndSignals {
     }
 }
 
-/// Waits for the first of them.
+/// Waits for the first of these signals.
 ///
 /// # Errors
-/// As [`EndSignals::listen`].
+/// When the system doesn't allow it, as in [`EndSignals::listen`].
 pub async fn end_signal() -> io::Result<()> {
     EndSignals::listen()?.next().await;
     Ok(())
 }
 
-/// Whether whoever started us wants us not to hear it, as `nohup` does of HUP. Not known where there is no /proc
-/// (macOS).
+/// Whether the program that started us wants us to ignore the signal, as `nohup` does with HUP. Where there is no
+/// /proc (macOS), this is not known, and the answer is no.
 pub fn is_ignored(kind: SignalKind) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

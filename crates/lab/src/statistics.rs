@@ -1,20 +1,20 @@
-//! Percentiles, and times in the unit that reports give them in.
+//! Percentiles, and times in the unit of the reports.
 
 use std::time::Duration;
 
 /// Percentiles of how long buyers waited, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Waits {
-    /// Half waited no longer.
+    /// Half of the buyers waited no longer than this.
     pub p50: f64,
-    /// 95 of 100 waited no longer.
+    /// 95 of 100 buyers waited no longer than this.
     pub p95: f64,
-    /// 99 of 100 waited no longer.
+    /// 99 of 100 buyers waited no longer than this.
     pub p99: f64,
 }
 
 impl Waits {
-    /// Of these; `None` when there are none.
+    /// The percentiles of these times; `None` when there are no times.
     pub fn of(mut times: Vec<Duration>) -> Option<Self> {
         times.sort_unstable();
         let percentile = |percent| nearest_rank(&times, percent).map(milliseconds);
@@ -22,19 +22,19 @@ impl Waits {
     }
 }
 
-/// As reports give a time.
+/// The time in milliseconds, as reports give it.
 pub fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// The one in the middle; `None` when there are none.
+/// The time in the middle; `None` when there are no times.
 pub fn median(mut times: Vec<Duration>) -> Option<Duration> {
     times.sort_unstable();
     nearest_rank(&times, 50)
 }
 
-/// The smallest of the sorted values that at least `percent` of them don't exceed: never one that wasn't
-/// measured.
+/// The smallest of the sorted values that at least `percent` percent of the values don't exceed. So it is always a
+/// value that was measured.
 fn nearest_rank<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.saturating_sub(1)).copied()

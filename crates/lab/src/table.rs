@@ -1,9 +1,9 @@
 //! Tables for a terminal.
 
-/// Headings of columns that hold words; those of all others hold numbers.
+/// Headings of columns that hold words. The first column holds words, too; all other columns hold numbers.
 const OF_WORDS: [&str; 1] = ["verdict"];
 
-/// The rows below their heading.
+/// The heading, and the rows below it.
 pub fn with_heading<const COLUMNS: usize>(
     heading: [&str; COLUMNS],
     rows: impl Iterator<Item = Vec<String>>,
@@ -11,7 +11,8 @@ pub fn with_heading<const COLUMNS: usize>(
     std::iter::once(heading.map(str::to_owned).to_vec()).chain(rows).collect()
 }
 
-/// Each column as wide as it needs; the first one and those of words to the left, numbers to the right.
+/// Makes each column as wide as it needs. The first column and columns of words are aligned to the left, numbers to
+/// the right.
 pub fn align(rows: &[Vec<String>]) -> String {
     let columns = rows.first().map_or(0, Vec::len);
     let is_text = |column: usize| column == 0 || OF_WORDS.contains(&rows[0][column].as_str());

@@ -1,6 +1,7 @@
 //! Numbers in sentences.
 
-/// "1 order", "2 orders", "0 copies". `noun` is one thing, in English, with a regular plural.
+/// The count with its noun: "1 order", "2 orders", "0 copies". `noun` is the English word for one thing, with a
+/// regular plural.
 pub fn counted(count: usize, noun: &str) -> String {
     match noun.strip_suffix('y') {
         _ if count == 1 => format!("1 {noun}"),

@@ -2,10 +2,10 @@
 
 use textwrap::WordSplitter;
 
-/// The text in lines of at most `width` characters, broken at spaces; a longer word has a line of its own. A text
+/// Breaks a text at spaces into lines of at most `width` characters. A longer word has a line of its own. A text
 /// without words has no lines.
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
-    // What is said may quote an error of several lines.
+    // The text may quote an error of several lines.
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let options = textwrap::Options::new(width).break_words(false).word_splitter(WordSplitter::NoHyphenation);
     let lines = textwrap::wrap(&text, options).into_iter().map(String::from);

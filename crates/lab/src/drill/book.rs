@@ -1,5 +1,6 @@
-//! The shop's own book while it is bought and reset at the same time. Each reset deletes orders whose buyers
-//! were told yes, so its ledger counts where that of other products compares: resets say how many they deleted.
+//! The shop's own book, while it is bought and reset at the same time. Each reset deletes orders of buyers who were
+//! told yes. So this ledger can't compare order with order, as the ledger of other products does. It counts orders:
+//! each reset says how many it deleted.
 
 use std::collections::BTreeSet;
 
@@ -9,33 +10,33 @@ use super::purchase::{Purchase, PurchaseEnding};
 use crate::shop::database::Rows;
 use crate::shop::ledger::Ledger;
 
-/// What a reset puts back.
+/// The stock after a reset.
 const STOCK: i64 = 1;
 
-/// What was seen of the book.
+/// What was seen of the book while it was reset.
 #[derive(Clone, Debug, Default)]
 pub struct Sightings {
     /// Orders that the resets said they had deleted.
     pub deleted: usize,
-    /// Moments at which initial stock - orders wasn't the stock.
+    /// Moments at which the stock was not the initial stock minus the orders.
     pub unconserved: usize,
-    /// The most orders beyond the one copy that were there at a moment.
+    /// The largest number of orders beyond the one copy that was seen at one moment.
     pub oversold: usize,
-    /// Resets that got another answer than they should: which.
+    /// Answers that a reset should not get.
     pub failed_resets: Vec<String>,
 }
 
 impl Sightings {
-    /// Looks at it, at one more moment.
+    /// Notes the rows of one more moment.
     pub fn note(&mut self, rows: &Rows) {
         let orders = rows.orders.len() as i64;
         self.unconserved += usize::from(STOCK - orders != rows.quantity);
         self.oversold = self.oversold.max(usize::try_from(orders - STOCK).unwrap_or_default());
     }
 
-    /// Sums up. `rows` are the book's when all buyers have gone home; `of_refused_keys` the orders that are
-    /// recorded for buyers who were told that they have none. Whether "Out of stock" was early can't be known:
-    /// nobody sees a copy between two resets.
+    /// Sums up. `rows` are the rows of the book after all buyers have gone home. `of_refused_keys` are the orders
+    /// that are recorded for buyers who were told that they have none. The ledger can't say that an "Out of stock"
+    /// came too early: nobody sees a copy between two resets.
     pub fn ledger(mut self, purchases: &[Purchase], rows: &Rows, of_refused_keys: &BTreeSet<Uuid>) -> Ledger {
         self.note(rows);
         let told: BTreeSet<Uuid> = purchases.iter().filter_map(Purchase::order).collect();
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn what_the_original_does_is_neither_conserved_nor_within_the_stock() {
-        // Two orders, stock 1.
+        // Two orders, and a stock of 1.
         let ledger = ledger(0, &[1, 2].map(|order| Told::Sold(Uuid::from_u128(order))), &rows(1, &[1, 2]));
 
         assert_eq!((ledger.unconserved, ledger.oversold), (1, 1));

@@ -1,4 +1,4 @@
-//! What the buyers saw while a fault was drilled, counted.
+//! Counts what the buyers saw while a fault was drilled.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,45 +9,46 @@ use super::purchase::{Purchase, PurchaseEnding};
 use crate::shop::told::Told;
 use crate::statistics::milliseconds;
 
-/// Of all purchases of a drilled fault, or of several; with the names that a report's figures have.
+/// The counts of all purchases of one drilled fault, or of several. Their names in JSON are those of a report's
+/// figures.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Counts {
     /// Purchases.
     pub purchases: usize,
-    /// Requests: more, because buyers with a key ask again.
+    /// Requests. There are more of them than purchases, because buyers with a key ask again.
     pub requests: usize,
-    /// 200.
+    /// Answers 200.
     #[serde(rename = "ok_200")]
     pub sold: usize,
-    /// 400, Out of stock.
+    /// Answers 400, "Out of stock".
     #[serde(rename = "out_of_stock_400")]
     pub out_of_stock: usize,
-    /// 409.
+    /// Answers 409.
     #[serde(rename = "conflict_409")]
     pub conflicts: usize,
-    /// 503 with `Retry-After`.
+    /// Answers 503 with `Retry-After`: the purchase was not carried out.
     #[serde(rename = "not_carried_out_503")]
     pub not_carried_out: usize,
-    /// 503 that says so.
+    /// Answers 503 that say that the outcome is unknown.
     #[serde(rename = "outcome_unknown_503")]
     pub outcome_unknown: usize,
-    /// Connections that broke, and how many of them how.
+    /// Connections that broke: in which way, and how many in each way.
     pub no_answer: BTreeMap<String, usize>,
     /// Connections that their buyers closed before the answer.
     pub left: usize,
     /// Purchases whose outcome was unknown until their key settled it.
     pub settled: usize,
-    /// Purchases with a key whose buyers had left, and that the key has not settled.
+    /// Purchases with a key whose buyers had left, and whose outcome the key has not settled.
     pub unsettled: usize,
     /// All other answers, and how many of each.
     pub wrong: BTreeMap<String, usize>,
-    /// How long the answer took that took longest.
+    /// The longest wait for an answer.
     #[serde(rename = "longest_ms", serialize_with = "in_milliseconds")]
     pub longest: Duration,
 }
 
 impl Counts {
-    /// Counts.
+    /// Counts these purchases.
     pub fn of<'a>(purchases: impl IntoIterator<Item = &'a Purchase>) -> Self {
         let mut counts = Self::default();
         for purchase in purchases {
@@ -74,12 +75,12 @@ impl Counts {
         counts
     }
 
-    /// Adds an answer that nobody should get.
+    /// Adds a wrong answer: nobody should get it. It came this many `times`.
     pub fn add_wrong(&mut self, what: &str, times: usize) {
         add(&mut self.wrong, what, times);
     }
 
-    /// The sum of several.
+    /// The sum of several counts.
     pub fn sum<'a>(counts: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut sum = Self::default();
         for one in counts {

@@ -1,8 +1,8 @@
-//! What each figure of a drill means: the one place that says so.
+//! The meaning of each figure of a drill. It is written in this place only.
 
 use crate::definitions::{self, Definition};
 
-/// Each figure: its name in JSON, and what it is. In the tables, some have a shorter name.
+/// Each figure: its name in JSON, and what it is. Some figures have a shorter name in the tables.
 pub const DEFINITIONS: [Definition; 31] = [
     ("fault, times", "what was done (--list says more), and how many times"),
     ("survived, broken", "verdict: survived, or what was broken of what follows"),
@@ -84,7 +84,7 @@ pub const DEFINITIONS: [Definition; 31] = [
     ),
 ];
 
-/// As `--help` shows it.
+/// The definitions, as `--help` shows them.
 pub fn text() -> String {
     definitions::text(&DEFINITIONS)
 }

@@ -1,11 +1,10 @@
-//! The faults: what each is called, what it does, and what it excuses. How it is done stands in
-//! [`super::faults`].
+//! The faults: the name of each, what it does, and what it excuses. The code that does them is in [`super::faults`].
 
 use std::time::Duration;
 
 use anyhow::ensure;
 
-/// How a fault is done.
+/// The kind of a fault. It decides how the fault is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "FAULTS says what each is")]
 pub enum Kind {
@@ -31,17 +30,17 @@ pub struct Fault {
     pub kind: Kind,
     /// What `--fault` calls it.
     pub name: &'static str,
-    /// In a line.
+    /// What it does, in one line.
     pub what: &'static str,
-    /// For how many seconds it is done, if that can be chosen. 0: as long as the load runs.
+    /// How many seconds the fault lasts, if that can be chosen. 0 means as long as the load runs.
     pub lasts_seconds: Option<u64>,
-    /// Whether something ends that had requests to answer: only then an outcome may be unknown.
+    /// Whether the fault ends something that had requests to answer. Only then may an outcome be unknown.
     pub may_lose_answers: bool,
-    /// Whether buyers may be told 503: not carried out.
+    /// Whether buyers may be told that their purchase was not carried out (503).
     pub may_refuse: bool,
 }
 
-/// All of them, in the order in which they are drilled.
+/// All faults, in the order in which they are drilled.
 pub const FAULTS: [Fault; 13] = [
     Fault {
         kind: Kind::KillReplica,
@@ -149,10 +148,10 @@ pub const FAULTS: [Fault; 13] = [
     },
 ];
 
-/// Those of these names, or all when there are none.
+/// The faults that have these names, or all faults when there are no names.
 ///
 /// # Errors
-/// When there is none of a name.
+/// When no fault has one of the names.
 pub fn choose(names: &[String]) -> anyhow::Result<Vec<&'static Fault>> {
     for name in names {
         let known = FAULTS.map(|fault| fault.name).join(", ");
@@ -163,7 +162,7 @@ pub fn choose(names: &[String]) -> anyhow::Result<Vec<&'static Fault>> {
     Ok(FAULTS.iter().filter(is_chosen).collect())
 }
 
-/// A line for each, as `--list` shows them.
+/// One line for each fault, as `--list` shows them.
 pub fn list() -> String {
     let line = |fault: &Fault| {
         let lasts = match fault.lasts_seconds {
@@ -177,12 +176,13 @@ pub fn list() -> String {
 }
 
 impl Fault {
-    /// Whether it has a replica stand still, in the middle of its transactions.
+    /// Whether the fault makes a replica stand still, in the middle of its transactions.
     pub fn stands_still(&self) -> bool {
         self.kind == Kind::FreezeReplica
     }
 
-    /// How long it is done: `chosen`, if somebody has chosen; `load` when it goes on as long as the load.
+    /// How long the fault lasts: `chosen`, if somebody has chosen a time; `load`, when it goes on as long as the
+    /// load.
     pub fn lasts(&self, chosen: Option<Duration>, load: Duration) -> Duration {
         match self.lasts_seconds {
             Some(0) => load,

@@ -1,4 +1,4 @@
-//! How each fault is done, and taken back. Start with [`strike`].
+//! Does each fault, and takes it back. Start with [`strike`].
 
 mod buyers;
 mod leaving;
@@ -9,10 +9,10 @@ mod sessions;
 use super::fault::{Fault, Kind};
 use super::scene::{Scene, Struck};
 
-/// Does it, and takes it back.
+/// Does the fault, and takes it back.
 ///
 /// # Errors
-/// When it can't be done.
+/// When the fault can't be done.
 pub async fn strike(fault: &Fault, scene: &mut Scene<'_>) -> anyhow::Result<Struck> {
     match fault.kind {
         Kind::KillReplica => replicas::kill(scene).await,

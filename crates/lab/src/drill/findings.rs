@@ -1,4 +1,4 @@
-//! What was found out about a fault, and the sum of it when it struck several times.
+//! What was found out about a fault, and the sum of these findings when the fault struck several times.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,41 +9,41 @@ use super::leaving::Leaving;
 use super::pulse::Beat;
 use crate::shop::ledger::Ledger;
 
-/// In [`DrillFindings::ledgers`], what was bought while it was reset.
+/// The name in [`DrillFindings::ledgers`] of the product that was bought while it was reset.
 pub const THE_BOOK: &str = "the book";
 
-/// All that was found out about a fault, each time that it struck.
+/// All that was found out about a fault, over all the times that it struck.
 #[derive(Clone, Debug, Default)]
 pub struct DrillFindings {
     /// What the buyers saw.
     pub counts: Counts,
-    /// What the rows say of the products of each strategy, and of [`THE_BOOK`].
+    /// The ledger of each strategy's products, and the ledger of [`THE_BOOK`].
     pub ledgers: BTreeMap<String, Ledger>,
-    /// How the shop came back, each time.
+    /// How the shop came back, once for each time that the fault struck.
     pub recoveries: Vec<Recovery>,
     /// How long killed replicas were away.
     pub away: Vec<Duration>,
-    /// What was felt of the replicas.
+    /// The answers of the replicas to `/health`.
     pub beats: Vec<Beat>,
-    /// Sales whose orders were not there when their buyers were told.
+    /// Sales whose orders were not in the database when their buyers were told of them.
     pub not_there_when_told: usize,
     /// Sessions of the shop in the database that were left in a transaction.
     pub left_in_transaction: usize,
-    /// How buyers have left, if any were sent who leave.
+    /// How buyers left before their answer. `None` if no such buyers were sent.
     pub leaving: Option<Leaving>,
-    /// What was seen of the distance of a far database, one for each time.
+    /// How long `/ready` took with a near and with a far database, one entry for each time.
     pub ready: Vec<ReadyTimes>,
 }
 
 /// How the shop came back after a fault.
 #[derive(Clone, Debug)]
 pub struct Recovery {
-    /// From the end of the fault to the first sale by each strategy; `None` if there was none.
+    /// For each strategy, the time from the end of the fault to its first sale; `None` if there was none.
     pub strategies: BTreeMap<String, Option<Duration>>,
 }
 
 impl DrillFindings {
-    /// The sum of several times.
+    /// The sum of several findings.
     pub fn sum(all: &[&Self]) -> Self {
         let mut ledgers = BTreeMap::<String, Ledger>::new();
         for (name, ledger) in all.iter().flat_map(|findings| &findings.ledgers) {
@@ -63,24 +63,23 @@ impl DrillFindings {
         }
     }
 
-    /// What the rows say of all products together.
+    /// The ledger of all products together.
     pub fn ledger(&self) -> Ledger {
         Ledger::sum(self.ledgers.values().copied())
     }
 
-    /// Answers of `/health` that were missing past their limit.
+    /// How many answers of `/health` were still missing when their limit was over.
     pub fn late_beats(&self) -> usize {
         self.beats.iter().filter(|beat| beat.is_late()).count()
     }
 
-    /// The longest time from the end of the fault to the first sale, by whichever strategy; `None` if once there was
-    /// none.
+    /// The longest time from the end of the fault to the first sale by any strategy. `None` if once there was no sale.
     pub fn slowest_recovery(&self) -> Option<Duration> {
         let first = |recovery: &Recovery| recovery.strategies.values().flatten().min().copied();
         self.longest(first)
     }
 
-    /// The same to the first sale by the strategy that took longest.
+    /// The same as `slowest_recovery`, but to the first sale of the strategy that took longest.
     pub fn slowest_recovery_of_all(&self) -> Option<Duration> {
         let last = |recovery: &Recovery| {
             let all: Option<Vec<Duration>> = recovery.strategies.values().copied().collect();

@@ -1,4 +1,4 @@
-//! What is sold while a fault is drilled: for each strategy products of its own, made as it needs them.
+//! What is sold while a fault is drilled. Each strategy has products of its own, made in the way that it needs.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::shop::contestant::Contestant;
 use crate::shop::database::ShopDatabase;
 use crate::shop::patiently::patiently;
 
-/// Copies of the products that sell out in the middle of it.
+/// Copies of the products that sell out while the fault is drilled.
 const SCARCE: usize = 40;
-/// Copies for the crowd: too few for most.
+/// Copies for the crowd of a burst: too few for most of its buyers.
 const FOR_A_CROWD: usize = 100;
-/// More than a buyer can buy in a second.
+/// More copies than one buyer can buy in a second.
 const BOUGHT_IN_A_SECOND: usize = 30;
-/// More than somebody who leaves, comes back and leaves again can.
+/// More copies than one buyer can ask for in a second, when the buyer leaves, comes back and leaves again.
 const LEFT_IN_A_SECOND: usize = 200;
 
 /// A product, and how it is bought.
 #[derive(Clone, Debug)]
 pub struct Item {
-    /// Which.
+    /// The id of the product.
     pub product: Uuid,
     /// Copies at the beginning.
     pub stock: u32,
@@ -33,28 +33,28 @@ pub struct Item {
 /// What one strategy sells.
 #[derive(Clone, Debug)]
 pub struct Shelf {
-    /// Its name.
+    /// The name of the strategy.
     pub strategy: String,
-    /// There is plenty of it.
+    /// A product with plenty of copies.
     pub plenty: Item,
-    /// There is too little of it.
+    /// A product with too few copies.
     pub scarce: Item,
-    /// For buyers that a fault sends itself.
+    /// A product for the buyers that a fault sends by itself.
     pub other: Item,
-    /// For buyers with a key who leave before their answer.
+    /// A product for buyers with a key who leave before their answer.
     pub left_with_key: Item,
-    /// For those without.
+    /// A product for buyers without a key who leave before their answer.
     pub left_without_key: Item,
 }
 
 impl Shelf {
-    /// All that it holds.
+    /// All items of the shelf.
     pub fn items(&self) -> [&Item; 5] {
         [&self.plenty, &self.scarce, &self.other, &self.left_with_key, &self.left_without_key]
     }
 }
 
-/// Puts a shelf for each of them into the shop, with enough for buyers who buy for so long.
+/// Puts a shelf for each strategy on sale, with enough copies for buyers who buy for this `time`.
 ///
 /// # Errors
 /// When the database fails.

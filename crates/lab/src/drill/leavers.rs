@@ -1,5 +1,6 @@
-//! Buyers who leave: they send a purchase and close their connection, each at another moment of its life. Those who
-//! have a key come back later, and ask what has become of it. Start with [`Leavers::send`].
+//! Buyers who leave: they send a purchase and close their connection before the answer. Each leaves at another moment
+//! of the request's life, which is the time from the request to its answer. Buyers who have a key come back later,
+//! and ask what has become of the purchase. Start with [`Leavers::send`].
 
 mod crowd;
 mod lives;
@@ -18,13 +19,13 @@ use super::market::Market;
 use super::sessions_watch::SessionsWatch;
 use crowd::LeavingCrowd;
 
-/// How much longer they may go on until somebody has left at every moment.
+/// How long the buyers may go on after they are called off, until somebody has left at every moment.
 const MORE_TIME: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(50);
-/// How long those go on who come when nobody else buys.
+/// How long the buyers go on who come when nobody else buys.
 const ALONE_FOR: Duration = Duration::from_secs(3);
 
-/// Buyers who leave until they are called off.
+/// Buyers who leave, again and again, until they are called off.
 pub struct Leavers {
     tasks: JoinSet<()>,
     crowd: Arc<LeavingCrowd>,
@@ -32,7 +33,8 @@ pub struct Leavers {
 }
 
 impl Leavers {
-    /// `count` at a time. Each of them buys by one strategy after the other, with a key and without in turn.
+    /// Sends buyers, `count` at a time. Each of them buys by one strategy after the other, with a key and without in
+    /// turn.
     pub fn send(market: &Arc<Market>, count: usize, random: &mut Rng) -> Self {
         let (crowd, enough) = (Arc::new(LeavingCrowd::of(market)), CancellationToken::new());
         let mut tasks = JoinSet::new();
@@ -50,14 +52,16 @@ impl Leavers {
         Self { tasks, crowd, enough }
     }
 
-    /// Calls them off when somebody has left at every moment, or that takes too long. Returns when they have gone home.
+    /// Calls the buyers off when somebody has left at every moment, or when that takes too long. Returns when they
+    /// have gone home.
     pub async fn call_off(mut self) -> Leaving {
         self.go_home().await;
         self.crowd.leaving()
     }
 
-    /// As [`Leavers::call_off`]. Then the same number comes at a time when nobody else buys, again and again: after
-    /// each time no session may be left in a transaction. While others buy, one of them might end it unknowingly.
+    /// Calls the buyers off, as [`Leavers::call_off`] does. Then the same number of buyers comes again and again
+    /// while nobody else buys. After each time no session may be left in a transaction. This is not asked while
+    /// others buy, because one of them might end such a transaction unknowingly.
     ///
     /// # Errors
     /// When the database can't be asked.

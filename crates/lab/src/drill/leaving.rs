@@ -1,40 +1,41 @@
-//! How the buyers left who leave before their answer, counted. It says whether there were such buyers at all, at every
-//! moment of a request's life: a drill in which nobody left has shown nothing.
+//! Counts the buyers who leave before their answer. The counts say whether there were such buyers at all, at every
+//! moment of a request's life. A drill in which nobody left has shown nothing.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Into so many parts a request's life is divided.
+/// A request's life is divided into this many parts.
 pub const PARTS: usize = 10;
-/// In so many of them at least somebody must have left, for each strategy.
+/// For each strategy, somebody must have left in at least this many parts.
 pub const PARTS_TO_MEET: usize = 8;
 
 /// Buyers who left, and how.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Leaving {
-    /// Of each strategy.
+    /// When the buyers of each strategy left.
     pub strategies: BTreeMap<String, Departures>,
     /// Purchases with a key that had been made when their buyers asked again.
     pub made: usize,
-    /// Those that had not.
+    /// Purchases with a key that had not been made when their buyers asked again.
     pub taken_back: usize,
 }
 
 /// When buyers of one strategy left.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Departures {
-    /// Who closed the connection before the answer.
+    /// Buyers who closed the connection before the answer.
     pub left: usize,
-    /// Who meant to, and had the answer first.
+    /// Buyers who meant to leave, and got the answer first.
     pub answered: usize,
-    /// Of those who left, how many in each part of their request's life. Who stayed for longer is in none.
+    /// How many buyers left in each part of their request's life. A buyer who stayed longer than that is in no part.
     pub in_part: [usize; PARTS],
-    /// How long a request takes to its answer: the longest life of those that were left.
+    /// How long a request takes to its answer: the longest life of the requests that were left.
     pub life: Duration,
 }
 
 impl Departures {
-    /// Notes somebody who left a request that lives for `life`, so long after it was sent.
+    /// Notes a buyer who left a request. `after` is the time since it was sent, and `life` is the life of such a
+    /// request.
     pub fn note_left(&mut self, after: Duration, life: Duration) {
         self.left += 1;
         self.life = self.life.max(life);
@@ -44,7 +45,7 @@ impl Departures {
         }
     }
 
-    /// In how many parts of a request's life somebody left.
+    /// The number of parts of a request's life in which somebody left.
     pub fn parts(&self) -> usize {
         self.in_part.iter().filter(|count| **count > 0).count()
     }
@@ -60,7 +61,7 @@ impl Departures {
 }
 
 impl Leaving {
-    /// The sum of several.
+    /// The sum of several counts.
     pub fn sum<'a>(all: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut sum = Self::default();
         for one in all {
@@ -73,23 +74,23 @@ impl Leaving {
         sum
     }
 
-    /// All who left.
+    /// How many buyers left.
     pub fn left(&self) -> usize {
         self.strategies.values().map(|departures| departures.left).sum()
     }
 
-    /// All who meant to, and had the answer first.
+    /// How many buyers meant to leave, and got the answer first.
     pub fn answered(&self) -> usize {
         self.strategies.values().map(|departures| departures.answered).sum()
     }
 
-    /// In how many parts of a request's life somebody left: of the strategy in which they are fewest.
+    /// The number of parts of a request's life in which somebody left, for the strategy with the fewest parts.
     pub fn parts(&self) -> usize {
         self.strategies.values().map(Departures::parts).min().unwrap_or_default()
     }
 
-    /// What is missing of buyers who leave at every moment, also just before COMMIT and just after it; nothing when
-    /// there were such.
+    /// What is missing. Buyers should leave at every moment, also just before COMMIT and just after it. The list is
+    /// empty when they did.
     pub fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
         for (strategy, departures) in &self.strategies {
@@ -121,7 +122,7 @@ mod tests {
 
     fn met() -> Leaving {
         let mut departures = Departures { answered: 1, ..Departures::default() };
-        // In the middle of each part but two.
+        // One buyer leaves in the middle of each part, but not in the last two parts.
         for part in 0..PARTS_TO_MEET as u64 {
             departures.note_left(Duration::from_millis(1 + 2 * part), LIFE);
         }

@@ -1,4 +1,4 @@
-//! The ledger of a drill: what the buyers of a product were told, against what the database holds. Start with
+//! The ledger of a drill. It compares what the buyers of a product were told with what the database holds. Start with
 //! [`compare`].
 
 use std::collections::BTreeSet;
@@ -11,17 +11,18 @@ use crate::shop::holdings::Holdings;
 use crate::shop::ledger::Ledger;
 use crate::shop::told::Told;
 
-/// Orders that the shop has recorded for the keys of buyers who have asked for no answer any more.
+/// Orders that the shop has recorded for a key, although its buyer has not learned of the order and doesn't ask any
+/// more.
 #[derive(Clone, Debug, Default)]
 pub struct OrdersOfKeys {
-    /// Those of purchases that were not carried out, by what the buyers were told.
+    /// Orders whose buyers were told that the purchase was not carried out.
     pub refused: BTreeSet<Uuid>,
-    /// Those of purchases whose outcome their buyers don't know.
+    /// Orders whose buyers don't know the outcome of the purchase.
     pub open: BTreeSet<Uuid>,
 }
 
 impl OrdersOfKeys {
-    /// Reads those of the keys of `purchases`.
+    /// Reads the orders of the keys of `purchases`.
     ///
     /// # Errors
     /// When the database fails.
@@ -37,7 +38,7 @@ impl OrdersOfKeys {
     }
 }
 
-/// Compares all purchases of a product that had `stock` copies with its rows.
+/// Compares all purchases of a product with its rows. `stock` is the number of copies at the beginning.
 pub fn compare(purchases: &[Purchase], holdings: &Holdings, keys: &OrdersOfKeys, stock: usize) -> Ledger {
     Ledger {
         lost_sales: count_lost_sales(purchases, holdings),
@@ -46,19 +47,22 @@ pub fn compare(purchases: &[Purchase], holdings: &Holdings, keys: &OrdersOfKeys,
     }
 }
 
-/// Counts the buyers who were told "Out of stock" too early. If the last copy was never sold, each of them was.
+/// Counts the buyers who were told "Out of stock" before the last copy was sold. If the last copy was never sold,
+/// this is true of every buyer who was told so.
 fn count_lost_sales(purchases: &[Purchase], holdings: &Holdings) -> usize {
     let requests = purchases.iter().flat_map(|purchase| &purchase.requests);
     let refused = requests.filter(|request| request.told == Told::OutOfStock);
     refused.filter(|request| holdings.last_copy_sold_after(request.answered_at).unwrap_or(true)).count()
 }
 
-/// An order of nobody who was told so is honest only if its buyer knows that they don't know: without a key,
-/// there may be as many of those as there are such buyers; with one, its record names the order.
+/// Counts answers without their order, and orders without their answer. Some orders are honest although no buyer was
+/// told of them: their buyer knows that the outcome is unknown. Without a key, each such buyer excuses one order.
+/// With a key, the buyer excuses only the order that the key's record names.
 fn count_dishonest(purchases: &[Purchase], holdings: &Holdings, keys: &OrdersOfKeys) -> usize {
     let told: BTreeSet<Uuid> = purchases.iter().filter_map(Purchase::order).collect();
     let without_order = told.difference(&holdings.orders).count();
-    // Their orders are of nobody too, below, but an open outcome of somebody else mustn't excuse them.
+    // These orders are counted by themselves: nobody was told of them either, but another buyer's unknown outcome
+    // must not excuse them.
     let of_refused = keys.refused.len();
     let is_explained =
         |order: &&Uuid| told.contains(order) || keys.open.contains(order) || keys.refused.contains(order);
@@ -196,7 +200,7 @@ mod tests {
         let was_told_no = OrdersOfKeys { refused: open, ..OrdersOfKeys::default() };
         assert_eq!(compare(&purchases, &holdings, &settled_later, 10).dishonest, 0);
         assert_eq!(compare_rows(&purchases[..1], &holdings, 10).dishonest, 1);
-        // Not even the other buyer's open outcome excuses it.
+        // The other buyer's unknown outcome doesn't excuse it either.
         assert_eq!(compare(&purchases, &holdings, &was_told_no, 10).dishonest, 1);
     }
 }

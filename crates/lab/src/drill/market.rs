@@ -1,4 +1,4 @@
-//! The buyers: a steady load as long as a fault is drilled, and whoever a fault sends besides. Start with
+//! The buyers: a steady load as long as a fault is drilled, and the buyers that a fault sends besides. Start with
 //! [`Market::open`].
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,22 +25,22 @@ use crate::shop::told::Told;
 /// The longest pause of a steady buyer between two purchases.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// Where the buyers of one drilled fault buy, and what all of them were told.
+/// The place where the buyers of one drilled fault buy. It keeps what all of them were told.
 pub struct Market {
     shop: Shop,
     shelves: Vec<Shelf>,
-    /// Where each sale from the shelves is shown.
+    /// Each sale from the shelves is shown here.
     counter: Counter,
-    /// Part of each key: no run meets the keys of another.
+    /// A part of each key, so that no run meets the keys of another run.
     run: Uuid,
     scarce_is_on_sale: AtomicBool,
     purchases: Mutex<Vec<Purchase>>,
     keys: AtomicUsize,
-    /// Of each product, when it was sold last.
+    /// When each product was sold last.
     last_sales: watch::Sender<BTreeMap<Uuid, Instant>>,
-    /// Of which somebody was told that there is no copy left.
+    /// Products of which somebody was told that there is no copy left.
     sold_out: watch::Sender<BTreeSet<Uuid>>,
-    /// Shared by all who buy steadily, while they do.
+    /// Each steady buyer holds this lock for reading while they buy.
     noise: RwLock<()>,
     closing: CancellationToken,
 }
@@ -49,7 +49,7 @@ pub struct Market {
 pub type Buyers = JoinSet<()>;
 
 impl Market {
-    /// A market with these shelves, on which that of which there is too little isn't on sale yet.
+    /// Opens a market with these shelves. The products with too few copies are not on sale yet.
     pub fn open(shop: &Shop, shelves: Vec<Shelf>, counter: Counter) -> Arc<Self> {
         Arc::new(Self {
             shop: shop.clone(),
@@ -66,7 +66,7 @@ impl Market {
         })
     }
 
-    /// Where it is.
+    /// The shop in which the buyers buy.
     pub fn shop(&self) -> &Shop {
         &self.shop
     }
@@ -76,12 +76,13 @@ impl Market {
         &self.shelves
     }
 
-    /// The steady load. Each of them buys by one strategy after the other. Half of them send keys, and half keep
-    /// their connection from purchase to purchase; the others open one for each. Of eight, two of each kind: one
-    /// would have all its connections at one replica.
+    /// Sends the steady buyers. Each of them buys by one strategy after the other. Half of them send keys. Half of
+    /// them keep their connection from purchase to purchase; the others open one for each purchase. So there are four
+    /// kinds, and eight buyers are two of each kind. With one buyer of a kind, all its connections would be at one
+    /// replica.
     ///
     /// # Errors
-    /// When there can't be so many clients.
+    /// When so many clients can't be made.
     pub fn send_steady_buyers(self: &Arc<Self>, count: usize, random: &mut Rng) -> anyhow::Result<Buyers> {
         let mut buyers = Buyers::new();
         for index in 0..count {
@@ -104,8 +105,9 @@ impl Market {
         Ok(buyers)
     }
 
-    /// `count` buyers who ask for one copy each, once, all at the same moment and each on a connection of their
-    /// own: of these items the first for the first buyer, and so on. Returns when all have gone home.
+    /// Sends `count` buyers at the same moment. Each asks once for one copy, on a connection of their own. The first
+    /// buyer asks for the first of these items, the second buyer for the second, and so on. Returns when all have
+    /// gone home.
     pub async fn send_crowd(self: &Arc<Self>, items: &[Item], count: usize) {
         let mut crowd = Buyers::new();
         for (index, item) in items.iter().cycle().take(count).enumerate() {
@@ -117,8 +119,8 @@ impl Market {
         while crowd.join_next().await.is_some() {}
     }
 
-    /// `count` buyers, each of whom asks for one copy of their item after the other, once for each, until
-    /// `enough`. Returns when all have gone home.
+    /// Sends `count` buyers. Each buys copies of one item, one copy after the other, until `enough`. They ask only
+    /// once for each copy. Returns when all have gone home.
     pub async fn send_regulars(self: &Arc<Self>, items: &[Item], count: usize, enough: &CancellationToken) {
         let mut regulars = Buyers::new();
         for (index, item) in items.iter().cycle().take(count).enumerate() {
@@ -135,12 +137,13 @@ impl Market {
         while regulars.join_next().await.is_some() {}
     }
 
-    /// From now on that is bought too of which there is too little.
+    /// From now on, the products with too few copies are bought, too.
     pub fn put_scarce_on_sale(&self) {
         self.scarce_is_on_sale.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until no steady buyer has an open purchase. As long as the silence lives, none begins one.
+    /// Waits until no steady buyer has a purchase under way. As long as the returned guard lives, none of them begins
+    /// one.
     pub async fn silence(&self) -> RwLockWriteGuard<'_, ()> {
         self.noise.write().await
     }
@@ -151,11 +154,11 @@ impl Market {
             let mut plenty = self.shelves.iter().map(|shelf| shelf.plenty.product);
             plenty.all(|product| sales.get(&product).is_some_and(|last| *last > moment))
         };
-        // It can fail only without a sender, and we are it.
+        // The wait can fail only when the sender is gone, and we hold the sender.
         let _ = self.last_sales.subscribe().wait_for(all_are_later).await;
     }
 
-    /// Waits until somebody was told that there is no copy left, of each product of which there was too little.
+    /// Waits until somebody was told that there is no copy left, for each product with too few copies.
     pub async fn scarce_sold_out(&self) {
         let are_sold_out = |sold_out: &BTreeSet<Uuid>| {
             self.shelves.iter().all(|shelf| sold_out.contains(&shelf.scarce.product))
@@ -169,7 +172,7 @@ impl Market {
         while buyers.join_next().await.is_some() {}
     }
 
-    /// All purchases so far, by product.
+    /// Takes out all purchases so far, by product.
     pub fn take_purchases(&self) -> BTreeMap<Uuid, Vec<Purchase>> {
         let purchases = std::mem::take(&mut *self.purchases.lock());
         let mut by_product: BTreeMap<Uuid, Vec<Purchase>> = BTreeMap::new();
@@ -179,13 +182,13 @@ impl Market {
         by_product
     }
 
-    /// A purchase of the item that nobody has asked for yet.
+    /// A purchase of the item, before its first request.
     pub fn new_purchase(&self, item: &Item, has_key: bool) -> Purchase {
         let new_key = || format!("{KEY_PREFIX}{} {}", self.run, self.keys.fetch_add(1, Ordering::Relaxed));
         Purchase::new(item.product, has_key.then(new_key))
     }
 
-    /// Notes one that its buyer has done with.
+    /// Notes a purchase that its buyer has finished.
     pub fn note(&self, purchase: Purchase) {
         let product = purchase.product;
         for request in &purchase.requests {
@@ -208,7 +211,7 @@ impl Market {
         self.purchases.lock().push(purchase);
     }
 
-    /// Others are deleted while they are sold.
+    /// Orders of other products are deleted while they are sold, so nobody looks for them.
     fn is_of_a_shelf(&self, product: Uuid) -> bool {
         self.shelves.iter().any(|shelf| shelf.items().iter().any(|item| item.product == product))
     }
@@ -232,7 +235,7 @@ impl Market {
     }
 }
 
-/// Of the buyers of each item, every other one sends keys.
+/// Every other buyer of an item sends keys.
 fn has_key(index: usize, items: usize) -> bool {
     (index / items).is_multiple_of(2)
 }

@@ -1,5 +1,5 @@
-//! Looks for the order of each sale when its buyer has just been told: it must be there by then, and not only in the end.
-//! Start with [`Notary::open`].
+//! Looks for the order of each sale right after its buyer was told of it. The order must be there by then, and not
+//! only in the end. Start with [`Notary::open`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,34 +12,34 @@ use uuid::Uuid;
 
 use crate::shop::database::ShopDatabase;
 
-/// Between two looks. An order that comes late comes within the next purchases on its connection.
+/// The pause between two looks. An order that comes late comes within the next purchases on its connection.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Somebody who is shown every sale.
+/// Sees every sale, and looks for its order.
 pub struct Notary {
     counter: Counter,
     task: JoinHandle<usize>,
     enough: DropGuard,
 }
 
-/// Where sales are shown.
+/// The place where sales are shown to the notary.
 #[derive(Clone, Default)]
 pub struct Counter(Arc<Mutex<Vec<Uuid>>>);
 
 impl Notary {
-    /// Looks into this database from now on.
+    /// Begins to look into this database.
     pub fn open(database: &ShopDatabase) -> Self {
         let (counter, enough) = (Counter::default(), CancellationToken::new());
         let task = tokio::spawn(look_again_and_again(database.clone(), counter.clone(), enough.clone()));
         Self { counter, task, enough: enough.drop_guard() }
     }
 
-    /// Where to show them.
+    /// The counter where sales are to be shown.
     pub fn counter(&self) -> Counter {
         self.counter.clone()
     }
 
-    /// How many of the orders were not there yet.
+    /// Stops looking. Returns how many of the orders were not there yet when their buyers were told.
     pub async fn close(self) -> usize {
         drop(self.enough);
         self.task.await.unwrap_or_default()
@@ -47,7 +47,7 @@ impl Notary {
 }
 
 impl Counter {
-    /// Shows an order whose buyer was told just now.
+    /// Shows an order whose buyer was told of it just now.
     pub fn show(&self, order: Uuid) {
         self.0.lock().push(order);
     }
@@ -63,7 +63,7 @@ async fn look_again_and_again(database: ShopDatabase, counter: Counter, enough: 
         let is_last = enough.is_cancelled();
         let orders = counter.take();
         if !orders.is_empty() {
-            // The fault may be that the database is away: then nobody knows.
+            // The fault may be that the database is away. Then nobody knows whether an order is missing.
             missing += database.missing_orders(&orders).await.unwrap_or_default();
         }
         if is_last {

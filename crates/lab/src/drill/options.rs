@@ -1,4 +1,4 @@
-//! How to drill.
+//! The options of a drill.
 
 use std::time::Duration;
 
@@ -7,30 +7,31 @@ use serde::Serialize;
 const LEAVERS_OF_A_STRATEGY: usize = 2;
 const FEWEST_LEAVERS: usize = 4;
 
-/// What a drill was told; as JSON in its report.
+/// What a drill was told to do. Its report has these options as JSON.
 #[derive(Clone, Debug, Serialize)]
 pub struct DrillOptions {
-    /// How the shop is told to sell, by one buyer so and by the next one so; "exercise" is what it does by itself.
+    /// How the shop is told to sell: the buyers use these strategies in turn. "exercise" is what the shop does by
+    /// itself.
     pub strategies: Vec<String>,
-    /// The steady load.
+    /// The number of steady buyers.
     pub buyers: usize,
-    /// How long it runs at least around each fault.
+    /// The load runs for at least this many seconds around each fault.
     pub seconds: u64,
-    /// How long a fault is done that can last; `None` is as long as each does by itself.
+    /// How many seconds each fault lasts that can last. `None` means the time that each fault has by itself.
     pub lasts_seconds: Option<u64>,
-    /// How many buyers are a crowd.
+    /// The number of buyers in a crowd.
     pub burst: usize,
-    /// `RACE_WINDOW_MS` of the replicas meanwhile.
+    /// `RACE_WINDOW_MS` of the replicas during the drill.
     pub window_ms: u16,
-    /// The connections that one replica opens at most.
+    /// The largest number of connections that one replica opens.
     pub pool_size: u32,
-    /// Decides what is random.
+    /// The seed of everything that is random.
     pub seed: u32,
-    /// For how many minutes random faults follow one another; `None` is each once.
+    /// For how many minutes random faults follow one another. `None` means that each fault is drilled once.
     pub soak_minutes: Option<u64>,
     /// Whether the database is far away all the time.
     pub far: bool,
-    /// Whether there are buyers who leave during each fault.
+    /// Whether some buyers leave during each fault.
     pub leaving: bool,
 }
 
@@ -40,8 +41,8 @@ impl DrillOptions {
         Duration::from_millis(self.window_ms.into())
     }
 
-    /// How many buyers at a time are of those who leave: a few for each strategy. More would wait for one another, and
-    /// nobody would leave at the end of a purchase any more.
+    /// How many buyers at a time are buyers who leave: a few for each strategy. More of them would wait for one
+    /// another, and then nobody would leave at the end of a purchase.
     pub fn leavers(&self) -> usize {
         (self.strategies.len() * LEAVERS_OF_A_STRATEGY).max(FEWEST_LEAVERS)
     }

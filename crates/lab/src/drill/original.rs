@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-/// The system, and where the figures are from.
+/// The system, and where its figures come from.
 pub const SOURCE: &str = "FastAPI with SQLAlchemy, two uvicorn processes behind nginx, measured once on the \
                           machine that this shop was built on";
 
@@ -16,7 +16,7 @@ pub struct Figure {
     pub seen: &'static str,
 }
 
-/// All that were measured.
+/// All figures that were measured.
 pub const FIGURES: [Figure; 5] = [
     Figure {
         fault: "a backend killed under load",

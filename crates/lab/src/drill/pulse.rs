@@ -1,10 +1,11 @@
-//! Asks each replica for its `/health` all the time, on a thread of its own for each, which shares nothing with
-//! the buyers but the machine. Start with [`Pulse::feel`].
+//! Asks each replica for its `/health` all the time. Each replica has a thread of its own that asks it. This thread
+//! shares nothing with the buyers but the machine. Start with [`Pulse::feel`].
 //!
-//! On a busy machine two others may be to blame for a late answer. One is the prober: the answer lies there, and
-//! the thread that waits for it gets no processor. So it looks for the answer every few milliseconds, and only
-//! what it saw to be missing is missing. The other is the machine: the replica is ready to run, and gets no
-//! processor. The kernel counts that time (/proc/PID/task/TID/schedstat), and it is taken off.
+//! On a busy machine, a late answer may have two other causes. The first is the prober, which is the thread that
+//! asks: the answer has come, but this thread gets no processor to read it. So the prober looks for the answer every
+//! few milliseconds, and an answer counts as missing only if the prober looked and found nothing. The second is the
+//! machine: the replica is ready to run, but it gets no processor. The kernel counts that time
+//! (/proc/PID/task/TID/schedstat), and it is taken off.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -21,24 +22,24 @@ use parking_lot::Mutex;
 use crate::control::messages::ReplicaStatus;
 use crate::control::running;
 
-/// Invariant 5: `/health` answers within it, whatever the database does.
+/// Invariant 5: `/health` answers within this time, whatever the database does.
 pub const HEALTH_LIMIT: Duration = Duration::from_millis(50);
 const INTERVAL: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_millis(4);
-/// After which nobody waits for an answer any more.
+/// After this time nobody waits for the answer any more.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(2);
-/// How often the lab is asked where its replicas are.
+/// The time between two questions to the lab where its replicas are.
 const FIND_EVERY: Duration = Duration::from_millis(100);
 const REQUEST: &[u8] = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
 /// One question, and how long it took.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Beat {
-    /// Until the answer was found.
+    /// The time until the answer was found.
     pub took: Duration,
-    /// How long it was surely not there: at the last look that found nothing.
+    /// How long the answer was surely missing: until the last look that found nothing.
     pub missing_for: Duration,
-    /// How long the replica waited for a processor meanwhile, as far as the system says.
+    /// How long the replica waited for a processor in that time, as far as the system says.
     pub withheld: Duration,
 }
 
@@ -49,14 +50,14 @@ impl Beat {
     }
 }
 
-/// Where a replica is.
+/// The process and the port of a replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ProcessPlace {
     pid: u32,
     port: u16,
 }
 
-/// Threads that ask as long as this lives.
+/// Threads that ask the replicas as long as this value lives.
 pub struct Pulse {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -73,7 +74,7 @@ struct Shared {
 }
 
 impl Pulse {
-    /// Begins with these replicas of the running lab, and follows them when they are replaced.
+    /// Begins to ask these replicas of the running lab, and follows them when they are replaced.
     pub fn feel(replicas: &[ReplicaStatus]) -> Self {
         let shared = Arc::new(Shared::default());
         shared.find(replicas);
@@ -99,17 +100,17 @@ impl Pulse {
         self.threads.len()
     }
 
-    /// Doesn't expect this replica to answer until [`Pulse::expect`].
+    /// Expects no answer from this replica until [`Pulse::expect`].
     pub fn excuse(&self, replica: &str) {
         self.shared.excused.lock().insert(replica.to_owned());
     }
 
-    /// Expects it again.
+    /// Expects answers from this replica again.
     pub fn expect(&self, replica: &str) {
         self.shared.excused.lock().remove(replica);
     }
 
-    /// What was felt since the last time.
+    /// The beats since the last call.
     pub fn take_beats(&self) -> Vec<Beat> {
         std::mem::take(&mut *self.shared.beats.lock())
     }
@@ -147,8 +148,8 @@ impl Shared {
         }
     }
 
-    /// Asks once, on `kept` or on a new connection, and returns the connection when it can be used again. A
-    /// connection that breaks says that the process is gone, which is no delay.
+    /// Asks once, on `kept` or on a new connection. Returns the connection when it can be used again. A broken
+    /// connection means that the process is gone, which is no delay.
     fn ask(&self, name: &str, place: ProcessPlace, kept: Option<TcpStream>) -> Option<TcpStream> {
         let withheld_before = withheld_from_threads(place.pid);
         let begun = Instant::now();
@@ -159,7 +160,7 @@ impl Shared {
         let mut stream = connected.ok()?;
         let beat = wait_for_answer(&mut stream, begun).ok()?;
         let beat = Beat { withheld: most_withheld_since(&withheld_before, place.pid), ..beat };
-        // Who was excused meanwhile was frozen or killed meanwhile.
+        // A replica that was excused meanwhile was frozen or killed meanwhile.
         if !self.is_excused(name) && !self.is_over.load(Ordering::Relaxed) {
             self.beats.lock().push(beat);
         }
@@ -199,7 +200,7 @@ fn wait_for_answer(stream: &mut TcpStream, begun: Instant) -> io::Result<Beat> {
     }
 }
 
-/// How long each thread of this process has been ready to run and not run. Nothing where the system doesn't say.
+/// How long each thread of this process has been ready to run without running. Empty where the system doesn't say.
 fn withheld_from_threads(pid: u32) -> BTreeMap<OsString, Duration> {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return BTreeMap::new() };
     let of_thread = |thread: io::Result<fs::DirEntry>| {
@@ -211,7 +212,8 @@ fn withheld_from_threads(pid: u32) -> BTreeMap<OsString, Duration> {
     threads.filter_map(of_thread).collect()
 }
 
-/// By the thread that had to wait longest since `before`. Not by all together: they wait at the same time.
+/// The longest time that one thread has waited for a processor since `before`. The times of all threads are not added
+/// up, because the threads wait at the same time.
 fn most_withheld_since(before: &BTreeMap<OsString, Duration>, pid: u32) -> Duration {
     let waited = |(thread, after): (OsString, Duration)| {
         after.saturating_sub(before.get(&thread).copied().unwrap_or(after))
@@ -219,7 +221,7 @@ fn most_withheld_since(before: &BTreeMap<OsString, Duration>, pid: u32) -> Durat
     withheld_from_threads(pid).into_iter().map(waited).max().unwrap_or_default()
 }
 
-/// The body is a JSON object without objects in it.
+/// Looks only for the end of the body, which is a JSON object without objects in it.
 fn is_whole(answer: &[u8]) -> bool {
     answer.ends_with(b"}")
 }
@@ -248,7 +250,7 @@ mod tests {
     #[test]
     fn an_answer_past_the_limit_was_seen_to_be_missing() {
         let beat = ask_a_server_that(|mut client| {
-            // So long that even a prober that gets no processor for a while looks before that.
+            // So long that the prober looks before the answer comes, even if it gets no processor for a while.
             thread::sleep(HEALTH_LIMIT * 10);
             client.write_all(ANSWER).unwrap();
         })
@@ -263,7 +265,7 @@ mod tests {
         let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut client, _) = listener.accept().unwrap();
         client.write_all(ANSWER).unwrap();
-        // As if this thread had got no processor in between.
+        // As if this thread had got no processor between the request and the look.
         let begun = Instant::now().checked_sub(HEALTH_LIMIT * 2).unwrap();
 
         let beat = wait_for_answer(&mut stream, begun).unwrap();

@@ -10,10 +10,10 @@ use crate::back_off::BackOff;
 use crate::shop::client::Shop;
 use crate::shop::told::{Asked, Told};
 
-/// How long a buyer with a key asks again.
+/// How long a buyer with a key goes on asking.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A purchase that its buyer has done with.
+/// A purchase that its buyer has finished.
 #[derive(Clone, Debug)]
 pub struct Purchase {
     /// What was to be bought.
@@ -24,28 +24,28 @@ pub struct Purchase {
     pub requests: Vec<Asked>,
 }
 
-/// What a buyer knows in the end.
+/// What a buyer knows at the end of a purchase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PurchaseEnding {
-    /// It was made: the order is this one.
+    /// The purchase was made: this is the order.
     Sold(Uuid),
-    /// It was refused, for there was no copy left.
+    /// The purchase was refused, because there was no copy left.
     OutOfStock,
-    /// It was not made, and never will be.
+    /// The purchase was not made, and never will be.
     NotCarriedOut,
-    /// Nobody has told them.
+    /// The buyer doesn't know the outcome: nobody has told them.
     Unknown,
 }
 
 impl Purchase {
-    /// One of `product` that nobody has asked for yet.
+    /// A purchase of `product`, before its first request.
     pub fn new(product: Uuid, key: Option<String>) -> Self {
         Self { product, key, requests: Vec::with_capacity(1) }
     }
 
-    /// Asks for a copy with the body `order`. Without a key only once: to ask again might buy a second copy. With
-    /// one, again after a pause of `back_off`, as long as there is no final answer and some patience left; `None`
-    /// is for somebody who has none.
+    /// Asks for a copy with the body `order`. Without a key it asks only once, because a second request might buy a
+    /// second copy. With a key it asks again after a pause of `back_off`, as long as there is no final answer and
+    /// some patience is left. `back_off` is `None` for a buyer who has no patience.
     pub async fn ask(&mut self, shop: &Shop, order: &Value, mut back_off: Option<BackOff>) {
         let begun = Instant::now();
         loop {
@@ -62,12 +62,12 @@ impl Purchase {
         }
     }
 
-    /// What its buyer knows in the end.
+    /// What the buyer knows at the end.
     pub fn ending(&self) -> PurchaseEnding {
         match self.requests.last().map(|request| &request.told) {
             Some(Told::Sold(order)) => PurchaseEnding::Sold(*order),
             Some(Told::OutOfStock) => PurchaseEnding::OutOfStock,
-            // Each answer speaks of its own request: "not carried out" says nothing of one before.
+            // Each answer speaks of its own request: "not carried out" says nothing of an earlier request.
             _ if self.requests.iter().any(|request| request.told.leaves_open()) => PurchaseEnding::Unknown,
             _ => PurchaseEnding::NotCarriedOut,
         }
@@ -83,14 +83,14 @@ impl Purchase {
         self.requests.iter().any(|request| request.told == Told::Left)
     }
 
-    /// Whether its buyer left, and learned by its key that it had been made by then. `None` when nobody left or
-    /// there was no such lesson.
+    /// Whether the purchase of a buyer who left had been made by the time they came back. `None` when the buyer
+    /// didn't leave, or has not learned it from the key.
     pub fn was_made_for_who_left(&self) -> Option<bool> {
         let last = self.requests.last()?;
         (self.was_left() && last.told.is_final()).then_some(last.is_replay)
     }
 
-    /// Whether its outcome was unknown, and its key has settled it.
+    /// Whether the outcome was unknown, and the key has settled it.
     pub fn is_settled(&self) -> bool {
         self.ending() != PurchaseEnding::Unknown
             && self.requests.iter().any(|request| request.told.leaves_open())

@@ -1,4 +1,4 @@
-//! What a drill has found, as JSON has it. What each figure means is in [`super::definitions`].
+//! What a drill has found, as JSON. The meaning of each figure is in [`super::definitions`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -15,18 +15,18 @@ use super::soak::Soak;
 use crate::shop::ledger::Ledger;
 use crate::statistics::{Waits, milliseconds};
 
-/// A drill.
+/// The report of a drill.
 #[derive(Clone, Debug, Serialize)]
 pub struct DrillReport {
-    /// Whether every fault was survived and, after a soak, nothing has grown.
+    /// Whether every fault was survived. After a soak, nothing may have grown either.
     pub survived: bool,
-    /// How it was drilled.
+    /// The options of the drill.
     pub options: DrillOptions,
     /// A row for each fault, in the order of the list.
     pub faults: Vec<DrillRow>,
     /// Faults that can't be done here, and why.
     pub skipped: BTreeMap<String, String>,
-    /// What the soak has used of the machine, if it was one.
+    /// What the soak used of the machine; `None` if the drill was no soak.
     pub soak: Option<Soak>,
     /// Figures of another system, for comparison.
     pub original: Original,
@@ -35,7 +35,7 @@ pub struct DrillReport {
 /// Figures of another system.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Original {
-    /// Which, and where they are from.
+    /// The system, and where its figures come from.
     pub source: &'static str,
     /// The figures.
     pub figures: [Figure; 5],
@@ -66,7 +66,7 @@ pub struct DrillRow {
     pub ready_far_ms: Option<f64>,
 }
 
-/// How buyers left who did so before their answer.
+/// How buyers left before their answer.
 #[derive(Clone, Debug, Default, Serialize)]
 #[expect(missing_docs, reason = "they are defined in one place")]
 pub struct LeavingFigures {
@@ -79,7 +79,7 @@ pub struct LeavingFigures {
 }
 
 impl DrillReport {
-    /// Sums up.
+    /// Sums up the faults.
     pub fn new(
         options: DrillOptions,
         faults: Vec<DrillRow>,
@@ -95,7 +95,7 @@ impl DrillReport {
 }
 
 impl DrillRow {
-    /// Sums up a fault.
+    /// Sums up the findings about one fault.
     pub fn new(
         fault: &Fault,
         times: usize,

@@ -1,4 +1,5 @@
-//! What the lab and its replicas take of the machine: a soak compares its beginning with its end.
+//! What the lab and its replicas use of the machine. A soak compares the use at its beginning with the use at its
+//! end.
 
 use std::fs;
 use std::process::Command;
@@ -8,17 +9,18 @@ use serde::Serialize;
 use crate::control::messages::Status;
 use crate::shop::database::ShopDatabase;
 
-/// Memory may grow by so much: what an allocator keeps after a burst differs from time to time.
+/// How much the memory may grow. After a burst, an allocator keeps more memory one time than another.
 pub const MEMORY_MARGIN_KIB: u64 = 16 * 1024;
-/// And by this part of what it was.
+/// Besides, the memory may grow by this part of its size at the beginning.
 pub const MEMORY_MARGIN_PERCENT: u64 = 25;
-/// Open files may grow by so many: a pool that had its first connections may have all of them at the end.
+/// How many more files may be open at the end. A pool may have its first connections at the beginning, and all of its
+/// connections at the end.
 pub const FILES_MARGIN: usize = 32;
 
-/// What one process takes.
+/// What one process uses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Usage {
-    /// "lab", or the replica's name.
+    /// "lab", or the name of the replica.
     pub process: String,
     /// Resident memory.
     pub memory_kib: u64,
@@ -26,7 +28,7 @@ pub struct Usage {
     pub files: Option<usize>,
 }
 
-/// What all of them take at a moment when nobody buys.
+/// What all processes use at a moment when nobody buys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Resources {
     /// The lab, then the replicas.
@@ -36,7 +38,7 @@ pub struct Resources {
 }
 
 impl Resources {
-    /// Measures.
+    /// Measures what the processes use now.
     ///
     /// # Errors
     /// When the database fails.
@@ -47,8 +49,8 @@ impl Resources {
         Ok(Self { processes, sessions: database.shop_sessions().await? })
     }
 
-    /// What has grown beyond its margin until `end`, in words. `pool_size` is that of one replica: as long as no
-    /// pool is larger, its sessions have not grown.
+    /// What has grown beyond its margin until `end`, in words. `pool_size` is the size of one replica's pool: the
+    /// sessions have not grown as long as no pool is larger than that.
     pub fn growth(&self, end: &Self, pool_size: u32) -> Vec<String> {
         let mut grown = Vec::new();
         for after in &end.processes {
@@ -81,7 +83,7 @@ fn usage(process: &str, pid: u32) -> Option<Usage> {
     Some(Usage { process: process.to_owned(), memory_kib, files })
 }
 
-/// Linux, also where nobody has installed ps.
+/// For Linux, also where ps is not installed.
 fn memory_by_proc(pid: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

@@ -1,4 +1,4 @@
-//! One fault, from the first buyer to the ledger. Start with [`drill`].
+//! Drills one fault, from the first buyer to the ledger. Start with [`drill`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -28,32 +28,33 @@ use crate::shop::ledger::Ledger;
 use crate::shop::patiently::patiently;
 use crate::shop::told::Told;
 
-/// A shop that has sold nothing by then has troubles of its own.
+/// The first sale must come within this time. A shop that has sold nothing by then has a problem of its own.
 const FIRST_SALE_WITHIN: Duration = Duration::from_secs(15);
-/// The load before anything is done: long enough that all buyers are in the middle of something.
+/// How long the load runs before the fault: long enough that all buyers are in the middle of something.
 const BEFORE: Duration = Duration::from_millis(500);
-/// The scarce products are on sale so long before the fault: not so long that they are sold out.
+/// How long the products with too few copies are on sale before the fault. They must not be sold out by then.
 const SCARCE_BEFORE: Duration = Duration::from_millis(200);
-/// For the first sales after the fault, and for the sale of the scarce products.
+/// The longest wait for the first sales after the fault, and for the end of the sale of the products with too few
+/// copies.
 const AFTERWARDS: Duration = Duration::from_secs(15);
 
 /// A fault that was drilled.
 pub struct DrillRound {
-    /// Which.
+    /// The fault.
     pub fault: &'static Fault,
-    /// What was found out.
+    /// What was found out about it.
     pub findings: DrillFindings,
-    /// What the rows were when all buyers had their answers.
+    /// The rows when all buyers had their answers.
     pub seen: Vec<Seen>,
-    /// When that was.
+    /// When these rows were read.
     pub read: Instant,
 }
 
 /// The rows of a product at the first look.
 pub struct Seen {
-    /// By which strategy it is sold.
+    /// The strategy that sells it.
     pub strategy: String,
-    /// Which.
+    /// The id of the product.
     pub product: Uuid,
     /// Copies at the beginning.
     pub stock: u32,
@@ -63,11 +64,12 @@ pub struct Seen {
     pub left: i64,
 }
 
-/// Drills `fault`, which lasts for `lasts`, within a load of at least `load`. `random` decides
-/// what is left to chance.
+/// Drills `fault`. The fault lasts for `lasts`, and the load runs for at least `load`. `random` decides what is left
+/// to chance.
 ///
 /// # Errors
-/// When the shop sells nothing before it, the fault can't be done, or the rows can't be read afterwards.
+/// When the shop sells nothing before the fault, when the fault can't be done, or when the rows can't be read
+/// afterwards.
 pub(super) async fn drill(
     drill: &Drill<'_>,
     fault: &'static Fault,

@@ -1,4 +1,4 @@
-//! What a drill asks the database, and does to it.
+//! What a drill asks the database, and what it changes there.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::shop::database::ShopDatabase;
 
-/// Each key of a drill begins with it, so that a later one finds those of one that was killed.
+/// Each key of a drill begins with this text, so that a later drill finds the keys of a drill that was killed.
 pub const KEY_PREFIX: &str = "lab drill ";
 
-/// The shop's sessions, by the names of its replicas, and none of anybody else's.
+/// The shop's sessions and nobody else's: they have the names of the shop's replicas.
 const SHOP_SESSIONS: &str = "datname = current_database() AND application_name LIKE 'replica-%'";
 
 impl ShopDatabase {
@@ -26,7 +26,7 @@ impl ShopDatabase {
         Ok(orders.into_iter().collect())
     }
 
-    /// How many of these orders are not there.
+    /// How many of these orders are not in the database.
     ///
     /// # Errors
     /// When the database fails.
@@ -37,7 +37,7 @@ impl ShopDatabase {
         Ok(usize::try_from(missing)?)
     }
 
-    /// Removes the records of all keys of drills.
+    /// Removes the records of all keys that drills have used.
     ///
     /// # Errors
     /// When the database fails.
@@ -47,7 +47,7 @@ impl ShopDatabase {
         Ok(())
     }
 
-    /// How many sessions the shop has.
+    /// How many sessions the shop has in the database.
     ///
     /// # Errors
     /// When the database fails.
@@ -56,7 +56,8 @@ impl ShopDatabase {
         Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&self.pool).await?)
     }
 
-    /// Whether we may see what the shop's sessions do: only a role that has the shop's, or one that may see all, can.
+    /// Whether we may see what the shop's sessions do. Our role needs the shop's role for that, or the right to see
+    /// all sessions.
     ///
     /// # Errors
     /// When the database fails.
@@ -66,7 +67,7 @@ impl ShopDatabase {
         Ok(sees.unwrap_or(true))
     }
 
-    /// The shop's sessions that are in a transaction or run a statement, by their processes.
+    /// The process ids of the shop's sessions that are in a transaction or run a statement.
     ///
     /// # Errors
     /// When the database fails.
@@ -77,7 +78,7 @@ impl ShopDatabase {
         Ok(pids.into_iter().collect())
     }
 
-    /// The shop's sessions that are in a transaction in which nothing has happened for so long.
+    /// The process ids of the shop's sessions that are in a transaction in which nothing has happened for `idle_for`.
     ///
     /// # Errors
     /// When the database fails.
@@ -94,7 +95,7 @@ impl ShopDatabase {
     /// Ends all sessions of the shop, and returns how many there were.
     ///
     /// # Errors
-    /// When the database fails, or doesn't let us.
+    /// When the database fails, or doesn't allow it.
     pub async fn terminate_shop_sessions(&self) -> anyhow::Result<i64> {
         let sql =
             format!("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE {SHOP_SESSIONS}");

@@ -1,4 +1,4 @@
-//! Where a fault strikes, and what came of it.
+//! The place where a fault strikes, and the outcome of the fault.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,38 +16,38 @@ use super::sessions_watch::SessionsWatch;
 use crate::shop::client::Shop;
 use crate::shop::database::ShopDatabase;
 
-/// Where a fault strikes.
+/// The place where a fault strikes.
 pub struct Scene<'a> {
     /// The buyers.
     pub market: &'a Arc<Market>,
-    /// As a visitor sees it.
+    /// The shop, as a visitor sees it.
     pub shop: &'a Shop,
-    /// The database behind it.
+    /// The shop's database.
     pub database: &'a ShopDatabase,
-    /// What is felt of the replicas.
+    /// Asks the replicas for `/health`.
     pub pulse: &'a Pulse,
     /// How far away the database is.
     pub distance: &'a Distance,
-    /// Looks at the shop's sessions in it.
+    /// Looks at the shop's sessions in the database.
     pub watch: &'a SessionsWatch,
-    /// The book in the shop's window, as each strategy sells it that can.
+    /// The book in the shop's window, one item for each strategy that can sell it.
     pub book: Vec<Item>,
-    /// For how long it is done, if that can be chosen.
+    /// How long the fault lasts, if that can be chosen.
     pub lasts: Duration,
-    /// How many buyers are a crowd.
+    /// The number of buyers in a crowd.
     pub burst: usize,
-    /// How many buyers at a time are of those who leave; `None` when such buyers are here anyway.
+    /// How many buyers at a time are buyers who leave; `None` when such buyers are here anyway.
     pub leavers: Option<usize>,
-    /// How many connections all replicas together have at most.
+    /// The largest number of connections that all replicas have together.
     pub connections: usize,
-    /// Which of the replicas it meets, if it meets one of them.
+    /// The number of the replica that the fault strikes, if it strikes one replica.
     pub victim: usize,
-    /// Decides what else is left to chance.
+    /// Decides everything else that is left to chance.
     pub random: Rng,
 }
 
 impl Scene<'_> {
-    /// What each strategy sells to buyers that the fault sends itself.
+    /// What each strategy sells to the buyers that the fault sends by itself.
     pub(super) fn others(&self) -> Vec<Item> {
         self.market.shelves().iter().map(|shelf| shelf.other.clone()).collect()
     }
@@ -55,17 +55,17 @@ impl Scene<'_> {
 
 /// A fault that is over.
 pub struct Struck {
-    /// When it was taken back, or was over.
+    /// When the fault was over, or was taken back.
     pub ended: Instant,
-    /// How long the replica was away that it killed.
+    /// How long the replica was away that the fault killed.
     pub away: Option<Duration>,
-    /// What was seen of the book, if it was the one that was bought.
+    /// What was seen of the shop's book, if the fault was about that book.
     pub sightings: Option<Sightings>,
-    /// How the buyers have left, if it sent any who leave.
+    /// How the buyers left, if the fault sent buyers who leave.
     pub leaving: Option<Leaving>,
-    /// What a visitor was told, and should not have been.
+    /// What a visitor was told but should not have been told, and how many times.
     pub wrong: BTreeMap<String, usize>,
-    /// What was seen of the distance, if it took the database away.
+    /// How long `/ready` took, if the fault moved the database far away.
     pub ready: Option<ReadyTimes>,
 }
 

@@ -1,5 +1,5 @@
-//! Watches the shop's sessions in the database: is one left in a transaction that nobody goes on with? Start with
-//! [`SessionsWatch::begin`].
+//! Watches the shop's sessions in the database. It looks for a session that was left in a transaction with which
+//! nobody goes on. Start with [`SessionsWatch::begin`].
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,14 +14,15 @@ use crate::shop::patiently::patiently;
 
 const POLL: Duration = Duration::from_millis(100);
 const AT_REST_POLL: Duration = Duration::from_millis(10);
-/// A transaction may pause for the payment. A busy machine makes that pause a little longer.
+/// A transaction may pause for the payment (the race window). A busy machine makes that pause a little longer.
 const LONGER_THAN_THE_WINDOW: Duration = Duration::from_secs(1);
-/// When all buyers have their answers or are gone: for what they have left to end.
+/// When all buyers have their answers or are gone, their transactions must end within this time.
 const AT_REST_WITHIN: Duration = Duration::from_secs(1);
-/// A request whose client is gone may only just be on its way. It is in a transaction by then, or never will be.
+/// A request whose client is gone may only just be on its way. After this time it is in a transaction, or never will
+/// be.
 const BEFORE_THE_LAST_LOOK: Duration = Duration::from_millis(300);
 
-/// The sessions that were found, as long as this lives.
+/// Looks at the sessions as long as this value lives, and keeps those that it found.
 pub struct SessionsWatch {
     database: ShopDatabase,
     found: Arc<Mutex<BTreeSet<i32>>>,
@@ -29,13 +30,13 @@ pub struct SessionsWatch {
 }
 
 impl SessionsWatch {
-    /// Looks at them from now on. `window` is the race window.
+    /// Looks at the sessions from now on. `window` is the race window.
     pub fn begin(database: &ShopDatabase, window: Duration) -> Self {
         let (found, enough) = (Arc::<Mutex<BTreeSet<i32>>>::default(), CancellationToken::new());
         let (looker, notes, over) = (database.clone(), Arc::clone(&found), enough.clone());
         tokio::spawn(async move {
             while !over.is_cancelled() {
-                // The fault may be that the database is away.
+                // This fails when the fault is that the database is away.
                 let left = looker.sessions_left_in_transaction(window + LONGER_THAN_THE_WINDOW).await;
                 notes.lock().extend(left.unwrap_or_default());
                 sleep(POLL).await;
@@ -44,8 +45,9 @@ impl SessionsWatch {
         Self { database: database.clone(), found, _enough: enough.drop_guard() }
     }
 
-    /// Looks once more when nobody buys any longer, and returns how many sessions were left in a transaction, now or
-    /// before. `may_pause` is for a replica that stood still meanwhile, in the middle of its transactions.
+    /// Looks once more when nobody buys any longer. Returns how many sessions were left in a transaction, now or
+    /// before. `may_pause` means that a replica stood still in the middle of its transactions: then only this last
+    /// look counts.
     ///
     /// # Errors
     /// When the database fails.
@@ -58,7 +60,7 @@ impl SessionsWatch {
         Ok(self.found.lock().len())
     }
 
-    /// Looks when nobody buys: soon, no session may be in a transaction.
+    /// Looks when nobody buys. Soon no session may be in a transaction any more.
     ///
     /// # Errors
     /// When the database fails.

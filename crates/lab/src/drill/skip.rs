@@ -14,17 +14,17 @@ use crate::settings::LabSettings;
 use crate::shop::contestant::Contestant;
 use crate::shop::database::ShopDatabase;
 
-/// What is known of the place where a drill is to be.
+/// What is known of the place where a drill is to run.
 pub struct DrillPlace {
     is_private: bool,
     is_superuser: bool,
     sees_sessions: bool,
-    /// Why the database can't be far away, if it can't.
+    /// Why the database can't be far away; `None` if it can.
     no_line: Option<String>,
 }
 
 impl DrillPlace {
-    /// Looks at it.
+    /// Looks at the lab's status and at its database.
     ///
     /// # Errors
     /// When the database fails.
@@ -39,10 +39,10 @@ impl DrillPlace {
         })
     }
 
-    /// Whether what goes on all the time can be done here.
+    /// Checks that the things can be done here that the drill does all the time.
     ///
     /// # Errors
-    /// When it can't: why.
+    /// When one of them can't be done: why.
     pub fn allows(&self, options: &DrillOptions) -> anyhow::Result<()> {
         if let (true, Some(reason)) = (options.far, &self.no_line) {
             anyhow::bail!("the database can't be far away: {reason}");
@@ -51,7 +51,7 @@ impl DrillPlace {
         Ok(())
     }
 
-    /// Of these, those that can't be done.
+    /// Those of these faults that can't be done here, and why.
     pub fn skip(
         &self,
         faults: &[&'static Fault],
@@ -84,7 +84,7 @@ impl DrillPlace {
     }
 }
 
-/// Without them, nobody would notice that one was left in a transaction.
+/// Without a look at the sessions, nobody would notice that one was left in a transaction.
 const NO_SESSIONS: &str = "the role of MIGRATION_DATABASE_URL may not see what the shop's sessions do. Let it: \
                            GRANT pg_read_all_stats TO it";
 

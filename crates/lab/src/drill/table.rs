@@ -1,4 +1,4 @@
-//! A drill as a person reads it.
+//! The report of a drill, as a person reads it.
 
 use super::distance::FAR;
 use super::leaving::PARTS;
@@ -12,7 +12,7 @@ use crate::wording::counted;
 
 const LEGEND: &str = "What each figure is: make drill ARGS=--help\n";
 
-/// The tables, with what is needed to repeat the drill, and the figures of the other system beside them.
+/// The tables, what is needed to repeat the drill, and the figures of the other system.
 pub fn text(report: &DrillReport) -> String {
     let mut parts = vec![
         conditions(report),
@@ -142,7 +142,7 @@ fn ledger_rows(faults: &[DrillRow]) -> Vec<Vec<String>> {
     with_heading(heading, faults.iter().map(row))
 }
 
-/// Only of faults during which buyers left.
+/// This table has only the faults during which buyers left.
 fn leaving(faults: &[DrillRow]) -> String {
     let heading = [
         "who left",

@@ -1,4 +1,4 @@
-//! A drill under way: what its parts share.
+//! A drill under way: what the parts of the drill share.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,16 +15,16 @@ use crate::shop::client::Shop;
 use crate::shop::contestant::{Contestant, Oversell};
 use crate::shop::database::ShopDatabase;
 
-/// How far a drill is.
+/// A step of a drill: it says how far the drill has come.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// What it is at.
+    /// What the drill does now.
     Doing(String),
-    /// What it has done with.
+    /// What the drill has finished.
     Done(String),
 }
 
-/// Hears how far a drill is.
+/// Is called with each step of a drill.
 pub type SayStep<'a> = &'a (dyn Fn(Step) + Send + Sync);
 
 /// A drill under way.
@@ -35,7 +35,7 @@ pub struct Drill<'a> {
     pub(super) options: &'a DrillOptions,
     pub(super) pulse: &'a Pulse,
     pub(super) distance: &'a Distance,
-    /// What `/ready` took before the database went far away for the whole drill, if it has.
+    /// How long `/ready` took before the database went far away for the whole drill; `None` if it did not.
     pub(super) near: Option<Duration>,
     pub(super) say: SayStep<'a>,
     pub(super) turn: PgConnection,
@@ -43,7 +43,7 @@ pub struct Drill<'a> {
 }
 
 impl Drill<'_> {
-    /// The strategies that may; then the book may be oversold too.
+    /// The strategies that may oversell. If there is one, the book may be oversold, too.
     pub(super) fn may_oversell(&self) -> BTreeSet<String> {
         let may = self.contestants.iter().filter(|contestant| contestant.oversell != Oversell::MustNot);
         let may: Vec<String> = may.map(|contestant| contestant.name.clone()).collect();
@@ -51,7 +51,7 @@ impl Drill<'_> {
         may.into_iter().chain(book).collect()
     }
 
-    /// The book in the shop's window, as each strategy sells it that can.
+    /// The book in the shop's window, one item for each strategy that can sell it.
     pub(super) async fn book(&self) -> anyhow::Result<Vec<Item>> {
         let product = self.shop.featured_product().await?.id;
         let can = self.contestants.iter().filter(|contestant| !contestant.needs_a_product_of_its_own());

@@ -1,4 +1,4 @@
-//! What was broken, if anything was.
+//! Says what was broken, if anything was.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use super::fault::{Fault, Kind};
 use super::findings::DrillFindings;
 use super::pulse::HEALTH_LIMIT;
 
-/// Invariant 5: each answer to a purchase comes within it.
+/// Invariant 5: each answer to a purchase comes within this time.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(10);
-/// From the end of a fault to the first sale, and from the death of a replica to the next one.
+/// The longest time from the end of a fault to the first sale, and from the death of a replica to its successor.
 pub const RECOVERY_LIMIT: Duration = Duration::from_secs(1);
-/// From the end of a fault to the first sale by each strategy. Longer: the few buyers of a strategy may all be waiting
-/// to ask again.
+/// The longest time from the end of a fault to the first sale by each strategy. It is longer, because a strategy has
+/// few buyers, and all of them may be waiting to ask again.
 pub const RECOVERY_LIMIT_OF_ALL: Duration = Duration::from_secs(3);
 
 impl DrillFindings {
-    /// What was broken, in words; nothing when all was survived. `may_oversell` are the strategies that may.
+    /// What was broken, in words; empty when all was survived. `may_oversell` are the strategies that may oversell.
     pub fn broken(&self, fault: &Fault, may_oversell: &BTreeSet<String>) -> Vec<String> {
         let counts = &self.counts;
         let mut broken = Vec::new();
@@ -45,7 +45,8 @@ impl DrillFindings {
                 count(*times, &format!("no answer, although nothing ended: {how}"));
             });
         }
-        // On a far database, everybody who holds a row holds it for longer: some wait for it past their limit.
+        // On a far database, everybody who holds a row holds it for longer. So some buyers wait for it past their
+        // limit.
         if !fault.may_refuse && self.ready.is_empty() {
             count(counts.not_carried_out, "503, although the shop was open all the time");
         }
@@ -77,7 +78,7 @@ impl DrillFindings {
         late
     }
 
-    /// What of the fault itself was missing: a drill without it shows nothing.
+    /// What did not happen although it is part of the fault. Without it, a drill shows nothing.
     fn not_met(&self, fault: &Fault) -> Vec<String> {
         let sends_leavers = matches!(fault.kind, Kind::BuyersLeave | Kind::FarDatabase);
         let mut missing = match &self.leaving {

@@ -1,4 +1,4 @@
-//! A visitor who comes after others: is the page whole, and how far away is the database? Start with
+//! A visitor who comes after others and looks: is the page whole, and how far away is the database? Start with
 //! [`Visitor::send`].
 
 use std::collections::BTreeMap;
@@ -12,7 +12,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::shop::client::Shop;
 
 const PAUSE: Duration = Duration::from_millis(50);
-/// The shortest of so many is near enough to what it takes when nothing is in its way.
+/// The number of measurements. The shortest of them is near enough to the time that `/ready` takes when nothing is in
+/// its way.
 const MEASUREMENTS: usize = 10;
 
 /// Somebody who looks at the page, again and again.
@@ -22,17 +23,17 @@ pub struct Visitor {
 }
 
 impl Visitor {
-    /// Sends one.
+    /// Sends a visitor.
     pub fn send(shop: &Shop) -> Self {
         let (shop, enough) = (shop.clone(), CancellationToken::new());
         let task = tokio::spawn(look_again_and_again(shop, enough.clone()));
         Self { task, enough: enough.drop_guard() }
     }
 
-    /// Whatever the visitor was told but the page, and how many times.
+    /// Calls the visitor off. Returns every answer that was not the page, and how many times it came.
     ///
     /// # Errors
-    /// When there is none any more.
+    /// When the visitor is gone.
     pub async fn call_off(self) -> anyhow::Result<BTreeMap<String, usize>> {
         drop(self.enough);
         self.task.await.context("the visitor is gone")
@@ -55,11 +56,11 @@ async fn look_again_and_again(shop: Shop, enough: CancellationToken) -> BTreeMap
     wrong
 }
 
-/// The shortest of several times until the shop says that its database answers: one statement to PostgreSQL and back,
-/// and little else.
+/// Asks several times whether the shop's database answers, and returns the shortest time that this took. It is the
+/// time of one statement to PostgreSQL and back, and of little else.
 ///
 /// # Errors
-/// When it says something else.
+/// When the shop says that its database doesn't answer.
 pub async fn shortest_ready(shop: &Shop) -> anyhow::Result<Duration> {
     let mut shortest = Duration::MAX;
     for _ in 0..MEASUREMENTS {

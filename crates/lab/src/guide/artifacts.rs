@@ -1,21 +1,22 @@
-//! What cargo has built, for a copy of the project: it finds the dependencies built, and builds only our own
-//! crates.
+//! Gives a copy of the project what cargo has built. So cargo finds the dependencies already built there, and builds
+//! only our own crates.
 
 use std::fs::{self, File, FileTimes};
 use std::io;
 use std::path::Path;
 
-/// Copies a profile's folder, times included: by them cargo knows what is still good. Without what it can do
-/// without: incremental state, and programs.
+/// Copies a profile's folder. The times of its files are copied, too, because cargo decides by them what is still
+/// good. Files that cargo can do without are left out: incremental state and programs.
 ///
 /// # Errors
 /// When something can't be read or written.
 pub fn copy(profile: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     copy_folder(&profile.join(".fingerprint"), &to.join(".fingerprint"), &|_| true)?;
-    // Build scripts are programs, but needed.
+    // Build scripts are programs, but cargo needs them.
     copy_folder(&profile.join("build"), &to.join("build"), &|_| true)?;
-    // Tests and their like. A library has an extension, also one that is run by the compiler.
+    // Tests and similar programs have no extension, and are left out. A library has one, also a library that the
+    // compiler runs.
     copy_folder(&profile.join("deps"), &to.join("deps"), &|file| file.extension().is_some())
 }
 

@@ -1,5 +1,5 @@
-//! A copy of the project that lives as long as we do, to try the walkthrough in. Its shop is stopped and its
-//! folder removed however we end, kill -9 included.
+//! A copy of the project, to try the walkthrough in. The copy lives as long as this program. However this program
+//! ends, kill -9 included, the shop of the copy is stopped and its folder is removed.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -19,7 +19,7 @@ use flash_sale_testbed::shop_settings::OF_ONE_SHOP;
 use super::artifacts;
 use crate::console;
 
-/// Waits to be told to end, and then takes down what runs in the folder that it was started in.
+/// A script that waits until it is told to end. Then it takes down what runs in the folder in which it was started.
 const CLEANER: &str = r#"
 trap 'trap "" TERM; [ ! -x .flash-sale/lab ] || .flash-sale/lab clean; exit 0' TERM
 while :; do sleep 3600 & wait $!; done
@@ -27,14 +27,15 @@ while :; do sleep 3600 & wait $!; done
 /// Longer than `lab clean` may take.
 const CLEANER_GRACE: Duration = Duration::from_secs(90);
 
-/// Besides the settings: the copy's make is no part of ours.
+/// Variables that the copy doesn't get, besides the settings: the copy's make is no part of ours.
 const LEFT_OUT: [&str; 4] = ["MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS"];
 
-/// What git tells the programs that it starts, hooks for example: which repository they are in.
+/// Variables that git sets for the programs that it starts, for example hooks. They say which repository the program
+/// is in.
 pub const OF_ANOTHER_REPOSITORY: [&str; 6] =
     ["GIT_COMMON_DIR", "GIT_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_WORK_TREE"];
 
-/// The copy.
+/// A copy of the project.
 pub struct Copy {
     folder: PathBuf,
     environment: Vec<(OsString, OsString)>,
@@ -50,8 +51,9 @@ pub struct CommandOutcome {
 }
 
 impl Copy {
-    /// Makes a copy of the project at `root`: what git knows of or would, as it is in the working tree. It
-    /// stands in `target`, whose builds of the dependencies it gets: on the same disk, and ignored by git.
+    /// Makes a copy of the project at `root`: the files that git knows or would add, as they are in the working tree.
+    /// The copy stands in `target`, and gets the builds of the dependencies from there. So it is on the same disk,
+    /// and git ignores it.
     ///
     /// # Errors
     /// When git doesn't answer, or something can't be copied.
@@ -64,7 +66,7 @@ impl Copy {
             .filter(|(name, _)| !left_out().any(|left_out| name == left_out))
             .collect();
         environment.push(("PORT".into(), free_port()?.to_string().into()));
-        // Not into the project's own folder, whatever cargo was told there.
+        // Cargo must not build into the project's own folder, even if it was told so there.
         environment.push(("CARGO_TARGET_DIR".into(), folder.join("target").into()));
         let cleaner = GuardedCommand::new("/bin/sh")
             .args(["-c", CLEANER])
@@ -90,12 +92,12 @@ impl Copy {
         }
     }
 
-    /// Where it is.
+    /// The folder of the copy.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Runs a command of the shell in it, and keeps what that prints.
+    /// Runs a command of the shell in the copy, and returns what the command prints.
     ///
     /// # Errors
     /// When it can't be started, or its output can't be kept.
@@ -107,7 +109,7 @@ impl Copy {
         Ok(CommandOutcome { status, output })
     }
 
-    /// Runs a command of the shell in it, which prints to our own output.
+    /// Runs a command of the shell in the copy. The command prints to our own output.
     ///
     /// # Errors
     /// When it can't be started.
@@ -115,7 +117,7 @@ impl Copy {
         self.start(command, File::from(io::stdout().as_fd().try_clone_to_owned()?)).await
     }
 
-    /// A program of its own in it, ready to be started.
+    /// A program of the copy, ready to be started there.
     pub fn command(&self, program: &Path, arguments: &[&str]) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(self.folder.join(program));
         command.args(arguments).current_dir(&self.folder).env_clear();
@@ -130,10 +132,10 @@ impl Copy {
         Ok(command.start(output).await?.wait().await?)
     }
 
-    /// Stops what runs in it, and removes it.
+    /// Stops what runs in the copy, and removes the copy.
     ///
     /// # Errors
-    /// When it can't be waited for.
+    /// When the end of the cleaner can't be waited for.
     pub async fn remove(self) -> anyhow::Result<()> {
         if io::stdout().is_terminal() {
             console::line("removing the copy");
@@ -157,7 +159,7 @@ fn copy_sources(root: &Path, copy: &Path) -> anyhow::Result<()> {
     let list = String::from_utf8(list.stdout).context("a file's name is not UTF-8")?;
     for name in list.split_terminator('\0') {
         let (from, to) = (root.join(name), copy.join(name));
-        // git knows a file that was removed since the last commit.
+        // git still knows a file that was removed since the last commit.
         if !from.is_file() {
             continue;
         }

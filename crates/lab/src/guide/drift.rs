@@ -1,4 +1,4 @@
-//! Whether a document still says what is true of the tree. Each function returns what isn't, in words.
+//! Checks that a document is still true of the tree. Each function returns, in words, what is not true.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,7 +9,7 @@ use anyhow::Context;
 
 use super::{Edit, GUIDE, blocks, code_spans, headings, is_path, links};
 
-/// Names that the walkthrough explains although nothing here uses them.
+/// Names that the walkthrough explains although no code here uses them.
 const FOREIGN_SYMBOLS: [&str; 4] = [
     "deadlock_timeout", // PostgreSQL
     "lock",             // sea_orm::QuerySelect
@@ -17,13 +17,13 @@ const FOREIGN_SYMBOLS: [&str; 4] = [
     "LockBehavior::SkipLocked",
 ];
 
-/// Files whose strings name the exercise's code: that a name stands there doesn't mean that it exists.
+/// Files whose strings name the exercise's code. A name in such a string doesn't mean that the code exists.
 const TALKERS: [&str; 2] = ["crates/lab/src/guide", "crates/lab/src/hint.rs"];
 
-/// All that isn't true of the walkthrough any more, the edit included.
+/// Everything in the walkthrough that isn't true any more, the edit included.
 ///
 /// # Errors
-/// When it asks for no edit, or for one of a file that isn't there, or the tree can't be read.
+/// When the walkthrough asks for no edit, when the file of the edit isn't there, or when the tree can't be read.
 pub fn all(root: &Path, guide: &str) -> anyhow::Result<Vec<String>> {
     let edit = Edit::read(guide).context(GUIDE)?;
     let mut problems = paths(root, GUIDE, guide);
@@ -47,7 +47,7 @@ pub fn paths(root: &Path, document: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
-/// Functions, types, columns and settings that a document names and no code has.
+/// Functions, types, columns and settings that a document names, and that no code has.
 ///
 /// # Errors
 /// When the tree can't be read.
@@ -64,7 +64,7 @@ pub fn symbols(root: &Path, document: &str, text: &str) -> io::Result<Vec<String
     Ok(unknown.map(|symbol| format!("{document} names `{symbol}`, which no code has")).collect())
 }
 
-/// Blocks of Rust that don't stand in the tree, but for the edit's own two.
+/// Blocks of Rust that don't stand in the tree. The two blocks of the edit are not looked for.
 ///
 /// # Errors
 /// When the tree can't be read.
@@ -76,7 +76,7 @@ pub fn code(root: &Path, document: &str, text: &str, edit: &Edit) -> io::Result<
     Ok(missing.map(|block| format!("{document} shows code that isn't there:\n{block}")).collect())
 }
 
-/// Whether the tree is as shipped where the edit is made: its "before" stands there, once.
+/// Checks that the tree is as shipped at the place of the edit: the code before the edit stands there exactly once.
 ///
 /// # Errors
 /// When the file can't be read.
@@ -95,34 +95,34 @@ pub fn before(root: &Path, edit: &Edit) -> anyhow::Result<Vec<String>> {
     Ok(vec![problem])
 }
 
-/// As it stands in a link: lower case, without punctuation, words joined by hyphens.
+/// The heading as it stands in a link: lower case, without punctuation, words joined by hyphens.
 fn anchor(heading: &str) -> String {
     let kept = heading.chars().filter(|it| it.is_alphanumeric() || [' ', '-', '_'].contains(it));
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
-/// A name as Rust or SQL would have it; `None` for a command, a path, a piece of SQL.
+/// The span, if it is a name of Rust or SQL; `None` for a command, a path or a piece of SQL.
 fn as_symbol(span: &str) -> Option<&str> {
     let name = span.strip_suffix("()").unwrap_or(span);
     let is_name = name.starts_with(char::is_alphabetic)
         && name.chars().all(|it| it.is_ascii_alphanumeric() || ['_', ':', '.'].contains(&it));
-    // SELECT and its like; but RACE_WINDOW_MS is a setting.
+    // SELECT and similar words are keywords, but RACE_WINDOW_MS is a setting.
     let is_keyword = !name.contains('_') && !name.contains(char::is_lowercase);
     (is_name && !is_keyword && !is_path(name)).then_some(name)
 }
 
-/// The words of the code, without whole lines of comment.
+/// The words of the code. Lines that hold only a comment don't count.
 fn words(source: &str) -> HashSet<&str> {
     let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
     code.flat_map(|line| line.split(|it: char| !it.is_ascii_alphanumeric() && it != '_')).collect()
 }
 
-/// Without indentation and empty lines: a block may show the inside of a function.
+/// The code without indentation and empty lines: a block of the document may show the inside of a function.
 fn squeeze(code: &str) -> String {
     code.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-/// The text of each program's files.
+/// The texts of all source files of our programs.
 fn sources(root: &Path) -> io::Result<Vec<String>> {
     let mut files = rust_files(&root.join("crates"))?;
     files.extend(rust_files(&root.join("migration"))?);
@@ -136,7 +136,7 @@ fn sources(root: &Path) -> io::Result<Vec<String>> {
     files.iter().filter(is_source).map(fs::read_to_string).collect()
 }
 
-/// All files of Rust code in a folder and those in it.
+/// All files of Rust code in a folder and in the folders below it.
 ///
 /// # Errors
 /// When one of the folders can't be read.

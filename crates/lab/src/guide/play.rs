@@ -1,6 +1,6 @@
-//! Plays a transcript as a person would: types each statement into a real psql, at a person's pace, looks whether it
-//! waits when the guide says so, and reads what it prints. At the end nothing may be left over that would change the
-//! next transcript.
+//! Plays a transcript as a person would. It types each statement into a real psql at a person's pace, looks whether
+//! psql waits when the guide says so, and reads what psql prints. At the end nothing may be left over that would
+//! change the next transcript.
 
 use std::time::{Duration, Instant};
 
@@ -16,21 +16,21 @@ use super::transcript::{MOST_TERMINALS, PlayedEvent, Transcript};
 const PROMPT: Duration = Duration::from_millis(100);
 const POLL: Duration = Duration::from_millis(5);
 
-/// The sessions that wait for a lock of another one, and whether PostgreSQL has looked for a deadlock since.
+/// The sessions that wait for a lock of another session, and whether PostgreSQL has looked for a deadlock since then.
 const WAITING: &str = "SELECT pid, coalesce(bool_or(clock_timestamp() - waitstart >
         current_setting('deadlock_timeout')::interval), false)
     FROM pg_locks WHERE NOT granted AND cardinality(pg_blocking_pids(pid)) > 0 GROUP BY pid;";
 
-/// What a transcript must leave as it was: stock, orders, the products' columns and constraints.
+/// A transcript must leave this as it was: stock, orders, and the products' columns and constraints.
 const STATE: &str = "SELECT (SELECT string_agg(concat(title, ' ', quantity), ', ' ORDER BY title) FROM products),
     (SELECT count(*) FROM orders),
     (SELECT string_agg(conname, ' ' ORDER BY conname) FROM pg_constraint WHERE conrelid = 'products'::regclass),
     (SELECT string_agg(attname, ' ' ORDER BY attname) FROM pg_attribute WHERE attrelid = 'products'::regclass);";
 
-/// What somebody has set in the session, and not taken back.
+/// Settings that were made in the session and not taken back.
 const SETTINGS: &str = "SELECT string_agg(name, ' ') FROM pg_settings WHERE source = 'session';";
 
-/// The terminals, which stay open from one transcript to the next, as a person's do.
+/// The terminals. They stay open from one transcript to the next, as a person's terminals do.
 pub struct Desk {
     terminals: Vec<Terminal>,
     watcher: Terminal,
@@ -38,7 +38,7 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Opens each terminal by a command that becomes psql. Before each statement, `pace` passes.
+    /// Opens each terminal with a command that becomes psql. `pace` is the pause before each statement.
     ///
     /// # Errors
     /// When psql can't be started, or has no database.
@@ -50,10 +50,11 @@ impl Desk {
         Ok(Self { terminals, watcher: Terminal::open(psql()).await?, pace })
     }
 
-    /// Plays it on a shop that is as the transcript starts.
+    /// Plays the transcript, on a shop that is in the transcript's first state.
     ///
     /// # Errors
-    /// When something else is printed than the guide says, or waits, or doesn't; when something is left over.
+    /// When psql prints something else than the guide says; when it waits although the guide doesn't say so, or the
+    /// other way round; when something is left over.
     pub async fn play(&mut self, transcript: &Transcript) -> anyhow::Result<()> {
         let played = async {
             let before = self.watcher.ask(STATE).await?;
@@ -85,7 +86,7 @@ impl Desk {
         }
     }
 
-    /// The answer of a terminal, which may wait only if that was said.
+    /// The answer of a terminal. The terminal may wait only if the guide has said so.
     async fn read(&mut self, terminal: usize) -> anyhow::Result<String> {
         let begun = Instant::now();
         while !self.terminals[terminal].waits && begun.elapsed() < LIMIT {
@@ -114,8 +115,9 @@ impl Desk {
         }
     }
 
-    /// After a wait of `deadlock_timeout` PostgreSQL looks once for a deadlock. A person is slower than that, so that
-    /// it is the last one to wait who finds one.
+    /// Waits until PostgreSQL has looked for a deadlock in every session that waits. It looks once, after a wait of
+    /// `deadlock_timeout`. A person types more slowly than that, so the session that begins to wait last finds the
+    /// deadlock.
     async fn let_who_wait_wait(&mut self) -> anyhow::Result<()> {
         while self.waiting().await?.iter().any(|(_, has_looked)| !has_looked) {
             sleep(POLL).await;
@@ -128,7 +130,7 @@ impl Desk {
         Ok(self.waiting().await?.iter().any(|(waiting, _)| *waiting == pid))
     }
 
-    /// Process ids of our terminals that wait, and whether a deadlock has been looked for.
+    /// The process ids of our terminals that wait, and whether PostgreSQL has looked for a deadlock.
     async fn waiting(&mut self) -> anyhow::Result<Vec<(String, bool)>> {
         let rows = self.watcher.ask(WAITING).await?;
         let rows = rows.lines().filter_map(|row| row.split_once('|'));

@@ -1,19 +1,20 @@
-//! Whether a program has printed what the guide says that it prints. Ids and times are others each time, so they count
-//! as equal; so does white space, because the guide's lines are shorter. `…` in the guide stands for anything.
+//! Compares what a program has printed with what the guide says that it prints. Ids and times are different each
+//! time, so they count as equal. White space counts as equal, too, because the guide's lines are shorter. `…` in the
+//! guide stands for anything.
 
 use std::iter;
 
-/// Whether both say the same.
+/// Whether both texts say the same.
 pub fn is_same(guide: &str, printed: &str) -> bool {
     is_same_masked(&masked(guide), &masked(printed))
 }
 
-/// Whether both say the same, but for the numbers in it.
+/// Whether both texts say the same, apart from their numbers.
 pub fn is_same_but_for_numbers(guide: &str, printed: &str) -> bool {
     let without_numbers = |text: &str| {
         let text: String =
             masked(text).chars().filter(|it| !it.is_ascii_digit() && !".,-".contains(*it)).collect();
-        // 1 order, 2 orders.
+        // "1 order" and "2 orders" are the same text then.
         text.split_whitespace().map(|word| word.trim_end_matches('s')).collect::<Vec<_>>().join(" ")
     };
     is_same_masked(&without_numbers(guide), &without_numbers(printed))
@@ -32,7 +33,7 @@ fn is_same_masked(guide: &str, printed: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// One blank between two words, and a name for each kind of id and time in place of its value.
+/// The text with one blank between two words, and with a name in place of each id and time.
 fn masked(text: &str) -> String {
     let mut masked = String::new();
     let mut numbered = false;
@@ -43,12 +44,12 @@ fn masked(text: &str) -> String {
             masked.push_str("<number>");
         } else {
             masked.push_str(kind(word).unwrap_or(word));
-            // Of a row's place, both numbers: tuple (3,14).
+            // The place of a row has two numbers: tuple (3,14).
             numbered = is_numbered(word) || (numbered && ["(", ","].contains(&word));
         }
     }
     let mut words: Vec<&str> = masked.split_whitespace().collect();
-    // A table's rule is as wide as its widest value.
+    // The line under a table's heading is as wide as the widest value.
     words.retain(|word| word.len() < 3 || !word.chars().all(|it| it == '-' || it == '+'));
     for next in 1..words.len() {
         if words[next].trim_end_matches(',') == "ms" && words[next - 1].parse::<f64>().is_ok() {
@@ -58,7 +59,7 @@ fn masked(text: &str) -> String {
     words.join(" ")
 }
 
-/// White space, words, and the characters between them, each by itself.
+/// Splits a text into white space, words, and the characters between words, each by itself.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_of_word = |character: char| character.is_ascii_alphanumeric() || "-:.+_".contains(character);
     let mut rest = text;
@@ -77,7 +78,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What kind of id or time a word is.
+/// The kind of id or time that a word is.
 fn kind(word: &str) -> Option<&'static str> {
     let word = word.trim_end_matches(['.', ':']);
     let shape: String = word.chars().map(|it| if it.is_ascii_digit() { '0' } else { it }).collect();
@@ -87,7 +88,7 @@ fn kind(word: &str) -> Option<&'static str> {
     if is_id(word) {
         return Some("<id>");
     }
-    // Also with a part of a second, and what follows that.
+    // A time may go on with a part of a second, and with what follows that.
     let is_time = |shape: &str| shape.starts_with("00:00:00");
     if is_time(&shape) || shape == "0000-00-00" || shape.strip_prefix("0000-00-00T").is_some_and(is_time) {
         return Some("<time>");
@@ -102,7 +103,7 @@ fn is_id(word: &str) -> bool {
         && matches!(groups[..], [8] | [8, 4, 4, 4, 12])
 }
 
-/// What PostgreSQL numbers by itself, and says before the number.
+/// Words that PostgreSQL prints before a number that it has chosen itself.
 fn is_numbered(word: &str) -> bool {
     ["Process", "process", "transaction", "tuple"].contains(&word)
 }

@@ -1,4 +1,4 @@
-//! A real psql that something is typed into, and what it prints.
+//! A real psql. It gets what is typed, and its output is read.
 
 use std::io;
 use std::mem;
@@ -14,27 +14,27 @@ use tokio::time::timeout;
 /// How long an answer may take.
 pub(super) const LIMIT: Duration = Duration::from_secs(10);
 
-/// A psql, and the session that it has.
+/// A psql, and its session.
 pub(super) struct Terminal {
     input: ChildStdin,
     output: pipe::Receiver,
-    /// Of the session, at PostgreSQL.
+    /// The process id of the session, at PostgreSQL.
     pub(super) pid: String,
-    /// What it works on.
+    /// The statement that psql works on.
     pub(super) typed: String,
-    /// Whether the guide says that it waits.
+    /// Whether the guide says that the statement waits.
     pub(super) waits: bool,
-    /// What it has printed of the answer.
+    /// The part of the answer that psql has printed so far.
     unread: Vec<u8>,
     _psql: Child,
 }
 
-/// Printed by psql itself after each answer.
+/// psql itself prints this text after each answer.
 const END: &str = "-- end of the answer --";
 
 impl Terminal {
     pub(super) async fn open(mut psql: Command) -> anyhow::Result<Self> {
-        // Errors and results in their order: both go into one pipe.
+        // Errors and results go into one pipe, so that they stay in order.
         let (reader, writer) = io::pipe()?;
         psql.arg("--no-psqlrc").env("LC_ALL", "C").env("PSQL_PAGER", "").kill_on_drop(true);
         psql.stdin(Stdio::piped()).stdout(writer.try_clone()?).stderr(writer);
@@ -60,7 +60,7 @@ impl Terminal {
         self.input.write_all(typed.as_bytes()).await.context("psql has ended")
     }
 
-    /// What it has printed since, once it is ready for more.
+    /// Waits until psql is ready for the next statement, and returns what it has printed since the last one.
     pub(super) async fn read_answer(&mut self) -> anyhow::Result<String> {
         let end = format!("{END}\n");
         let reading = async {
@@ -81,7 +81,7 @@ impl Terminal {
         Ok(answer)
     }
 
-    /// The rows of one answer, without their frame.
+    /// The rows of one answer, without the frame around them.
     pub(super) async fn ask(&mut self, sql: &str) -> anyhow::Result<String> {
         let unframed = format!("\\pset format unaligned\n\\pset tuples_only on\n{sql}\n");
         self.type_in(&format!(

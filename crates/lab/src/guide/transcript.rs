@@ -1,8 +1,9 @@
-//! The guide's transcripts of psql: what is typed in one terminal or two, and what each prints, in order of time.
+//! The guide's transcripts of psql: what is typed in one or two terminals, and what each terminal prints, in order of
+//! time.
 //!
-//! A transcript is a block of the language `psql`. Its first line says where it starts: after a Reset, so that there is one
-//! copy and no order. The next one says which terminals there are, and then comes what they show, each in a column of its
-//! own:
+//! A transcript is a block of the language `psql`. Its first line says where the transcript starts: after a Reset, so
+//! that there is one copy and no order. The next line says which terminals there are. Then comes what the terminals
+//! show, each in a column of its own:
 //!
 //! ```text
 //! start: Reset
@@ -15,44 +16,45 @@
 //!                                 ... waits ...
 //! ```
 //!
-//! What is typed follows `=> `. A line between dots says that the terminal waits for a lock.
+//! `=> ` stands before what is typed. A line between dots says that the terminal waits for a lock.
 
 use std::iter;
 
 use anyhow::{Context, bail, ensure};
 
-/// One block.
+/// One transcript.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Transcript {
-    /// The line of the document that the block begins in.
+    /// The number of the line in the document in which the block begins.
     pub line: usize,
     /// What happens, in order.
     pub events: Vec<PlayedEvent>,
 }
 
-/// Something in the terminal with this number, from 0.
+/// An event in the terminal with this number. The first terminal is 0.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PlayedEvent {
     /// A statement is typed.
     Types(usize, String),
-    /// It waits for a lock.
+    /// The statement waits for a lock.
     Waits(usize),
-    /// It prints this, and is ready for the next statement.
+    /// The terminal prints this, and is ready for the next statement.
     Prints(usize, String),
 }
 
 /// A transcript's first line: where it starts.
 const START: &str = "start: Reset";
 const PROMPT: &str = "=> ";
-/// What stands before the further lines of a statement.
+/// The indentation of the further lines of a statement.
 const CONTINUATION: &str = "   ";
-/// The number of terminals that there may be.
+/// The largest number of terminals.
 pub const MOST_TERMINALS: usize = 2;
 
-/// The transcripts of a document, or of a section whose first line has this number.
+/// The transcripts of a document or of a section. `first_line` is the number of the text's first line in the
+/// document.
 ///
 /// # Errors
-/// When one is not written as it must be: which one, and why.
+/// When a transcript is not written as it must be. The error says which one, and why.
 pub fn transcripts(text: &str, first_line: usize) -> anyhow::Result<Vec<Transcript>> {
     let lines: Vec<&str> = text.lines().collect();
     let begins = (0..lines.len()).filter(|at| lines[*at] == "```psql");
@@ -103,7 +105,7 @@ fn read(block: &[&str], line: usize) -> anyhow::Result<Transcript> {
     Ok(Transcript { line, events })
 }
 
-/// In which terminal a row stands, and what.
+/// The number of the terminal in which a row stands, and the text of the row.
 fn cell<'a>(row: &'a str, columns: &[usize]) -> anyhow::Result<(usize, &'a str)> {
     let Some(column) = columns.get(1) else { return Ok((0, row)) };
     let indentation = row.len() - row.trim_start().len();
@@ -118,7 +120,7 @@ fn is_wait(row: &str) -> bool {
     row.starts_with("... ") && row.ends_with(" ...")
 }
 
-/// A terminal that is busy can't be typed in, and at the end none is.
+/// Checks that nothing is typed into a busy terminal, and that no terminal is busy at the end.
 fn check_order(events: &[PlayedEvent]) -> anyhow::Result<()> {
     let mut busy = [None, None];
     for (number, event) in events.iter().enumerate() {

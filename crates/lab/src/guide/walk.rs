@@ -1,11 +1,12 @@
-//! Types what a section of the guide says, in a copy of the project, and compares what is printed. The language of a
-//! block says what it is:
+//! Types in a copy of the project what a section of the guide says, and compares what is printed. The language of a
+//! block says what the block is:
 //!
-//! - `sh`: commands for a shell, and `sql`: statements for psql. What they print follows as `console`;
+//! - `sh`: commands for a shell; `sql`: statements for psql. If their output is shown, it follows in a block
+//!   `console`;
 //! - `psql`: a transcript ([`super::transcript`]);
-//! - `log`: lines that are in the log by then, in this order, whatever else is;
-//! - `check`: what `make check` prints. The check itself is `commands/test_guide.rs`'s;
-//! - anything else is only read.
+//! - `log`: lines that are in the log by then, in this order, with any other lines between them;
+//! - `check`: what `make check` prints. `commands/test_guide.rs` runs the check itself;
+//! - any other language: the block is only read.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -19,25 +20,25 @@ use super::transcript::transcripts;
 use super::{Block, all_blocks, printed, section};
 use crate::console;
 
-/// How long a line of the log may be on its way.
+/// How long a line may take until it is in the log.
 const LOG_LIMIT: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(100);
-/// Where the guide's shop is.
+/// The address of the guide's shop.
 const ADDRESS: &str = "http://localhost:3000";
 
 /// Which commands of a section are typed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Typed {
-    /// All.
+    /// All commands.
     All,
-    /// Those whose output the guide prints.
+    /// Only the commands whose output the guide shows.
     Compared,
 }
 
-/// Walks through the section. Before each statement that is typed into psql, `pace` passes.
+/// Walks through the section with this title. `pace` is the pause before each statement that is typed into psql.
 ///
 /// # Errors
-/// When there is none, a command fails, or something else is printed than the guide says.
+/// When there is no such section, when a command fails, or when something else is printed than the guide says.
 pub async fn walk(copy: &Copy, guide: &str, title: &str, typed: Typed, pace: Duration) -> anyhow::Result<()> {
     let section = section(guide, title).with_context(|| format!("the guide has no section {title:?}"))?;
     let blocks: Vec<Block<'_>> = all_blocks(section).collect();
@@ -75,7 +76,7 @@ async fn run(copy: &Copy, command: &str, shown: &str, expected: Option<&str>) ->
     Ok(())
 }
 
-/// The replicas write by themselves, so their lines may be late.
+/// Looks for these lines in the log. The replicas write by themselves, so their lines may be late.
 async fn expect_log(copy: &Copy, expected: &str) -> anyhow::Result<()> {
     let begun = Instant::now();
     loop {

@@ -10,27 +10,27 @@ use crate::back_off::BackOff;
 use crate::shop::client::Shop;
 use crate::shop::told::Told;
 
-/// How it ended for a buyer.
+/// How a purchase ended for a buyer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BuyerEnding {
-    /// 200: the order is this one.
+    /// 200: this is the order.
     Sold(Uuid),
     /// 400, Out of stock.
     OutOfStock,
-    /// 409 or 503, and no patience left.
+    /// 409 or 503, and the buyer had no patience left.
     GaveUp,
-    /// No answer, or one that is the shop's own fault: which.
+    /// No answer, or an answer that is the shop's own fault. The text says which.
     Failed(String),
 }
 
 /// A buyer who has gone home.
 #[derive(Clone, Debug)]
 pub struct Buyer {
-    /// How it ended.
+    /// How the purchase ended.
     pub ending: BuyerEnding,
     /// When the last answer came.
     pub answered: SystemTime,
-    /// From the first request to the last answer, with the pauses between them.
+    /// The time from the first request to the last answer, with the pauses between requests.
     pub took: Duration,
     /// How many times they asked.
     pub requests: usize,
@@ -43,8 +43,8 @@ pub struct Buyer {
 }
 
 impl Buyer {
-    /// Asks until there is an answer that is final, or patience has run out. After a failure nobody asks
-    /// again: it may have been a sale.
+    /// Asks until an answer is final, or until patience has run out. After a failure the buyer doesn't ask again,
+    /// because the failed request may have been a sale.
     pub async fn go_shopping(
         shop: &Shop,
         order: &Value,

@@ -17,31 +17,31 @@ use crate::back_off::BackOff;
 use crate::shop::client::Shop;
 use crate::shop::contestant::Contestant;
 
-/// Connections that are opened at once before the first round. More would only wait for one another.
+/// How many connections are opened at once before the first round. More would only wait for one another.
 const OPENED_AT_ONCE: usize = 32;
 
-/// Connections that buyers come through. They are opened before the race and kept: what is raced is the shop,
-/// not the opening of connections. The gateway has handed them to the replicas in turn.
+/// The connections that buyers come through. They are opened before the race and kept, because the race is about the
+/// shop and not about the opening of connections. The gateway has handed them to the replicas in turn.
 pub struct Crowd {
     lanes: Vec<Shop>,
     buyers: usize,
     patience: Option<Duration>,
 }
 
-/// A sale to the crowd.
+/// One sale to the crowd.
 #[derive(Clone, Debug)]
 pub struct RaceRound {
-    /// What was sold.
+    /// The product that was sold.
     pub product: Uuid,
-    /// Each of them.
+    /// All buyers of the round.
     pub buyers: Vec<Buyer>,
 }
 
 impl Crowd {
-    /// Opens the connections.
+    /// Opens the connections of the crowd.
     ///
     /// # Errors
-    /// When the shop doesn't answer on one of them.
+    /// When the shop doesn't answer on one of the connections.
     pub async fn gather(shop: &Shop, options: &RaceOptions) -> anyhow::Result<Self> {
         let open = |_| async {
             let lane = shop.with_one_connection()?;

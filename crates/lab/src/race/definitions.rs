@@ -1,8 +1,8 @@
-//! What each figure of a race means: the one place that says so.
+//! The meaning of each figure of a race. It is written in this place only.
 
 use crate::definitions::{self, Definition};
 
-/// Each figure: its name in JSON and CSV, and what it is. In the tables, some have a shorter name.
+/// Each figure: its name in JSON and CSV, and what it is. Some figures have a shorter name in the tables.
 pub const DEFINITIONS: [Definition; 20] = [
     ("rounds", "sales with a product of its own and the whole crowd; the other figures are of all rounds"),
     ("copies, buyers", "how many there were"),
@@ -40,7 +40,7 @@ pub const DEFINITIONS: [Definition; 20] = [
     ("failures", "what the errors were (JSON, and below the tables)"),
 ];
 
-/// As `--help` shows it.
+/// The definitions, as `--help` shows them.
 pub fn text() -> String {
     definitions::text(&DEFINITIONS)
 }

@@ -1,4 +1,4 @@
-//! The ledger of a round: what its buyers were told, against what the database holds. Start with [`read`].
+//! The ledger of a round. It compares what the buyers were told with what the database holds. Start with [`read`].
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use crate::shop::database::ShopDatabase;
 use crate::shop::holdings::Holdings;
 use crate::shop::ledger::Ledger;
 
-/// Reads the rows of the round's product, and compares. `clock_ahead` is by how many seconds the database's clock is
-/// ahead of ours.
+/// Reads the rows of the round's product, and compares them with the answers. `clock_ahead` says by how many seconds
+/// the database's clock is ahead of ours.
 ///
 /// # Errors
 /// When the database fails.
@@ -26,12 +26,13 @@ pub async fn read(
     Ok(compare(&round.buyers, &holdings, options.stock as usize, options.retry))
 }
 
-/// A sale is lost when a copy is left although a buyer went home without one (unless buyers may not even try again), or
-/// when a buyer was told "Out of stock" before the last copy was sold: the larger of the two counts. Dishonest are
-/// buyers who were told yes and have no order, and orders of which no buyer was told.
+/// Counts lost sales and dishonest answers. A sale is lost when a copy is left although a buyer went home without one
+/// (unless buyers may not even try again). A sale is also lost when a buyer was told "Out of stock" before the last
+/// copy was sold. The larger of the two counts is taken. An answer is dishonest when a buyer was told yes and has no
+/// order. So is an order of which no buyer was told.
 fn compare(buyers: &[Buyer], holdings: &Holdings, stock: usize, retry: bool) -> Ledger {
     let told: BTreeSet<Uuid> = buyers.iter().filter_map(Buyer::order).collect();
-    // A buyer who may not try again has given up a copy, rather than been denied it.
+    // A buyer who may not try again has given up the copy. The shop has not denied it to them.
     let is_empty_handed =
         |buyer: &&Buyer| buyer.order().is_none() && (retry || buyer.ending != BuyerEnding::GaveUp);
     let empty_handed = buyers.iter().filter(is_empty_handed).count();

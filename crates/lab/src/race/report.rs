@@ -1,4 +1,4 @@
-//! What a race has measured, as JSON and CSV have it. What each figure means is in [`super::definitions`].
+//! What a race has measured, as JSON and CSV. The meaning of each figure is in [`super::definitions`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,28 +15,28 @@ use crate::shop::contestant::Contestant;
 use crate::shop::ledger::Ledger;
 use crate::statistics::Waits;
 
-/// A race.
+/// The report of a race.
 #[derive(Clone, Debug, Serialize)]
 pub struct RaceReport {
-    /// Whether no strategy did what it must not.
+    /// Whether every strategy did only what it may.
     pub is_right: bool,
-    /// How it was raced.
+    /// The options of the race.
     pub options: RaceOptions,
-    /// What PostgreSQL promised meanwhile of a commit: it decides much of the speed.
+    /// What PostgreSQL promised of a commit during the race. This decides much of the speed.
     pub database: Durability,
     /// A row for each strategy, in the order in which they raced.
     pub strategies: Vec<Raced>,
 }
 
-/// A strategy, over all its rounds.
+/// The result of one strategy, over all its rounds.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Raced {
     /// Its figures.
     #[serde(flatten)]
     pub row: RaceRow,
-    /// What the errors were, and how many of each: `{"500": 2}`.
+    /// The errors, and how many there were of each: `{"500": 2}`.
     pub failures: BTreeMap<String, usize>,
-    /// How many buyers got their last answer from which replica.
+    /// The replicas, and how many buyers got their last answer from each.
     pub replicas: BTreeMap<String, usize>,
 }
 
@@ -72,7 +72,7 @@ pub struct RaceRow {
 }
 
 impl RaceReport {
-    /// Sums up.
+    /// Sums up the strategies.
     pub fn new(options: RaceOptions, database: Durability, strategies: Vec<Raced>) -> Self {
         let is_right = strategies.iter().all(|raced| raced.row.verdict.is_right());
         Self { is_right, options, database, strategies }
@@ -81,7 +81,7 @@ impl RaceReport {
     /// A line of names, then a line for each strategy.
     ///
     /// # Errors
-    /// Never, as far as we know: figures and names are all there is.
+    /// Never, as far as we know: the table holds only figures and names.
     pub fn to_csv(&self) -> anyhow::Result<String> {
         let mut lines = csv::Writer::from_writer(Vec::new());
         for raced in &self.strategies {
@@ -92,7 +92,7 @@ impl RaceReport {
 }
 
 impl Raced {
-    /// Sums up the rounds of a strategy; `ledgers` has one of each round.
+    /// Sums up the rounds of a strategy. `ledgers` has one ledger for each round.
     pub fn sum_up(contestant: &Contestant, rounds: &[RaceRound], ledgers: &[Ledger], stock: u32) -> Self {
         let buyers: Vec<&Buyer> = rounds.iter().flat_map(|round| &round.buyers).collect();
         let sum_ledgers = |figure: fn(&Ledger) -> usize| ledgers.iter().map(figure).sum::<usize>();
@@ -160,7 +160,7 @@ fn tally<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> {
 }
 
 impl RaceRound {
-    /// From the first request of all to the last 200.
+    /// The time from the first request of any buyer to the last 200.
     fn selling_time(&self) -> Duration {
         let first = self.buyers.iter().map(|buyer| buyer.answered - buyer.took).min();
         let sold = self.buyers.iter().filter(|buyer| buyer.order().is_some());

@@ -9,14 +9,14 @@ use crate::shop::database::ShopDatabase;
 /// What PostgreSQL promises of a commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Durability {
-    /// `synchronous_commit`: on when a commit is answered after it is written.
+    /// `synchronous_commit`: with "on", a commit is answered after it is written.
     pub synchronous_commit: String,
-    /// `fsync`: on when written means that it survives the machine.
+    /// `fsync`: with "on", what is written survives a crash of the machine.
     pub fsync: String,
 }
 
 impl ShopDatabase {
-    /// Has PostgreSQL refuse a sale of this product that would leave less than nothing.
+    /// Makes PostgreSQL refuse a sale of this product that would leave less than nothing.
     ///
     /// # Errors
     /// When the database fails.
@@ -26,7 +26,7 @@ impl ShopDatabase {
         Ok(())
     }
 
-    /// Adds copies that are rows of their own.
+    /// Adds copies of the product. Each copy is a row of its own.
     ///
     /// # Errors
     /// When the database fails.
@@ -36,7 +36,7 @@ impl ShopDatabase {
         Ok(())
     }
 
-    /// What a commit is worth.
+    /// What PostgreSQL promises of a commit.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,4 +1,4 @@
-//! A race as a person reads it.
+//! The report of a race, as a person reads it.
 
 use super::options::RaceOptions;
 use super::report::{RaceReport, RaceRow, Raced};
@@ -11,11 +11,11 @@ use crate::wrap::wrapped;
 const LEGEND: &str = "Times in milliseconds, from a buyer's first request to their last answer, pauses \
                       before retries included.\nWhat each figure is: make race ARGS=--help";
 
-/// Of the list of strategies: a line, and its column with the names.
+/// The width of the list of strategies, and below it the width of the column with their names.
 const WIDTH: usize = 108;
 const NAME_WIDTH: usize = 18;
 
-/// The strategies with what each does, for a person.
+/// The list of strategies, with what each of them does.
 pub fn list(strategies: &[Strategy]) -> String {
     let entry = |Strategy { name, description, loser_gets, .. }: &Strategy| {
         let late = format!("whoever is too late: {loser_gets}");
@@ -26,7 +26,7 @@ pub fn list(strategies: &[Strategy]) -> String {
     strategies.iter().map(entry).collect()
 }
 
-/// The tables, with what is needed to repeat the race.
+/// The tables, and what is needed to repeat the race.
 pub fn text(report: &RaceReport) -> String {
     let sales = align(&sales_rows(&report.strategies));
     let costs = align(&cost_rows(&report.strategies));

@@ -1,36 +1,36 @@
-//! What the invariants say of a strategy.
+//! The verdict on a strategy, by the invariants.
 
 use serde::Serialize;
 
 use crate::shop::contestant::Oversell;
 
-/// In a word. Those further down count only when none above fits.
+/// The verdict in a word. A verdict counts only when none of those above it fits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RaceVerdict {
-    /// Copies vanished without an order, or orders took none.
+    /// Copies vanished without an order, or orders took no copy.
     NotConserved,
-    /// Somebody was told something else than what the rows say.
+    /// An answer doesn't fit the rows: somebody was told yes without an order, or has an order without being told.
     Dishonest,
     /// More was sold than there was.
     Oversold,
     /// Somebody went home without a copy that was there.
     LostSales,
-    /// Somebody got no answer, or one that is the shop's own fault.
+    /// Somebody got no answer, or an answer that is the shop's own fault.
     Errors,
-    /// More was sold than there was, which this one is there to show.
+    /// More was sold than there was. This strategy is there to show that.
     OversoldAsItMust,
-    /// More was sold than there was, and nobody has fixed it yet.
+    /// More was sold than there was. Nobody has fixed this strategy yet.
     OversoldAsItMay,
     /// All is as it should be.
     #[default]
     Ok,
 }
 
-/// What a verdict is made of, over all rounds.
+/// The findings that a verdict is made of, over all rounds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RaceFindings {
-    /// Rounds in which initial stock - orders was not the stock.
+    /// Rounds in which the stock was not the initial stock minus the orders.
     pub unconserved_rounds: usize,
     /// Answers and orders that don't fit each other.
     pub dishonest: usize,
@@ -38,12 +38,12 @@ pub struct RaceFindings {
     pub oversold: usize,
     /// Sales that were lost.
     pub lost_sales: usize,
-    /// Buyers who met a failure.
+    /// Buyers who got no answer, or an answer that is the shop's own fault.
     pub errors: usize,
 }
 
 impl RaceVerdict {
-    /// The first that fits.
+    /// The first verdict that fits the findings.
     pub fn of(findings: &RaceFindings, oversell: Oversell) -> Self {
         if findings.unconserved_rounds > 0 {
             Self::NotConserved
@@ -64,7 +64,7 @@ impl RaceVerdict {
         }
     }
 
-    /// Whether nothing happened that must not.
+    /// Whether the strategy did only what it may.
     pub fn is_right(self) -> bool {
         matches!(self, Self::Ok | Self::OversoldAsItMust | Self::OversoldAsItMay)
     }
@@ -99,7 +99,7 @@ mod tests {
 
         assert_eq!(RaceVerdict::of(&nothing, Oversell::MustNot), RaceVerdict::Ok);
         for (findings, expected) in cases {
-            // Not even who may oversell may do that.
+            // No strategy may do this, not even one that may oversell.
             for oversell in [Oversell::Must, Oversell::May, Oversell::MustNot] {
                 let verdict = RaceVerdict::of(&RaceFindings { oversold: 0, ..findings }, oversell);
                 assert_eq!((verdict, verdict.is_right()), (expected, false));

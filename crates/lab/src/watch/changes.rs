@@ -1,5 +1,5 @@
-//! Which of the project's files were saved. An editor may write one in several steps, or put a new file in
-//! place of the old one: all that happens within a moment is one save.
+//! Finds out which of the project's files were saved. An editor may write a file in several steps, or put a new file
+//! in place of the old one. So all that happens within a moment counts as one save.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,22 +12,22 @@ use tokio::time::timeout;
 
 use crate::build::sources::{WATCHED, is_source};
 
-/// A save is over when nothing has happened for so long. Editors take a few milliseconds.
+/// A save is over when nothing has happened for this time. Editors take a few milliseconds.
 const QUIET: Duration = Duration::from_millis(60);
 
 /// Files that were saved together.
 #[derive(Clone, Debug)]
 pub struct Save {
-    /// Their paths, from the project's folder. Empty when the system lost count of them.
+    /// The paths of the files, from the project's folder. Empty when the system lost count of the files.
     pub files: BTreeSet<PathBuf>,
-    /// When the first of them was heard of.
+    /// When the first of these changes was heard of.
     pub at: Instant,
 }
 
-/// Hears of changes, from its making on.
+/// Hears of changes, from the moment when it is made.
 pub struct Changes {
     events: UnboundedReceiver<PathBuf>,
-    /// Heard of, and perhaps not complete yet.
+    /// A save that was heard of, and that is perhaps not over yet.
     unfinished: Option<Save>,
     _watcher: RecommendedWatcher,
 }
@@ -36,7 +36,7 @@ impl Changes {
     /// Watches the project's folder `root`.
     ///
     /// # Errors
-    /// When the system doesn't let it.
+    /// When the system doesn't allow it.
     pub fn watch(root: &Path) -> anyhow::Result<Self> {
         let root = root.canonicalize().context("the project's folder is gone")?;
         let (sender, events) = mpsc::unbounded_channel();
@@ -48,7 +48,8 @@ impl Changes {
         let mut watch = |path: &Path, mode| {
             watcher.watch(path, mode).with_context(|| format!("can't watch {}", path.display()))
         };
-        // Its own files only: one that is replaced is a new file, and would be lost if it was watched itself.
+        // Watch the folder for its own files, and not each file: a file that is replaced is a new file, and a watch
+        // on the old one would lose it.
         watch(&root, RecursiveMode::NonRecursive)?;
         for folder in WATCHED.map(|name| root.join(name)).iter().filter(|path| path.is_dir()) {
             watch(folder, RecursiveMode::Recursive)?;
@@ -65,7 +66,7 @@ impl Changes {
             };
             match event {
                 Ok(Some(path)) => self.add(path),
-                // The watcher has ended, which it doesn't while we have it.
+                // This means that the watcher has ended. It doesn't end while we have it.
                 Ok(None) => std::future::pending().await,
                 Err(_) => {
                     if let Some(save) = self.unfinished.take() {
@@ -98,7 +99,8 @@ impl Changes {
     }
 }
 
-/// Hands on what may change a build; an empty path when the system says that it lost some events.
+/// Hands on the changes that may change a build. Hands on an empty path when the system says that it lost some
+/// events.
 fn tell(root: &Path, changes: &UnboundedSender<PathBuf>, event: notify::Result<notify::Event>) {
     let event = match event {
         Ok(event) => event,
@@ -107,7 +109,7 @@ fn tell(root: &Path, changes: &UnboundedSender<PathBuf>, event: notify::Result<n
     if event.need_rescan() {
         let _ = changes.send(PathBuf::new());
     }
-    // The compiler, too, opens and closes files.
+    // The compiler opens and closes files, too.
     if matches!(event.kind, EventKind::Access(_)) {
         return;
     }
@@ -115,7 +117,7 @@ fn tell(root: &Path, changes: &UnboundedSender<PathBuf>, event: notify::Result<n
         if let Ok(path) = path.strip_prefix(root)
             && is_source(path)
         {
-            // Nobody listens any more: the watch ends.
+            // This fails when nobody listens any more: the watch ends then.
             let _ = changes.send(path.to_owned());
         }
     }
@@ -160,7 +162,7 @@ mod tests {
             assert!(timeout(QUIET * 3, changes.next()).await.is_err(), "only one");
         }
 
-        // As the compiler does.
+        // The compiler reads files, too.
         fs::read(&file).unwrap();
         assert!(timeout(QUIET * 3, changes.next()).await.is_err(), "nothing was saved");
     }
@@ -175,7 +177,7 @@ mod tests {
         fs::write(folder.path().join("README.md"), "").unwrap();
         fs::write(manifest, "").unwrap();
 
-        // Dropped again and again before the save is over.
+        // The future is dropped again and again before the save is over.
         while !changes.has_next() {
             assert!(timeout(Duration::from_millis(1), changes.next()).await.is_err());
         }

@@ -17,21 +17,21 @@ use crate::program::{OwnProgram, run};
 use crate::settings::{self, LabSettings};
 use crate::shop::client::Shop;
 
-/// Enough to see whether the bug is there, and no more than two seconds. `lab check` has more.
+/// These clicks are enough to see whether the bug is there, and take no more than two seconds. `lab check` has more.
 const ROUNDS: usize = 10;
 
-/// Does it, again and again.
+/// Builds, replaces the replicas and clicks, again and again.
 pub struct Cycle {
     lab: OwnProgram,
 }
 
 /// How a cycle ended.
 pub enum End {
-    /// There is a verdict, for the shop as it was saved.
+    /// There is a verdict on the shop, as it was saved.
     Judged(OneClick),
-    /// It doesn't compile, and the compiler has said why. The replicas are what they were.
+    /// The shop doesn't compile, and the compiler has said why. The replicas are as they were.
     NotBuilt,
-    /// Something was saved meanwhile: this one is of no interest any more.
+    /// Something was saved meanwhile, so this cycle is of no interest any more.
     Overtaken,
 }
 
@@ -45,7 +45,7 @@ impl Cycle {
         Ok(Self { lab: OwnProgram::find()? })
     }
 
-    /// Does it once, and says what it does and how long that took.
+    /// Runs one cycle, and says what it does and how long that took.
     ///
     /// # Errors
     /// When the shop doesn't start, or doesn't answer as a shop.
@@ -82,12 +82,12 @@ impl Cycle {
         Ok(End::Judged(judged))
     }
 
-    /// The path of the lab's program, also when a build has replaced it.
+    /// The path of the lab's program. It stays the same when a build has replaced the file.
     pub fn lab(&self) -> &Path {
         &self.lab.path
     }
 
-    /// Puts one copy back, and forgets the orders: so many.
+    /// Puts one copy back, and deletes the orders. Returns the number of deleted orders.
     ///
     /// # Errors
     /// When the shop doesn't answer as a shop.
@@ -95,9 +95,9 @@ impl Cycle {
         running_shop().await?.reset().await
     }
 
-    /// New processes of what was built; or all of it, when nothing runs.
+    /// Starts new processes of what was built. When nothing runs, starts the whole lab.
     async fn replace_replicas(&self, binary: PathBuf) -> anyhow::Result<()> {
-        // As they are now: a watch may go on for hours.
+        // Read the settings as they are now: a watch may go on for hours.
         environment::read_dotenv(Path::new("."))?;
         let variables = settings::shop_variables()?;
         let request = Request::Run(Wanted { binary, variables, only_if_changed: false });
@@ -112,7 +112,7 @@ impl Cycle {
     }
 }
 
-/// The shop where it really is: the settings may have changed since it was started.
+/// The shop at the address where it really runs: the settings may have changed since it was started.
 async fn running_shop() -> anyhow::Result<Shop> {
     Shop::at(&format!("http://{}", running().await?.address)).await
 }

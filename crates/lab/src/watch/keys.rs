@@ -1,4 +1,4 @@
-//! The keys that a person presses, one at a time and without Enter, when a terminal is there.
+//! The keys that a person presses, if there is a terminal. They come one at a time and without Enter.
 
 use std::io::{self, IsTerminal, Read};
 
@@ -20,8 +20,8 @@ pub enum Key {
     Quit,
 }
 
-/// The terminal's keys; none ever when standard input is something else. The terminal is as it was before
-/// when this value is dropped.
+/// The terminal's keys. When standard input is something else, there is never a key. When this value is dropped, the
+/// terminal is as it was before.
 pub struct Keys {
     pressed: UnboundedReceiver<Key>,
     continued: tokio::signal::unix::Signal,
@@ -38,7 +38,7 @@ impl Keys {
         let terminal = KeyTerminal::enter();
         let (sender, pressed) = mpsc::unbounded_channel();
         if terminal.is_some() {
-            // A plain thread: tokio's own would keep the process from ending while it reads.
+            // This is a plain thread: a thread of tokio would keep the process from ending while it reads.
             std::thread::spawn(move || read(&sender));
         }
         Ok(Self { pressed, continued, terminal })
@@ -54,7 +54,7 @@ impl Keys {
         loop {
             tokio::select! {
                 Some(key) = self.pressed.recv() => return key,
-                // After a pause (Ctrl-Z, fg) the shell has given back the terminal as it likes it.
+                // After a pause (Ctrl-Z, fg), the shell has set the terminal's modes as it likes them.
                 Some(()) = self.continued.recv() => self.terminal.iter().for_each(KeyTerminal::set_up),
                 else => std::future::pending().await,
             }
@@ -62,7 +62,7 @@ impl Keys {
     }
 }
 
-/// Ends at the end of the input; what was typed while the program was busy is all there.
+/// Reads until the end of the input. Keys that were pressed while the program was busy are not lost.
 fn read(keys: &UnboundedSender<Key>) {
     let mut bytes = [0; 64];
     while let Ok(count @ 1..) = io::stdin().read(&mut bytes) {
@@ -74,7 +74,8 @@ fn read(keys: &UnboundedSender<Key>) {
     }
 }
 
-/// An arrow key and its like are several bytes: ESC, [ or O, and more up to a letter or ~, which nobody has typed.
+/// An arrow key or a similar key sends several bytes: ESC, [ or O, and more up to a letter or ~. Nobody has typed
+/// that letter.
 fn keys_in(bytes: &[u8]) -> Vec<Key> {
     let mut keys = Vec::new();
     let mut bytes = bytes.iter().copied().peekable();
@@ -98,8 +99,8 @@ fn key_of(byte: u8) -> Option<Key> {
     }
 }
 
-/// A terminal that hands on each key at once and doesn't show it. All else stays: Ctrl-C, and that a new line
-/// begins at the left, which programs that we start rely on.
+/// A terminal that hands on each key at once and doesn't show it. All else stays as it was: Ctrl-C works, and a new
+/// line begins at the left. Programs that we start rely on that.
 struct KeyTerminal {
     before: Termios,
 }
@@ -117,7 +118,7 @@ impl KeyTerminal {
     fn set_up(&self) {
         let mut modes = self.before.clone();
         modes.local_modes.remove(LocalModes::ICANON | LocalModes::ECHO);
-        // Without it, keys work after Enter; no reason to end.
+        // If this fails, keys work after Enter, which is no reason to end.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &modes);
     }
 }

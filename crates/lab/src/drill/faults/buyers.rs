@@ -10,9 +10,9 @@ use crate::drill::book::Sightings;
 use crate::drill::scene::{Scene, Struck};
 use crate::shop::client::Answer;
 
-/// Who want the book at a time while it is reset.
+/// How many buyers at a time want the book while it is reset.
 const BUYERS_OF_THE_BOOK: usize = 8;
-/// Between two resets: some of them meet a purchase in the middle, others don't.
+/// The pause between two resets. Some resets meet a purchase in the middle, others don't.
 const BETWEEN_RESETS: Duration = Duration::from_millis(15);
 
 pub(super) async fn burst(scene: &Scene<'_>) -> anyhow::Result<Struck> {
@@ -23,7 +23,7 @@ pub(super) async fn burst(scene: &Scene<'_>) -> anyhow::Result<Struck> {
 pub(super) async fn reset_during_sale(scene: &Scene<'_>) -> anyhow::Result<Struck> {
     scene.shop.reset().await?;
     let mut sightings = Sightings::default();
-    // One after the other: not all of them may sell the same product at the same time.
+    // The strategies take turns: not all of them may sell the same product at the same time.
     let lasts = scene.lasts / scene.book.len() as u32;
     for book in &scene.book {
         let enough = CancellationToken::new();
@@ -51,7 +51,7 @@ async fn reset_again_and_again(
             Ok(Answer { status: 200, body, .. }) => {
                 sightings.deleted += body["deleted_orders"].as_u64().unwrap_or_default() as usize;
             }
-            // Nothing was reset then.
+            // With this answer, nothing was reset.
             Ok(Answer { status: 503, asks_to_retry: true, .. }) => {}
             Ok(answer) => sightings.failed_resets.push(format!("reset: {}", answer.status)),
             Err(_) => sightings.failed_resets.push("reset: no answer".to_owned()),

@@ -1,4 +1,5 @@
-//! Faults of PostgreSQL itself. The lab stops and starts it, so that it is started again whatever happens to us.
+//! Faults of PostgreSQL itself. The lab stops PostgreSQL and starts it again, so that it is started again even if
+//! this program is killed.
 
 use std::time::Duration;
 

@@ -18,7 +18,8 @@ use crate::drill::scene::{Scene, Struck};
 const COMES_BACK_WITHIN: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
 
-/// Reads until whoever started it ends, however that happens, and then lets the process go on.
+/// A script that reads its input until the program that started it ends, however that happens. Then it lets the
+/// process go on.
 const THAW: &str = r#"trap '' HUP INT TERM; read -r _; kill -s CONT "$1""#;
 
 pub(super) async fn kill(scene: &Scene<'_>) -> anyhow::Result<Struck> {
@@ -77,7 +78,7 @@ fn pid_of(pid: u32) -> Option<Pid> {
     Pid::from_raw(pid.cast_signed())
 }
 
-/// A process that stands still as long as this lives. It goes on also when we are killed.
+/// A process that stands still as long as this value lives. The process also goes on when this program is killed.
 struct Frozen {
     thawing: Child,
 }
@@ -89,7 +90,7 @@ impl Frozen {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            // Ctrl-C is for us, not for it.
+            // Ctrl-C is for us, not for the script.
             .process_group(0)
             .spawn()?;
         let frozen = Self { thawing };
@@ -101,7 +102,7 @@ impl Frozen {
 impl Drop for Frozen {
     fn drop(&mut self) {
         drop(self.thawing.stdin.take());
-        // It can't fail: the process is ours.
+        // The wait can't fail: the process is ours.
         let _ = self.thawing.wait();
     }
 }

@@ -26,7 +26,7 @@ pub(super) async fn exhaust_pools(scene: &Scene<'_>) -> anyhow::Result<Struck> {
     let products: Vec<Uuid> = others.iter().map(|item| item.product).collect();
     let held = scene.database.hold(&products).await?;
     let enough = CancellationToken::new();
-    // One for each connection, and one that waits for it.
+    // One buyer for each connection, and one more who waits for it.
     let waiting = scene.market.send_regulars(&others, 2 * scene.connections, &enough);
     let release = async {
         sleep(scene.lasts).await;

@@ -1,4 +1,4 @@
-//! One buyer who leaves, and what is counted of all of them.
+//! One buyer who leaves, and the counts of all such buyers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,24 +16,24 @@ use crate::drill::purchase::Purchase;
 use crate::shop::sent_order::SentOrder;
 use crate::shop::told::{Asked, Told};
 
-/// For those who stay. The shop's own limits are shorter.
+/// How long a buyer waits who stays for the answer. The shop's own limits are shorter.
 const LONGEST_LIFE: Duration = Duration::from_secs(15);
-/// The least time from one purchase of a buyer to the next, in lives: what was left may still wait for others who have
-/// left, and more of them would only make it wait longer.
+/// The least time from one purchase of a buyer to the next, as a part of a request's life. A purchase that was left
+/// may still wait for others that were left. More purchases would only make it wait longer.
 const PAUSE: f64 = 0.25;
 
-/// What those share who leave.
+/// What all buyers who leave share.
 pub struct LeavingCrowd {
     market: Arc<Market>,
     lives: Lives,
     leaving: Mutex<Leaving>,
 }
 
-/// A purchase whose buyer has left, or was faster answered.
+/// A purchase whose buyer has left, or got the answer before that.
 pub struct Left {
     purchase: Purchase,
     item: Item,
-    /// The request's, as far as it is known.
+    /// The life of its request, as far as it is known.
     life: Duration,
 }
 
@@ -42,12 +42,12 @@ impl LeavingCrowd {
         Self { market: Arc::clone(market), lives: Lives::default(), leaving: Mutex::default() }
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     pub fn leaving(&self) -> Leaving {
         self.leaving.lock().clone()
     }
 
-    /// Buys once, by the way whose turn it is.
+    /// Buys once, leaves, and comes back. `turn` decides by which strategy, and whether with a key.
     pub async fn leave_and_come_back(&self, turn: usize, random: &mut Rng) {
         let begun = Instant::now();
         let left = self.leave(turn, random).await;
@@ -56,7 +56,7 @@ impl LeavingCrowd {
         sleep_until(next.into()).await;
     }
 
-    /// Sends a purchase by the way whose turn it is, and leaves.
+    /// Sends a purchase, and leaves. `turn` decides by which strategy, and whether with a key.
     pub async fn leave(&self, turn: usize, random: &mut Rng) -> Left {
         let shelves = self.market.shelves();
         let (shelf, has_key) = (&shelves[turn % shelves.len()], (turn / shelves.len()).is_multiple_of(2));
@@ -90,7 +90,7 @@ impl LeavingCrowd {
 }
 
 impl Left {
-    /// Asks by the key, if there is one, what has become of it.
+    /// Asks with the key, if there is one, what has become of the purchase.
     pub async fn come_back(mut self, crowd: &LeavingCrowd, random: &mut Rng) {
         let is_known = self.purchase.requests.iter().any(|request| request.told.is_final());
         if self.purchase.key.is_some() && !is_known {
@@ -106,7 +106,7 @@ impl Left {
     }
 }
 
-/// The answer, or what it is to leave before it.
+/// Waits for the answer. When `patience` is over, the buyer leaves without it.
 async fn wait(mut sent: SentOrder, patience: Duration) -> Asked {
     let begun = Instant::now();
     match timeout(patience, sent.answer()).await {

@@ -1,4 +1,4 @@
-//! How long a request takes to its answer, and at which moment of that life somebody leaves.
+//! How long a request takes to its answer (its life), and at which moment of its life the buyer leaves.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -6,29 +6,29 @@ use std::time::Duration;
 use fastrand::Rng;
 use parking_lot::Mutex;
 
-/// Requests by which a life is known: so many stay for the answer before anybody leaves.
+/// The number of answered requests that are needed to know a life. Until then every buyer stays for the answer.
 const AT_LEAST: usize = 3;
-/// And later so many of those who stayed last.
+/// The number of answered requests that are kept: the latest ones.
 const AT_MOST: usize = 9;
-/// Of so many buyers, one stays for the answer.
+/// One of this many buyers stays for the answer.
 const ONE_STAYS_OF: usize = 8;
-/// The first and the last moments of a request's life, to which most buyers keep: its transaction begins there, and is
-/// committed here.
+/// The length of the first and of the last part of a request's life. Most buyers leave in these two parts: the
+/// transaction begins in the first one, and is committed in the last one.
 const EDGE: Duration = Duration::from_millis(3);
-/// And this part of a long life.
+/// In a long life, each of these two parts is this share of the life.
 const EDGE_PART: f64 = 1.0 / 8.0;
-/// The latest moment of leaving, in lives: a bit over one.
+/// The latest moment to leave, in lives: a little more than one life.
 const LATEST: f64 = 1.25;
 
-/// A strategy, and whether there is a key.
+/// A way to buy: the strategy, and whether there is a key.
 pub type Way<'a> = (&'a str, bool);
 
-/// What is known of the requests of each way.
+/// The lives of the latest requests of each way to buy.
 #[derive(Default)]
 pub struct Lives(Mutex<BTreeMap<(String, bool), VecDeque<Duration>>>);
 
 impl Lives {
-    /// Notes how long somebody stayed for the answer.
+    /// Notes the time that a buyer stayed for the answer.
     pub fn note(&self, (strategy, has_key): Way<'_>, took: Duration) {
         let mut lives = self.0.lock();
         let lives = lives.entry((strategy.to_owned(), has_key)).or_default();
@@ -38,7 +38,7 @@ impl Lives {
         }
     }
 
-    /// The median; `None` as long as too little is known.
+    /// The median of the lives; `None` as long as too few are known.
     pub fn median(&self, (strategy, has_key): Way<'_>) -> Option<Duration> {
         let lives = self.0.lock();
         let mut lives: Vec<Duration> = lives.get(&(strategy.to_owned(), has_key))?.iter().copied().collect();
@@ -47,7 +47,7 @@ impl Lives {
     }
 }
 
-/// When to leave a request that lives for so long, after it was sent; `None` is to stay.
+/// When to leave a request that lives for `life`, counted from the moment when it is sent. `None` means to stay.
 pub fn choose_moment(life: Duration, random: &mut Rng) -> Option<Duration> {
     if random.usize(..ONE_STAYS_OF) == 0 {
         return None;
@@ -93,7 +93,7 @@ mod tests {
             moments.iter().flatten().filter(|moment| tenth_of(moment) == tenth).count()
         };
         assert!((0..12).all(|tenth| left_in(tenth) > 0));
-        // Where the transaction begins and ends.
+        // More buyers leave where the transaction begins and ends.
         assert!(left_in(0) > 3 * left_in(4) && left_in(9) > left_in(4));
         assert!(moments.contains(&None));
     }
