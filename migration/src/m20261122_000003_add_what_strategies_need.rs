@@ -1,4 +1,5 @@
-//! What some strategies need of a product. Neither touches the shop's one book: it opts in to nothing.
+//! Adds what two strategies need of a product: a column and a table. Neither changes anything for the
+//! shop's one book, which uses neither.
 
 use sea_orm_migration::prelude::*;
 
