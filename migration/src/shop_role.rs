@@ -76,8 +76,8 @@ pub async fn admit_shop(owner_url: &str, shop_url: &str) -> Result<Vec<String>, 
 }
 
 /// Whether the role of `shop_url` has another password or other settings than [`admit_shop`] gave it. PostgreSQL lets
-/// each role change its own password and settings, and has no right for this that could be taken away. So an intruder
-/// who got a statement into the shop could lock the shop out, and log in themselves. [`admit_shop`] puts that right.
+/// each role change its own password and settings, and nobody can forbid that. So an intruder who got a statement into
+/// the shop could lock the shop out, and log in themselves. [`admit_shop`] puts that right.
 ///
 /// It is also false when nobody answers.
 pub async fn shop_has_changed_itself(shop_url: &str) -> bool {

@@ -1,7 +1,6 @@
 //! The door of the shop: it gives each new connection to the next replica in turn, and hands bytes on as they are. It
-//! also reads along, for two reasons: to tell a client what became of its request when its replica is gone, and to
-//! limit the time that each request takes to arrive. Start with [`Gateway::start`]. `connection.rs` has what happens
-//! on one connection.
+//! also reads along, to tell a client what became of its request when its replica is gone, and to limit the time that
+//! each request takes to arrive. Start with [`Gateway::start`]; `connection.rs` has what happens on one connection.
 
 mod chunks;
 mod connection;
