@@ -1,5 +1,4 @@
-//! Says of each key which product its purchase is of, so that a reset finds the keys that it has to
-//! forget.
+//! Says of each key which product its purchase is of, so that a reset finds the keys that it has to forget.
 
 use sea_orm_migration::prelude::*;
 

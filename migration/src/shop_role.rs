@@ -24,8 +24,8 @@ pub const RIGHTS: [(&str, &str); 4] = [
     ("idempotency_keys", "SELECT, INSERT, UPDATE, DELETE"),
 ];
 
-/// All functions that make a large object and that everybody may call. A large object belongs to no table, and fills
-/// the disk.
+/// All functions that make a large object and that everybody may call. A large object belongs to no table,
+/// and fills the disk.
 const MAKE_LARGE_OBJECTS: &str = "lo_creat, lo_create, lo_from_bytea";
 
 /// The comment on a role that was made here. The password of such a role follows DATABASE_URL. A role that somebody

@@ -114,8 +114,7 @@ impl Relay<'_> {
         let (from_client, to_client) = client.split();
         let (from_replica, to_replica) = replica.split();
         tokio::select! {
-            // The order matters: when the replica has ended, a request that comes after that is not handed on any
-            // more.
+            // The order matters: when the replica has ended, a request that comes after that is not handed on any more.
             biased;
             ended = self.hand_on_answers(from_replica, to_client, retired) => if ended.is_err() {
                 return End::ClientGone;

@@ -29,9 +29,9 @@ pub(super) struct Conversation {
     unanswered: VecDeque<Asked>,
     /// The answer to a request that is not handed on. The client gets it when all else is answered.
     refusal: Option<OwnAnswer>,
-    /// When the replica last sent something, or the client last sent a part of a head. A body doesn't count, and
-    /// neither do bytes after the last answer: otherwise a client could keep the connection for ever by sending on and
-    /// on.
+    /// When the replica last sent something, or the client last sent a part of a head. A body doesn't count,
+    /// and neither do bytes after the last answer: otherwise a client could keep the connection for ever by
+    /// sending on and on.
     last_moved: Instant,
     /// When the client began to send the head that is still coming.
     head_begun: Option<Instant>,
@@ -120,8 +120,8 @@ impl Conversation {
         self.unanswered.len() >= MANY_UNANSWERED
     }
 
-    /// The refusal that the client is to get now. It is also `None` while requests before the refused one are
-    /// unanswered.
+    /// The refusal that the client is to get now. It is also `None` while requests before the
+    /// refused one are unanswered.
     pub(super) fn due_refusal(&self) -> Option<OwnAnswer> {
         self.refusal.filter(|_| self.unanswered.is_empty() && self.answers == Place::Between)
     }

@@ -128,8 +128,8 @@ impl Gateway {
         self.closed.cancel();
     }
 
-    /// Closes the door and all connections. Call it after the replicas have ended. The gateway still hands on their
-    /// last bytes.
+    /// Closes the door and all connections. Call it after the replicas have ended. The gateway still hands
+    /// on their last bytes.
     pub async fn close(&self) {
         self.stop_accepting();
         let task = self.task.lock().take();

@@ -18,9 +18,9 @@ pub const GATEWAY_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest head of a request, in bytes. A longer one gets a 431, or a 414 when its first line alone is longer.
 /// nginx reads as much by default.
 pub const LONGEST_HEAD: usize = 32 * 1024;
-/// How long a connection that nobody uses stays open, from the last byte that moved. It is longer than the 60 s for
-/// which a replica keeps a connection open, so that the replica closes first: the replica knows whether a request is
-/// under way.
+/// How long a connection that nobody uses stays open, from the last byte that moved. It is longer than the 60 s
+/// for which a replica keeps a connection open, so that the replica closes first: the replica knows whether a
+/// request is under way.
 pub const GATEWAY_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a client may take to read the next 8 KiB of its answer. A client that doesn't read is let go.
 pub const GATEWAY_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,8 +41,8 @@ const _: () = {
 pub struct Limits {
     /// How long a replica may take to accept a connection.
     pub connect: Duration,
-    /// How long a replica that owes an answer may say nothing, from its last byte or from the last byte of a request's
-    /// head.
+    /// How long a replica that owes an answer may say nothing, from its last byte or from the last byte
+    /// of a request's head.
     pub answer: Duration,
     /// How long a client may take to send the head of a request, from its first byte.
     pub head: Duration,

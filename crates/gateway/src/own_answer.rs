@@ -63,8 +63,7 @@ pub(super) async fn tell(mut client: TcpStream, answer: OwnAnswer, limits: &Limi
     }
 }
 
-/// Closes a connection on which the client may still be sending. The client must not lose its answer in a
-/// reset.
+/// Closes a connection on which the client may still be sending. The client must not lose its answer in a reset.
 pub(super) async fn take_leave(mut client: TcpStream, limits: &Limits) {
     let leave = async {
         client.shutdown().await?;

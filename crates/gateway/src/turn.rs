@@ -15,8 +15,8 @@ pub(super) struct Turns(Vec<Mutex<TurnPlace>>);
 struct TurnPlace {
     address: Option<SocketAddr>,
     is_frozen: bool,
-    /// Cancelled when another process or none has this place. The clients that are connected then leave, between
-    /// two requests.
+    /// Cancelled when another process or none has this place. The clients that are connected then
+    /// leave, between two requests.
     retired: CancellationToken,
 }
 

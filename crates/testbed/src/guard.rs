@@ -119,8 +119,7 @@ impl GuardedCommand {
         self
     }
 
-    /// Sets the signal that asks the child to end, and how long it may take before it is killed (whole
-    /// seconds).
+    /// Sets the signal that asks the child to end, and how long it may take before it is killed (whole seconds).
     pub fn stop_with(mut self, signal: Signal, grace: Duration) -> Self {
         self.stop_signal = signal;
         self.grace = grace;

@@ -65,8 +65,7 @@ impl Line {
         self.shared.delay_us.store(microseconds, Ordering::Relaxed);
     }
 
-    /// Holds a statement that comes after this call, or its answer. When there are two holds, the later one
-    /// counts.
+    /// Holds a statement that comes after this call, or its answer. When there are two holds, the later one counts.
     pub fn hold(&self, which: Which, at: At) -> Hold {
         self.shared.holds.arm(which, at)
     }

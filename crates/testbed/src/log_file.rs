@@ -54,8 +54,7 @@ pub fn is_long(path: &Path) -> bool {
 /// is written between the end of the copy and the emptying is lost: a line or two, if any.
 ///
 /// # Errors
-/// When the log can't be copied or emptied. On a full disk, it is emptied without a copy, because room is needed
-/// then.
+/// When the log can't be copied or emptied. On a full disk, it is emptied without a copy, because room is needed then.
 pub fn put_aside_if_long(log: &File, aside: &Path) -> io::Result<bool> {
     if log.metadata()?.len() <= LONGEST {
         return Ok(false);

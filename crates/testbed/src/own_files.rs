@@ -168,8 +168,8 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
     read(open_to_read(path)?)
 }
 
-/// Reads what is in a file of a folder that is open. It makes no difference what somebody puts in the place of that
-/// folder meanwhile.
+/// Reads what is in a file of a folder that is open. It makes no difference what somebody puts in the place
+/// of that folder meanwhile.
 ///
 /// # Errors
 /// The same as those of [`read_to_string`].

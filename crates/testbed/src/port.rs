@@ -9,8 +9,8 @@ use rustix::process::geteuid;
 /// The state of a socket that listens, in /proc/net/tcp.
 const LISTENS: &str = "0A";
 
-/// A port of 127.0.0.1 that was free a moment ago. Somebody else may take it before you do, so be ready to ask for
-/// another one.
+/// A port of 127.0.0.1 that was free a moment ago. Somebody else may take it before you do, so be ready to
+/// ask for another one.
 ///
 /// # Errors
 /// When the machine has no port left.
@@ -57,8 +57,8 @@ mod tests {
 
     use super::*;
 
-    /// This variable is set for the helper. Without it, the helper does nothing: it also runs when somebody runs all
-    /// ignored tests.
+    /// This variable is set for the helper. Without it, the helper does nothing: it also runs when somebody
+    /// runs all ignored tests.
     const TOLD: &str = "TOLD_BY_A_TEST";
 
     #[test]

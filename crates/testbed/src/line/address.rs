@@ -1,5 +1,5 @@
-//! Finds where a URL of PostgreSQL leads, in the same way as the replicas' driver, and puts a line's address in its
-//! place.
+//! Finds where a URL of PostgreSQL leads, in the same way as the replicas' driver, and puts a line's
+//! address in its place.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -41,8 +41,7 @@ pub fn address_of(url: &str) -> anyhow::Result<DatabaseAddress> {
     Ok(DatabaseAddress::Port(host.trim_matches(['[', ']']).to_owned(), options.get_port()))
 }
 
-/// Returns the same URL, but it leads to `line`, and the connection is never encrypted: a line reads what passes
-/// it.
+/// Returns the same URL, but it leads to `line`, and the connection is never encrypted: a line reads what passes it.
 ///
 /// # Errors
 /// When the text is no URL with a host.

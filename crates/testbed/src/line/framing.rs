@@ -116,8 +116,8 @@ impl Answers {
         self.unread.extend_from_slice(bytes);
     }
 
-    /// Returns the next message of such an answer, if all of it is there, and whether it is the last message of the
-    /// answer.
+    /// Returns the next message of such an answer, if all of it is there, and whether it is the last
+    /// message of the answer.
     pub fn next_message(&mut self, answer: Answer) -> Option<(Vec<u8>, bool)> {
         if answer == Answer::Byte {
             return (!self.unread.is_empty()).then(|| (vec![self.unread.remove(0)], true));
@@ -128,8 +128,8 @@ impl Answers {
     }
 }
 
-/// Takes off the first message, if all of it is there. It has a tag of `tag` bytes, a length that counts itself, and
-/// the rest.
+/// Takes off the first message, if all of it is there. It has a tag of `tag` bytes, a length that counts
+/// itself, and the rest.
 fn take_message(unread: &mut Vec<u8>, tag: usize) -> Option<Vec<u8>> {
     let length = u32::from_be_bytes(*unread.get(tag..)?.first_chunk()?) as usize;
     let end = tag + length.max(4);

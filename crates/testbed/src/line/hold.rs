@@ -9,8 +9,8 @@ use tokio::sync::{oneshot, watch};
 /// Which statement is held.
 #[derive(Clone, Copy, Debug)]
 pub enum Which {
-    /// The statement with this number, from 1. Statements are counted on one connection: the one on which the first of
-    /// them comes.
+    /// The statement with this number, from 1. Statements are counted on one connection: the one on which the
+    /// first of them comes.
     Number(usize),
     /// The first statement that holds these words.
     Saying(&'static str),

@@ -1,6 +1,6 @@
-//! Where a private PostgreSQL listens. The lab's own listens in a folder that nobody else gets into. Everybody who may
-//! connect could take one of its slots, also without a password: PostgreSQL gives a slot away before it asks for the
-//! password.
+//! Where a private PostgreSQL listens. The lab's own listens in a folder that nobody else gets into. Everybody
+//! who may connect could take one of its slots, also without a password: PostgreSQL gives a slot away before it
+//! asks for the password.
 
 use std::path::{Path, PathBuf};
 
@@ -16,8 +16,8 @@ const LONGEST_PATH: usize = 103;
 /// How a server should be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
-    /// Through a Unix socket in its own folder, if the folder's path is short enough for one. Otherwise on any free
-    /// port.
+    /// Through a Unix socket in its own folder, if the folder's path is short enough for one. Otherwise
+    /// on any free port.
     InItsFolder,
     /// On this port of 127.0.0.1, or on any free one when it is `None`.
     OnPort(Option<u16>),
@@ -40,8 +40,8 @@ impl Address {
         path.to_str().is_some_and(|path| path.len() <= LONGEST_PATH).then(|| Self::Socket(folder.to_owned()))
     }
 
-    /// The number that PostgreSQL and its clients call the port. It has this name also where it is only a part of a
-    /// socket's name.
+    /// The number that PostgreSQL and its clients call the port. It has this name also where it is only a part
+    /// of a socket's name.
     pub fn number(&self) -> u16 {
         match self {
             Self::Socket(_) => SOCKET_NUMBER,

@@ -36,8 +36,8 @@ impl Programs {
 
     /// The programs of `folder`, if both are there.
     pub fn in_folder(folder: &Path) -> Option<Self> {
-        // A folder of links (/usr/local/bin) lacks the other programs, which stand beside the program that the link
-        // leads to.
+        // A folder of links (/usr/local/bin) lacks the other programs, which stand beside the program that
+        // the link leads to.
         let folder = match folder.join("postgres").canonicalize().ok()?.parent() {
             Some(real) if real.join("initdb").is_file() => real.to_owned(),
             _ => folder.canonicalize().ok().filter(|folder| folder.join("initdb").is_file())?,

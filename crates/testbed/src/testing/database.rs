@@ -11,14 +11,12 @@ pub struct TestDatabase {
     pub url: String,
     /// The URL for the shop, whose role owns nothing.
     pub shop_url: String,
-    /// Five connections of the owner, with the shop's own limits. Tests prepare rows with them, and look
-    /// at rows.
+    /// Five connections of the owner, with the shop's own limits. Tests prepare rows with them, and look at rows.
     pub connection: DatabaseConnection,
 }
 
 impl TestDatabase {
-    /// Makes a database with the schema and its one book. The first call in a process also starts
-    /// PostgreSQL.
+    /// Makes a database with the schema and its one book. The first call in a process also starts PostgreSQL.
     ///
     /// # Panics
     /// When PostgreSQL can't be started.

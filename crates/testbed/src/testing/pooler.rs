@@ -112,8 +112,7 @@ async fn read_startup(client: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(message)
 }
 
-/// The same message without its options. Its parameters are names and values in turn, each with a zero byte behind
-/// it.
+/// The same message without its options. Its parameters are names and values in turn, each with a zero byte behind it.
 fn without_options(startup: &[u8]) -> Vec<u8> {
     let parameters: Vec<&[u8]> = startup[8..].split_inclusive(|byte| *byte == 0).collect();
     let kept = parameters.chunks(2).filter(|parameter| parameter[0] != b"options\0");

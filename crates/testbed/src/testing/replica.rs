@@ -69,8 +69,7 @@ impl ReplicaSettings {
     }
 }
 
-/// A running replica. It ends when this value is dropped, and when the test process ends in any
-/// way.
+/// A running replica. It ends when this value is dropped, and when the test process ends in any way.
 pub struct Replica {
     /// `http://127.0.0.1:<port>`, without a slash at the end.
     pub url: String,
