@@ -1,5 +1,5 @@
-//! Adds what two strategies need of a product: a column and a table. Neither changes anything for the
-//! shop's one book, which uses neither.
+//! Adds what two strategies need of a product: a column and a table. The shop's one book uses
+//! neither, so nothing changes for it.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Finds ports that nobody listens on, and whose a port is that somebody listens on.
+//! Finds ports that nobody listens on, and tells whether our own user listens on a port.
 
 use std::fs;
 use std::io;

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::*;
 
-/// The words that one line of each verdict of the clicks has.
+/// These words stand in one line of each verdict on the clicks.
 const VERDICT: &str = "1 order and stock 0 in ";
 
 struct Watch {
