@@ -1,14 +1,14 @@
-//! The connection that a migration has for itself.
+//! Opens a connection that only the migration uses.
 
 use flash_sale_core::database_url::Password;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::{ConnectOptions, Database, DatabaseConnection};
 
-/// Every process that migrates takes this PostgreSQL advisory lock first. Any number does, as long as it
-/// never changes.
+/// Every process that migrates takes this PostgreSQL advisory lock first. Any number will do, as long as
+/// it never changes.
 const MIGRATION_LOCK: i64 = 0x0f1a_5b5a_1e00;
 
-/// Longest wait for that lock, and for those of the tables.
+/// The longest wait for that lock, and for the locks of the tables.
 const LOCK_TIMEOUT: &str = "60s";
 
 /// A pool of exactly one connection, so that the session which holds the lock is the one that migrates.

@@ -1,4 +1,4 @@
-//! The schema, one file a step. Start with [`migrate`].
+//! The database's schema, in steps: each step has a file. Start with [`migrate`].
 
 mod m20261122_000001_create_products_and_orders;
 mod m20261122_000002_put_one_copy_on_sale;
@@ -35,10 +35,11 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// Brings the schema up to date. Does nothing when it is; safe when several processes call it at once.
+/// Brings the schema up to date. Does nothing when it is up to date already. Several processes may
+/// call it at once.
 ///
 /// # Errors
-/// When the database is away, or a step fails (that step is then rolled back).
+/// When the database can't be reached, or when a step fails. That step is then rolled back.
 pub async fn migrate(database_url: &str) -> Result<(), DbErr> {
     let connection = connect_and_lock(database_url).await?;
     let result = Migrator::up(&connection, None).await;
@@ -46,10 +47,10 @@ pub async fn migrate(database_url: &str) -> Result<(), DbErr> {
     result
 }
 
-/// Takes back all steps, and with them all products and orders.
+/// Takes back all steps. All products and orders go with them.
 ///
 /// # Errors
-/// As [`migrate`].
+/// The same as those of [`migrate`].
 pub async fn migrate_down(database_url: &str) -> Result<(), DbErr> {
     let connection = connect_and_lock(database_url).await?;
     let result = Migrator::down(&connection, None).await;

@@ -1,4 +1,4 @@
-//! The two tables. Frozen: a later change of the schema is a later migration.
+//! Creates the two tables. This file is frozen: to change the schema, add a later migration.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The shop's one book, and the one copy that is left of it.
+//! Puts the shop's one book on sale, with the one copy that is left of it.
 
 use sea_orm_migration::prelude::*;
 

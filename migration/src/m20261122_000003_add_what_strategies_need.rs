@@ -1,4 +1,5 @@
-//! What some strategies need of a product. Neither touches the shop's one book: it opts in to nothing.
+//! Adds what two strategies need of a product: a column and a table. The shop's one book uses
+//! neither, so nothing changes for it.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The answers to purchases that carried a key, so that the same key gets the same answer again.
+//! Keeps the answers to purchases that carried a key, so that the same key gets the same answer again.
 
 use sea_orm_migration::prelude::*;
 

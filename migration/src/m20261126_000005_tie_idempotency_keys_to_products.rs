@@ -1,4 +1,4 @@
-//! Which product a key's purchase is of, so that a reset finds what it has to forget.
+//! Says of each key which product its purchase is of, so that a reset finds the keys that it has to forget.
 
 use sea_orm_migration::prelude::*;
 

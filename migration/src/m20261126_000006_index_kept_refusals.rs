@@ -1,5 +1,5 @@
-//! An index of the refusals that are kept for keys: all but the newest ones are deleted, and their number is the
-//! clients' to choose.
+//! Adds an index of the refusals that are kept for keys. All but the newest refusals are deleted. The clients
+//! decide how many refusals there are.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,6 +1,6 @@
-//! `migrate`: brings the schema up to date, for deployments that don't use the lab. As the role of
-//! `MIGRATION_DATABASE_URL`, which then owns it and lets the one of `DATABASE_URL` in; without the former, as the
-//! latter.
+//! `migrate`: brings the schema up to date, for deployments that don't use the lab. It works as the role of
+//! `MIGRATION_DATABASE_URL`. That role then owns the schema, and lets the role of `DATABASE_URL` in. Without
+//! `MIGRATION_DATABASE_URL`, it works as the role of `DATABASE_URL`.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! The role that the shop works as: it owns nothing, and may do with the tables what the shop's statements do and
-//! no more. Not a step of the migration: every run makes it so, for the tables that are there then.
+//! The role that the shop works as. It owns nothing. It may do with the tables what the shop's statements do, and no
+//! more. This is not a step of the migration: every run sets the rights again, for the tables that are there then.
 
 use std::str::FromStr;
 
@@ -15,8 +15,8 @@ use sea_orm_migration::sea_orm::{
 use crate::connect::connect_and_lock;
 use crate::wait::{Failure, within_limit};
 
-/// Each table, and what the shop does with its rows. A lock on a row takes the right to update it, so a purchase
-/// may be made safe in any way without a change here. The foreign keys act as the tables' owner.
+/// Each table, and what the shop does with its rows. To lock a row, a role needs the right to update it. So a purchase
+/// may be made safe in any way without a change here. The foreign keys act with the rights of the tables' owner.
 pub const RIGHTS: [(&str, &str); 4] = [
     ("products", "SELECT, UPDATE"),
     ("orders", "SELECT, INSERT, UPDATE, DELETE"),
@@ -24,47 +24,47 @@ pub const RIGHTS: [(&str, &str); 4] = [
     ("idempotency_keys", "SELECT, INSERT, UPDATE, DELETE"),
 ];
 
-/// All functions that make a large object and that everybody may call. Such objects belong to no table, and fill the
-/// disk.
+/// All functions that make a large object and that everybody may call. A large object belongs to no table,
+/// and fills the disk.
 const MAKE_LARGE_OBJECTS: &str = "lo_creat, lo_create, lo_from_bytea";
 
-/// Marks a role that was made here. Its password follows DATABASE_URL; one that somebody else made keeps its own. The
-/// role itself can't take the mark away.
+/// The comment on a role that was made here. The password of such a role follows DATABASE_URL. A role that somebody
+/// else made keeps its own password. The role itself can't remove the comment.
 const COMMENT: &str = "made by the migration of Flash Sale";
 
 /// Why the shop can't work as the role of DATABASE_URL.
 #[derive(Debug, thiserror::Error)]
 pub enum ShopRoleError {
-    /// It isn't there, and we may not make it.
+    /// The role isn't there, and we may not make it.
     #[error(
         "there is no role {0} as DATABASE_URL says, and the one of MIGRATION_DATABASE_URL may not make it. As one \
          that may: CREATE ROLE {0} LOGIN PASSWORD '…'"
     )]
     Missing(String),
-    /// It is there, and gets no further.
+    /// The role is there, but it can't work with the tables.
     #[error("the role {role} of DATABASE_URL can't work with the shop's tables: {reason}{advice}")]
     Refused {
-        /// Its name.
+        /// The role's name.
         role: String,
         /// What PostgreSQL says.
         reason: String,
-        /// What may help, as a sentence; empty when nothing is known.
+        /// What may help, as a sentence. It is empty when nothing is known.
         advice: String,
     },
-    /// A statement of the owner's failed.
+    /// A statement has failed that the owner ran.
     #[error("the rights of the shop's role can't be set: {}", reason(.0))]
     Database(#[from] DbErr),
 }
 
-/// Makes sure that the role of `shop_url` is there, and may do what the shop does and nothing else. `owner_url` is
-/// the role that migrates. Does nothing when both are the same.
+/// Makes sure that the role of `shop_url` is there, and may do what the shop does and nothing else. `owner_url` is the
+/// role that migrates. Does nothing when both roles are the same.
 ///
-/// Returns what else there is to say, a sentence each: what the shop's role can do nevertheless, because the owner
-/// can't take it away, with what would; or that the database doesn't answer that role, which may have an address
-/// of its own. The shop waits for it.
+/// Returns what else there is to say, in one sentence each. It may be something that the shop's role can still do,
+/// because the owner can't take it away; the sentence says what would take it away. Or it may be that the database
+/// doesn't answer the shop's role, which may have an address of its own; the shop waits for it.
 ///
 /// # Errors
-/// When the role is missing and can't be made, or is told that it can't log in.
+/// When the role is missing and can't be made, or when the database says that it can't log in.
 pub async fn admit_shop(owner_url: &str, shop_url: &str) -> Result<Vec<String>, ShopRoleError> {
     let shop = PgConnectOptions::from_str(shop_url).map_err(|error| DbErr::Custom(error.to_string()))?;
     let role = shop.get_username().to_owned();
@@ -76,10 +76,10 @@ pub async fn admit_shop(owner_url: &str, shop_url: &str) -> Result<Vec<String>, 
 }
 
 /// Whether the role of `shop_url` has another password or other settings than [`admit_shop`] gave it. PostgreSQL lets
-/// each role change its own, and knows no right to take away. So whoever got a statement into the shop could lock it
-/// out, and come in by themselves: [`admit_shop`] puts that right.
+/// each role change its own password and settings, and nobody can forbid that. So an intruder who got a statement into
+/// the shop could lock the shop out, and log in themselves. [`admit_shop`] puts that right.
 ///
-/// False also when nobody answers.
+/// It is also false when nobody answers.
 pub async fn shop_has_changed_itself(shop_url: &str) -> bool {
     let Ok(shop) = PgConnectOptions::from_str(shop_url) else { return false };
     let sql = "SELECT EXISTS (SELECT FROM pg_db_role_setting WHERE setrole = current_user::regrole)
@@ -151,7 +151,7 @@ impl Owner {
         self.set_password(role, password).await
     }
 
-    /// Without one it may log in where PostgreSQL asks for none.
+    /// Without a password, the role may log in where PostgreSQL asks for none.
     async fn set_password(&self, role: &str, password: Option<&str>) -> Result<(), ShopRoleError> {
         // The password is hashed here and not by the server: so it stands in no statement, and in no log of statements.
         // The hash is base64 and digits: nothing in it needs quoting.
@@ -160,7 +160,7 @@ impl Owner {
         self.run(&format!("ALTER ROLE {} LOGIN PASSWORD {password}", quoted(role))).await
     }
 
-    /// What the role has set for its own sessions, for all databases or for one.
+    /// Takes back what the role has set for its own sessions, for all databases or for one.
     async fn take_settings_back(&self, role: &str) -> Result<(), ShopRoleError> {
         let sql = "SELECT string_agg(format('ALTER ROLE %I %s RESET ALL', rolname, 'IN DATABASE ' || quote_ident(datname)), '; ')
                    FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole
@@ -172,7 +172,7 @@ impl Owner {
         }
     }
 
-    /// In one transaction: a shop that runs meanwhile misses nothing.
+    /// Does all in one transaction, so that a running shop never lacks a right.
     async fn grant(&self, role: &str) -> Result<(), ShopRoleError> {
         let database: String = self.ask("SELECT format('%I', current_database())", []).await?;
         let schema: String = self.ask("SELECT format('%I', current_schema())", []).await?;
@@ -258,7 +258,7 @@ impl Owner {
     }
 }
 
-/// Logs in as the shop, and looks whether its tables are there.
+/// Logs in as the shop, and looks whether the shop's tables are there.
 async fn try_to_work(shop: &PgConnectOptions) -> Result<(), Failure> {
     within_limit(async {
         let mut connection = PgConnection::connect_with(shop).await?;
@@ -277,7 +277,7 @@ fn refused(role: &str, error: &sqlx::Error) -> ShopRoleError {
     ShopRoleError::Refused { role: role.to_owned(), reason: driver_reason(error), advice }
 }
 
-/// Class 28: invalid authorization.
+/// Whether the error is of class 28: invalid authorization.
 fn is_refused_login(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code.starts_with("28"))
 }

@@ -9,23 +9,23 @@ use sea_orm_migration::sea_orm::sqlx::{self, Connection};
 use tokio::time::{sleep, timeout};
 
 const LIMIT: Duration = Duration::from_secs(30);
-/// Of one attempt to connect.
+/// The time that one attempt to connect may take.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(250);
 
 /// Why an attempt to connect has failed.
 pub(crate) enum Failure {
-    /// The answer is no (a wrong password, no such database): it will be the same the next time.
+    /// The answer is no (a wrong password, no such database). It will be no the next time, too.
     No(sqlx::Error),
-    /// There is no answer, or it is "not now". The reason, in a line.
+    /// There is no answer, or the answer is "not now". It holds the reason, in one line.
     NotYet(String),
 }
 
-/// Returns when the database of `url` answers. `name` is the setting that holds the URL; `say` hears once that
-/// there is a wait, and why. An answer that says no ends it at once.
+/// Returns when the database of `url` answers. `name` is the setting that holds the URL. `say` is called once,
+/// with the reason, when there is a wait. An answer that says no ends the wait at once.
 ///
 /// # Errors
-/// When it says no, or doesn't answer within half a minute: why, and what to do.
+/// When the database says no, or doesn't answer within half a minute. The error says why, and what to do.
 pub async fn wait_for_database(url: &str, name: &str, say: impl Fn(&str)) -> anyhow::Result<()> {
     let deadline = Instant::now() + LIMIT;
     let mut said = false;
@@ -47,7 +47,7 @@ pub async fn wait_for_database(url: &str, name: &str, say: impl Fn(&str)) -> any
     }
 }
 
-/// One attempt, which ends in time also when nobody answers.
+/// Makes one attempt. It ends within its limit, also when nobody answers.
 pub(crate) async fn within_limit<T>(
     attempt: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, Failure> {

@@ -1,11 +1,11 @@
-//! Where a chunked body ends (RFC 9112, section 7.1). Read exactly as actix-http reads it: a body that ended here and
-//! not there would be a request that two programs read differently.
+//! Finds where a chunked body ends (RFC 9112, section 7.1). It reads exactly as actix-http does. If the two disagreed
+//! about where a body ends, two programs would read one request differently.
 
 /// Where a chunked body stands.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Chunks {
     place: ChunkPlace,
-    /// Of the chunk that is being read: the bytes that are still to come.
+    /// The bytes that are still to come of the chunk that is being read.
     left: u64,
 }
 
@@ -19,21 +19,21 @@ enum ChunkPlace {
     Data,
     DataCr,
     DataLf,
-    /// At the beginning of a trailer's line, or of the empty line that ends the body.
+    /// At the beginning of a line: a trailer's line, or the empty line that ends the body.
     Line,
     Trailer,
     TrailerLf,
     LastLf,
 }
 
-/// What some bytes of a chunked body were.
+/// What some bytes mean for a chunked body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Read {
-    /// All of them belong to it, and it goes on.
+    /// All the bytes belong to the body, and the body goes on after them.
     All,
-    /// It has ended with so many of them.
+    /// The body has ended after so many of the bytes.
     End(usize),
-    /// It breaks the rules, and its replica refuses it.
+    /// The bytes break the rules. The replica refuses such a body.
     Broken,
 }
 
@@ -42,7 +42,7 @@ impl Chunks {
         Self { place: ChunkPlace::Size, left: 0 }
     }
 
-    /// Goes on by these bytes.
+    /// Reads the next bytes.
     pub(super) fn follow(&mut self, bytes: &[u8]) -> Read {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
@@ -96,7 +96,7 @@ impl Chunks {
 mod tests {
     use super::*;
 
-    /// In single bytes, and all at once.
+    /// Reads the body twice: in single bytes, and all at once.
     #[track_caller]
     fn assert_read(body: &str, expected: Read) {
         assert_eq!(Chunks::new().follow(body.as_bytes()), expected, "{body:?}");

@@ -1,24 +1,26 @@
-//! One connection: finds a replica that accepts it, hands bytes on both ways, and ends so that the client knows
-//! where it stands.
+//! One connection: it finds a replica that accepts, hands bytes on in both directions, and ends so that the client
+//! knows where it stands.
 //!
-//! The ends of a conversation with a replica, and what the client gets:
+//! A conversation with a replica can end in these ways. Each line says what the client gets:
 //!
-//! - It dies, or says nothing within its limit, with a request in flight: 503, outcome unknown.
-//! - It dies in the middle of an answer: the connection is closed, and the answer is short of its Content-Length.
-//! - It closes, or is replaced or found frozen, while nothing is under way: nothing. The client's next request
-//!   goes to another replica. It can't have been sent before: its bytes are still ours. So too when it says something
-//!   that nobody has asked for.
-//! - It had closed at the very moment at which a request was handed on: 503, outcome unknown. Whether it read the
-//!   request can't be seen from here.
-//! - It answers early (413) and closes while the client still sends: the answer, then the end. It says
-//!   `Connection: close`, and nothing is added to it.
-//! - A request whose head takes too long, is too long, or can't be read: its refusal, once all before it is answered.
-//!   Nothing of it has reached a replica but, at most, the beginning of a head.
-//! - A client that pipelines requests: the answers that came, then 503 for the first of the others.
-//! - A client that has finished sending (half-close) may still get its answer: the replica is told, and decides.
-//!   One that has gone is not told apart from it, nor need it be. A reset ends both sides.
+//! - The replica dies, or says nothing within its limit, while a request is in flight: 503, outcome unknown.
+//! - The replica dies in the middle of an answer: the connection is closed, and the answer is shorter than its
+//!   Content-Length says.
+//! - The replica closes, is replaced or is found frozen while nothing is under way: nothing. The client's next
+//!   request goes to another replica. That request can't have been sent before, because its bytes are still in the
+//!   gateway. The same happens when the replica says something that nobody has asked for.
+//! - The replica closes at the very moment at which a request is handed on: 503, outcome unknown. The gateway can't
+//!   see whether the replica read the request.
+//! - The replica answers early (413) and closes while the client still sends: the answer, and then the end of the
+//!   connection. The answer says `Connection: close`, and the gateway adds nothing to it.
+//! - The head of a request takes too long, is too long, or can't be read: the refusal of that request, once all
+//!   requests before it are answered. At most the beginning of its head has reached a replica.
+//! - The client pipelines requests (it sends further ones before it has the answers): the answers that came, then 503
+//!   for the first request without an answer.
+//! - The client has finished sending (half-close): it may still get its answer. The replica is told, and decides. The
+//!   gateway can't tell such a client from one that has gone, and it needn't. A reset ends both sides.
 //!
-//! What is written here can reach nobody else: a client has its connections to itself, on both sides.
+//! Nobody else can get what is written here: each client has its connections to itself, on both sides.
 
 use std::future::pending;
 use std::io;
@@ -36,10 +38,10 @@ use super::limits::{BUFFER_BYTES, Limits};
 use super::own_answer::{OwnAnswer, take_leave, tell};
 use super::turn::Turns;
 
-/// Replicas in a row that accept a request's connection and close it, before the client is sent away.
+/// So many replicas in a row may accept the connection for a request and close it. Then the client is sent away.
 const MOST_IN_VAIN: usize = 3;
 
-/// Serves a client to its end, or until the gateway is closed and nothing is under way.
+/// Serves a client until its connection ends, or until the gateway is closed and nothing is under way.
 pub(super) async fn serve(
     mut client: TcpStream,
     turn: usize,
@@ -47,7 +49,7 @@ pub(super) async fn serve(
     limits: &Limits,
     closed: &CancellationToken,
 ) {
-    // Small answers leave at once, rather than wait for more bytes to fill a packet.
+    // Small answers leave at once. They don't wait for more bytes to fill a packet.
     let _ = client.set_nodelay(true);
     let mut in_vain = 0;
     while in_vain < MOST_IN_VAIN {
@@ -60,7 +62,8 @@ pub(super) async fn serve(
             limits,
         };
         let end = relay.run(&mut client, &mut replica, &retired).await;
-        // The replica hears of the end before the client takes its time: it drops what it still works on.
+        // Close the replica's side first, because the client may take its time. The replica hears of the end, and
+        // drops the work that it still does.
         drop(replica);
         match end {
             End::ClientGone => return,
@@ -81,7 +84,7 @@ pub(super) async fn serve(
             return take_leave(client, limits).await;
         }
     }
-    // Whoever is answered before it asked may not understand.
+    // Wait a moment for a request: a client that gets an answer before it has asked may not understand it.
     let _ = timeout(limits.linger, client.readable()).await;
     tell(client, OwnAnswer::NoReplica, limits).await;
 }
@@ -89,13 +92,13 @@ pub(super) async fn serve(
 /// How a conversation with a replica ended.
 enum End {
     ClientGone,
-    /// With a request in flight, before its answer.
+    /// A request was in flight, and its answer had not begun.
     Unanswered,
-    /// With a request that is not handed on, and nothing else under way.
+    /// A request was refused and not handed on. Nothing else was under way.
     Refused(OwnAnswer),
-    /// With nothing under way.
+    /// Nothing was under way.
     BetweenRequests,
-    /// In the middle of something, or after the last word.
+    /// A message was not complete, or the connection had its last answer.
     Silence,
 }
 
@@ -111,7 +114,7 @@ impl Relay<'_> {
         let (from_client, to_client) = client.split();
         let (from_replica, to_replica) = replica.split();
         tokio::select! {
-            // In this order, a request that comes after the replica's end is not handed on any more.
+            // The order matters: when the replica has ended, a request that comes after that is not handed on any more.
             biased;
             ended = self.hand_on_answers(from_replica, to_client, retired) => if ended.is_err() {
                 return End::ClientGone;
@@ -134,8 +137,8 @@ impl Relay<'_> {
         }
     }
 
-    /// Returns when the replica's side has ended, or has given the last answer that is asked of it; an error is the
-    /// client's.
+    /// Returns when the replica's side has ended, or when the replica has given the last answer that is asked of it.
+    /// An error comes from the client's side.
     async fn hand_on_answers(
         &self,
         mut replica: ReadHalf<'_>,
@@ -162,7 +165,8 @@ impl Relay<'_> {
         }
     }
 
-    /// Returns when the replica has no turn any more, unless it owes an answer: it may still give that one.
+    /// Returns when the replica has lost its turn and owes no answer. When it owes one, this function waits for ever:
+    /// the replica may still give that answer.
     async fn retire(&self, retired: &CancellationToken) {
         retired.cancelled().await;
         if !self.conversation.lock().is_between_requests() {
@@ -170,8 +174,8 @@ impl Relay<'_> {
         }
     }
 
-    /// Returns when the next request is refused and all before it are answered; an error is the client's. Done is not
-    /// gone: it may still wait for its answer.
+    /// Returns when the next request is refused and all requests before it are answered. An error comes from the
+    /// client's side. A client that has finished sending has not gone: it may still wait for its answer.
     async fn hand_on_requests(&self, mut client: ReadHalf<'_>, mut replica: WriteHalf<'_>) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
@@ -187,7 +191,7 @@ impl Relay<'_> {
                 return Ok(());
             }
             if replica.write_all(&bytes[..count]).await.is_err() {
-                // It has closed: the other direction sees that too, after its last bytes.
+                // The replica has closed. The other direction sees that too, after the replica's last bytes.
                 return pending().await;
             }
             if count < bytes.len() {
@@ -198,7 +202,7 @@ impl Relay<'_> {
         pending().await
     }
 
-    /// Returns when nothing has moved for as long as it may.
+    /// Returns when nothing has moved for as long as the limits allow.
     async fn wait_too_long(&self) {
         loop {
             let Some(deadline) = self.conversation.lock().look(self.limits) else { return };
@@ -209,7 +213,7 @@ impl Relay<'_> {
         }
     }
 
-    /// How many of the client's bytes are to be handed on, and whether a refusal is due instead.
+    /// Returns how many of the client's bytes to hand on, and whether a refusal is due instead.
     fn hear_client(&self, bytes: &[u8]) -> (usize, bool) {
         let mut conversation = self.conversation.lock();
         let count = conversation.hear_client(bytes);

@@ -1,10 +1,15 @@
-//! What the gateway knows of a connection's conversation: where a request or an answer ends, and which requests are
-//! unanswered. It reads along (RFC 9112, section 6), and the bytes go on as they are.
+//! What the gateway knows of the conversation on a connection: where a request or an answer ends, and which requests
+//! are unanswered. The gateway reads along (RFC 9112, section 6), and hands the bytes on as they are.
 //!
-//! This decides three things. When a replica dies, whether the client stands before the first byte of an answer, so
-//! that a word of ours can't land in the middle of one. Whether nothing is under way, so that the client's next
-//! request can go to another replica. And for how long to wait: only who knows where a request begins can limit the
-//! time that its head takes. So what can't be followed is refused, and not handed on.
+//! This knowledge answers three questions:
+//!
+//! - A replica dies: does the client stand before the first byte of an answer? Only there may the gateway write an
+//!   answer of its own, which must not land in the middle of another one.
+//! - Is nothing under way? Then the client's next request can go to another replica.
+//! - How long does the gateway wait? It can limit the time that a head takes only when it knows where a request
+//!   begins.
+//!
+//! So the gateway refuses a request that it can't follow, and does not hand it on.
 
 use std::collections::VecDeque;
 
@@ -15,22 +20,23 @@ use super::limits::Limits;
 use super::own_answer::OwnAnswer;
 use super::place::{Asked, Place};
 
-/// A client that has so many requests under way is read no further until there are fewer.
+/// While a client has so many requests under way, the gateway reads no further from it.
 const MANY_UNANSWERED: usize = 64;
 
 pub(super) struct Conversation {
     requests: Place,
     answers: Place,
     unanswered: VecDeque<Asked>,
-    /// What the client is told, when all else is answered, of a request that is not handed on.
+    /// The answer to a request that is not handed on. The client gets it when all else is answered.
     refusal: Option<OwnAnswer>,
-    /// When the replica last sent something, or the client something of a head. A body doesn't count, nor does
-    /// what comes behind the last answer: a client that went on and on would never be left.
+    /// When the replica last sent something, or the client last sent a part of a head. A body doesn't count,
+    /// and neither do bytes after the last answer: otherwise a client could keep the connection for ever by
+    /// sending on and on.
     last_moved: Instant,
-    /// Since when the client has been sending a head.
+    /// When the client began to send the head that is still coming.
     head_begun: Option<Instant>,
     has_begun: bool,
-    /// When somebody looks at the deadline next.
+    /// When the deadline is looked at next.
     next_look: Instant,
 }
 
@@ -49,8 +55,8 @@ impl Conversation {
         }
     }
 
-    /// Bytes of the client. How many of them are to be handed on: all, or those before a request that is refused. See
-    /// [`Conversation::is_look_too_late`] afterwards.
+    /// Follows bytes of the client, and returns how many of them to hand on: all, or those before a request that is
+    /// refused. Call [`Conversation::is_look_too_late`] afterwards.
     pub(super) fn hear_client(&mut self, bytes: &[u8]) -> usize {
         if self.refusal.is_some() {
             return 0;
@@ -70,15 +76,15 @@ impl Conversation {
                     break;
                 }
             }
-            // What follows in the same packet is another head, with a time of its own.
+            // The next head may begin in the same packet. It has a time limit of its own.
             let is_in_head = matches!(self.requests, Place::Head(_));
             self.head_begun = is_in_head.then(|| self.head_begun.unwrap_or(now));
         }
         bytes.len() - rest.len()
     }
 
-    /// Bytes of the replica. Whether they are to be handed on: not those that nobody has asked for. A replica says 408
-    /// on a connection that it got no request on, and closes.
+    /// Follows bytes of the replica, and returns whether to hand them on. Bytes that nobody has asked for are not
+    /// handed on: when a replica got no request on a connection, it says 408 and closes.
     pub(super) fn hear_replica(&mut self, bytes: &[u8]) -> bool {
         if self.is_between_requests() {
             return false;
@@ -99,22 +105,23 @@ impl Conversation {
         true
     }
 
-    /// Whether an answer of the gateway's own would be read as the answer to something that was asked.
+    /// Whether the client would read an answer of the gateway's own as the answer to something that it asked.
     pub(super) fn is_unanswered(&self) -> bool {
         self.is_owed_an_answer() && self.answers == Place::Between
     }
 
-    /// Whether all that was asked is answered, and more may be asked.
+    /// Whether all requests are answered, and the client may send another one.
     pub(super) fn is_between_requests(&self) -> bool {
         self.unanswered.is_empty() && self.requests == Place::Between && self.answers == Place::Between
     }
 
-    /// Whether the client is read no further for now.
+    /// Whether the gateway reads no further from the client for now.
     pub(super) fn has_many_unanswered(&self) -> bool {
         self.unanswered.len() >= MANY_UNANSWERED
     }
 
-    /// What to tell the client now of a request that is refused. `None` also while others before it are unanswered.
+    /// The refusal that the client is to get now. It is also `None` while requests before the
+    /// refused one are unanswered.
     pub(super) fn due_refusal(&self) -> Option<OwnAnswer> {
         self.refusal.filter(|_| self.unanswered.is_empty() && self.answers == Place::Between)
     }
@@ -129,7 +136,7 @@ impl Conversation {
         self.last_moved
     }
 
-    /// When to look again: by then, if nothing moves, it is time to stop waiting. `None` when it is time now.
+    /// When to look again. If nothing moves until then, it is time to stop waiting. `None` when it is time now.
     pub(super) fn look(&mut self, limits: &Limits) -> Option<Instant> {
         let now = Instant::now();
         if self.head_begun.is_some_and(|begun| begun + limits.head <= now) {
@@ -139,8 +146,8 @@ impl Conversation {
         Some(self.next_look).filter(|deadline| *deadline > now && self.due_refusal().is_none())
     }
 
-    /// Whether the deadline has become earlier than the last [`Conversation::look`] said. It mostly becomes later,
-    /// with every byte, and nobody needs to hear of that.
+    /// Whether the deadline is earlier than the last [`Conversation::look`] said. Mostly it becomes later with every
+    /// byte, and then nobody needs to look sooner.
     pub(super) fn is_look_too_late(&self, limits: &Limits) -> bool {
         self.deadline(limits) < self.next_look
     }
@@ -151,12 +158,12 @@ impl Conversation {
         self.head_begun.map_or(deadline, |begun| deadline.min(begun + limits.head))
     }
 
-    /// A head of which a part has come is one that a replica may have got.
+    /// A request counts as soon as a part of its head has come: a replica may have got that part.
     fn is_owed_an_answer(&self) -> bool {
         !self.unanswered.is_empty() || matches!(self.requests, Place::Head(_))
     }
 
-    /// From here on, nothing of the client's is handed on.
+    /// From here on, the gateway hands on nothing that the client sends.
     fn refuse(&mut self, refusal: OwnAnswer) {
         self.refusal = Some(refusal);
         self.requests = Place::Unknown;
@@ -175,7 +182,7 @@ mod tests {
 
     fn after(requests: &[u8], answers: &[u8]) -> Conversation {
         let mut conversation = Conversation::new();
-        // In single bytes, which must make no difference.
+        // The requests come in single bytes. That must make no difference.
         for byte in requests {
             conversation.hear_client(&[*byte]);
         }
@@ -250,7 +257,7 @@ mod tests {
             assert!(after(request.as_bytes(), b"").is_unanswered(), "{request}");
             let mut conversation = after(request.as_bytes(), ANSWER);
             assert!(conversation.is_between_requests(), "{request}");
-            // All at once, with another one behind it.
+            // The request comes all at once, with another one behind it.
             let both = [request.as_bytes(), GET].concat();
             assert_eq!(conversation.hear_client(&both), both.len(), "{request}");
             assert_eq!(conversation.unanswered.len(), 2, "{request}");

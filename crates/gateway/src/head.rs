@@ -1,5 +1,5 @@
-//! What a head says of its message: where it ends, and what comes behind it (RFC 9112, section 6). A request whose end
-//! could be read in two ways is refused.
+//! Reads what a head says of its message: where the message ends, and what comes behind it (RFC 9112, section 6). A
+//! request is refused when its end could be read in two ways.
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,7 @@ use super::chunks::Chunks;
 use super::own_answer::OwnAnswer;
 use super::place::{Asked, Head, Place};
 
-/// As many as a replica reads.
+/// A replica reads so many, too.
 const MOST_HEADERS: usize = 96;
 
 /// Reads a request's head, and adds the request to the unanswered ones when it is complete.
@@ -26,7 +26,7 @@ pub(super) fn read_request(bytes: &[u8], unanswered: &mut VecDeque<Asked>) -> He
     let is_http_1_1 = request.version == Some(1);
     let has_one_host = framing.hosts == 1 || (framing.hosts == 0 && !is_http_1_1);
     let lacks_length = request.method == Some("POST") && framing.lengths == 0 && !is_http_1_1;
-    // Behind it comes another protocol, as long as it likes.
+    // Another protocol comes behind such a request, and goes on for as long as it likes.
     let is_tunnel = request.method == Some("CONNECT");
     let next = framing.place_after_request(is_http_1_1);
     let Some(next) = next.filter(|_| has_one_host && !lacks_length && !is_tunnel) else {
@@ -46,13 +46,13 @@ pub(super) fn read_answer(bytes: &[u8], unanswered: &mut VecDeque<Asked>) -> Hea
         Err(_) => return Head::Unreadable(OwnAnswer::NoHttp),
     };
     let framing = Framing::of(answer.headers);
-    // actix-http repeats a client's `Connection: upgrade`, whatever its answer is, and closes.
+    // actix-http repeats a client's `Connection: upgrade` in any answer, and closes.
     let is_last = framing.closes || framing.upgrades || (answer.version != Some(1) && !framing.keeps);
     let next = match answer.code {
         Some(100 | 102..=199) => Place::Between,
         code => match unanswered.pop_front() {
             _ if code == Some(101) || is_last => Place::Unknown,
-            // To nobody.
+            // Nobody has asked for this answer.
             None => Place::Unknown,
             Some(asked) if asked.head_only || matches!(code, Some(204 | 304)) => Place::Between,
             Some(_) => framing.place_after_answer(),
@@ -98,7 +98,7 @@ impl Framing {
         framing
     }
 
-    /// `None` when it isn't clear where the request ends: such a one may be read differently by somebody else.
+    /// `None` when it isn't clear where the request ends: another program might find another end.
     fn place_after_request(&self, is_http_1_1: bool) -> Option<Place> {
         match (self.encodings, self.lengths) {
             (0, 0) => Some(Place::Between),
@@ -112,13 +112,13 @@ impl Framing {
         match (self.encodings, self.lengths) {
             (0, 1) => self.length.map_or(Place::Unknown, Place::after),
             (1, 0) if self.is_chunked => Place::Chunks(Chunks::new()),
-            // Until the connection ends.
+            // The body goes on until the connection ends.
             _ => Place::Unknown,
         }
     }
 }
 
-/// Digits alone: no sign, which Rust would read too.
+/// Reads digits alone. Rust's own parser would also accept a sign.
 fn length(value: &[u8]) -> Option<u64> {
     let digits = str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
     digits.parse().ok()

@@ -1,6 +1,6 @@
-//! The door of the shop: each new connection goes to the next replica in turn. It hands on bytes as they are, and
-//! reads along to tell a client what became of its request when its replica is gone, and to limit the time that each
-//! request takes to arrive. Start with [`Gateway::start`]; what happens on a connection is in `connection.rs`.
+//! The door of the shop: it gives each new connection to the next replica in turn, and hands bytes on as they are. It
+//! also reads along, to tell a client what became of its request when its replica is gone, and to limit the time that
+//! each request takes to arrive. Start with [`Gateway::start`]; `connection.rs` has what happens on one connection.
 
 mod chunks;
 mod connection;
@@ -27,11 +27,11 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use turn::Turns;
 
-/// The kernel's queue for connections that we haven't accepted yet: a flash sale begins with thousands at
-/// once, and the standard library's 128 makes the others wait a second and more.
+/// How many connections can wait in the kernel's queue until we accept them. A flash sale begins with thousands of
+/// connections at once. With the standard library's 128, the others wait a second and more.
 const BACKLOG: i32 = 4096;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// For clients that keep a connection open that the replica has closed.
+/// How long a closing gateway waits for clients that keep a connection open although the replica has closed it.
 const LAST_BYTES_LIMIT: Duration = Duration::from_millis(500);
 
 /// The listening socket of a gateway that hasn't started. Connections already wait in its queue.
@@ -40,10 +40,10 @@ const LAST_BYTES_LIMIT: Duration = Duration::from_millis(500);
 /// When the port is taken, or may not be used.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // Otherwise the port is taken for a minute by the connections of the lab that ran before.
+    // Without this, connections of the lab that ran before would keep the port taken for a minute.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() && address.ip().is_unspecified() {
-        // All addresses are also those of IPv4, whatever the system's default is.
+        // The address of all interfaces includes those of IPv4, whatever the system's default is.
         socket.set_only_v6(false)?;
     }
     socket.set_nonblocking(true)?;
@@ -55,9 +55,9 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// What a gateway has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConnectionCounts {
-    /// Open now.
+    /// Connections that are open now.
     pub open: usize,
-    /// Accepted since the start.
+    /// Connections that were accepted since the start.
     pub accepted: u64,
 }
 
@@ -77,7 +77,7 @@ struct Shared {
 }
 
 impl Gateway {
-    /// Accepts on `listener` for `replicas` replicas, none of which is there yet.
+    /// Starts a gateway that accepts on `listener`, for `replicas` replicas. None of them is there yet.
     ///
     /// # Errors
     /// When the socket can't be used.
@@ -85,10 +85,10 @@ impl Gateway {
         Self::start_with(Limits::default(), listener, replicas)
     }
 
-    /// As [`Gateway::start`], with other limits.
+    /// Does the same as [`Gateway::start`], with other limits.
     ///
     /// # Errors
-    /// As [`Gateway::start`].
+    /// The same as those of [`Gateway::start`].
     pub fn start_with(limits: Limits, listener: TcpListener, replicas: usize) -> io::Result<Self> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let shared = Arc::new(Shared {
@@ -102,19 +102,20 @@ impl Gateway {
         Ok(Self { shared, closed, task: Mutex::new(Some(task)) })
     }
 
-    /// From now on, the turn of `replica` (from 0) goes to `address`; with `None` it is left out. Clients of the
-    /// one that was there before get the answers that it owes them, and go to another one with their next request.
+    /// From now on, the turn of `replica` (from 0) goes to `address`. With `None`, the replica is left out of the
+    /// turn. Clients of the replica that was there before get the answers that it owes them. Their next request goes
+    /// to another replica.
     pub fn set_replica(&self, replica: usize, address: Option<SocketAddr>) {
         self.shared.turns.set_address(replica, address);
     }
 
-    /// A frozen replica is left out of the turn, unless all are frozen, until it answers again or its address
-    /// changes. Its clients go to another one with their next request.
+    /// Leaves a frozen replica out of the turn, until it answers again or its address changes. When all are frozen,
+    /// none is left out. Clients of a frozen replica go to another one with their next request.
     pub fn set_frozen(&self, replica: usize, is_frozen: bool) {
         self.shared.turns.set_frozen(replica, is_frozen);
     }
 
-    /// How many connections there are and were.
+    /// How many connections are open, and how many were accepted.
     pub fn connections(&self) -> ConnectionCounts {
         ConnectionCounts {
             open: self.shared.open.load(Ordering::Relaxed),
@@ -122,13 +123,13 @@ impl Gateway {
         }
     }
 
-    /// Closes the door. Open connections go on until [`Gateway::close`].
+    /// Closes the door: no new connection is accepted. Open connections go on until [`Gateway::close`].
     pub fn stop_accepting(&self) {
         self.closed.cancel();
     }
 
-    /// Closes the door and all connections. Call it when the replicas have ended: their last bytes are still
-    /// handed on.
+    /// Closes the door and all connections. Call it after the replicas have ended. The gateway still hands
+    /// on their last bytes.
     pub async fn close(&self) {
         self.stop_accepting();
         let task = self.task.lock().take();
@@ -142,8 +143,9 @@ impl Gateway {
     }
 }
 
-/// How many connections a gateway of this process keeps open at once. Each has two files, ours to the client and ours
-/// to the replica. Those beyond wait in the kernel's queue, which is better than to be accepted and dropped.
+/// How many connections a gateway of this process keeps open at once. Each needs two open files: one for our
+/// connection to the client, one for our connection to the replica. Further connections wait in the kernel's queue.
+/// That is better than to accept and drop them.
 pub fn most_connections() -> usize {
     (open_files::allowed().saturating_sub(BESIDE_CONNECTIONS) / 2).max(1) as usize
 }
@@ -165,8 +167,8 @@ async fn accept(
             () = closed.cancelled() => return connections,
             accepted = next => match accepted {
                 Ok((client, slot)) => {
-                    // The turn is decided here, in the order of arrival. Decided in the connection's own
-                    // task, two at once could get the same replica.
+                    // The turn is decided here, in the order of arrival. If each connection's own task decided, two
+                    // at once could get the same replica.
                     let (shared, closed) = (Arc::clone(&shared), closed.clone());
                     connections.spawn(async move {
                         shared.accepted.fetch_add(1, Ordering::Relaxed);
@@ -186,7 +188,7 @@ async fn accept(
     }
 }
 
-/// Counts a connection for as long as it lives, also when its task is aborted.
+/// Counts a connection for as long as it lives. The count goes down also when the connection's task is aborted.
 struct Open<'a>(&'a AtomicUsize);
 
 impl<'a> Open<'a> {

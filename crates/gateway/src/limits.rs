@@ -1,29 +1,33 @@
-//! How long the gateway waits for what. It knows bytes and connections, and nothing of what the shop does with them.
+//! How long the gateway waits, and for what. The gateway knows bytes and connections. It knows nothing of what the
+//! shop does with them.
 
 use std::time::Duration;
 
 use flash_sale_core::limits::{BUY_DEADLINE, KEEP_ALIVE, REQUEST_HEAD_TIMEOUT};
 
-/// For each replica that is tried: on one machine, one that lives accepts within a millisecond.
+/// How long a replica may take to accept a connection. Each replica that is tried has this time. On one machine, a
+/// replica that lives accepts within a millisecond.
 pub const GATEWAY_CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Until a replica that owes an answer, or the rest of one, is given up: from its last byte, or the last one of a
-/// request's head. Above the sum of what the shop itself waits for: a replica that lives always says something before.
+/// How long a replica may say nothing while it owes an answer, or the rest of one. Then it is given up. The time runs
+/// from the replica's last byte, or from the last byte of a request's head. It is longer than all waits of the shop
+/// itself together: a replica that lives always says something before.
 pub const GATEWAY_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// For a client to send a request's head, from its first byte, whichever request of its connection it is: 408. A
-/// replica itself limits only the first head of a connection.
+/// How long a client may take to send the head of a request, from its first byte. After that, the client gets a 408.
+/// This holds for every request of a connection. A replica itself limits only the first head of a connection.
 pub const GATEWAY_HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest head of a request, in bytes: 431, or 414 when its first line alone is longer. As much as
-/// nginx reads by default.
+/// The longest head of a request, in bytes. A longer one gets a 431, or a 414 when its first line alone is longer.
+/// nginx reads as much by default.
 pub const LONGEST_HEAD: usize = 32 * 1024;
-/// From the last byte that moved until a connection that nobody uses is closed. Above the 60 s for which a replica
-/// keeps a connection open, so that the replica closes first: it knows whether a request is under way.
+/// How long a connection that nobody uses stays open, from the last byte that moved. It is longer than the 60 s
+/// for which a replica keeps a connection open, so that the replica closes first: the replica knows whether a
+/// request is under way.
 pub const GATEWAY_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
-/// For a client to take the next 8 KiB of its answer. One that doesn't read is let go.
+/// How long a client may take to read the next 8 KiB of its answer. A client that doesn't read is let go.
 pub const GATEWAY_WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a client is listened to after its last answer. Closing with bytes unread would reset the connection,
-/// and the answer might be lost on the way.
+/// How long the gateway still reads from a client after its last answer. A connection that is closed with bytes unread
+/// is reset, and the answer might be lost on the way.
 pub const GATEWAY_LINGER_TIMEOUT: Duration = Duration::from_secs(1);
-/// Small: a thousand idle connections hold two each.
+/// The size of each buffer. It is small, because a thousand idle connections hold two buffers each.
 pub(super) const BUFFER_BYTES: usize = 8 * 1024;
 
 const _: () = {
@@ -32,20 +36,21 @@ const _: () = {
     assert!(KEEP_ALIVE.as_secs() < GATEWAY_IDLE_TIMEOUT.as_secs());
 };
 
-/// The limits of one gateway. The defaults are the shop's own; tests have less time.
+/// The limits of one gateway. The defaults are the shop's own. Tests use shorter times.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// For each replica to accept.
+    /// How long a replica may take to accept a connection.
     pub connect: Duration,
-    /// For a replica that owes an answer, from its last byte or the last one of a request's head.
+    /// How long a replica that owes an answer may say nothing, from its last byte or from the last byte
+    /// of a request's head.
     pub answer: Duration,
-    /// For a client to send a request's head, from its first byte.
+    /// How long a client may take to send the head of a request, from its first byte.
     pub head: Duration,
-    /// For a connection that nobody uses.
+    /// How long a connection that nobody uses stays open.
     pub idle: Duration,
-    /// For a client to take the next 8 KiB.
+    /// How long a client may take to read the next 8 KiB.
     pub write: Duration,
-    /// For a client that was told the last word.
+    /// How long the gateway still reads from a client after its last answer.
     pub linger: Duration,
 }
 

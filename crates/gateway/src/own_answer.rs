@@ -1,4 +1,4 @@
-//! The answers that the gateway gives itself, and how it takes leave of a client.
+//! The answers that the gateway gives itself, and how it closes a client's connection so that they arrive.
 
 use std::io;
 
@@ -8,14 +8,15 @@ use tokio::time::timeout;
 
 use super::limits::{BUFFER_BYTES, Limits};
 
-/// What a client can be told. Each is the last word on its connection, and nginx/nginx.conf says the same.
+/// What the gateway itself can tell a client. Each answer is the last one on its connection.
+/// nginx/nginx.conf gives the same answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OwnAnswer {
     /// No replica accepts.
     NoReplica,
     /// The replica got the request and gave no answer.
     OutcomeUnknown,
-    /// It can't be told where the request ends.
+    /// It isn't clear where the request ends.
     NoHttp,
     HeadTooSlow,
     HeadTooLong,
@@ -24,7 +25,8 @@ pub(super) enum OwnAnswer {
 }
 
 impl OwnAnswer {
-    /// A 503 with `Retry-After` was not carried out and never will be; one without it may have been.
+    /// A request that gets a 503 with `Retry-After` was not carried out and never will be. A request that
+    /// gets a 503 without it may have been carried out.
     fn text(self) -> String {
         let (status, title, detail) = match self {
             Self::NoReplica => (503, "Service Unavailable", "No replica is running"),
@@ -53,7 +55,7 @@ impl OwnAnswer {
     }
 }
 
-/// Tells the client, and closes.
+/// Gives the client this answer, and closes.
 pub(super) async fn tell(mut client: TcpStream, answer: OwnAnswer, limits: &Limits) {
     let written = timeout(limits.write, client.write_all(answer.text().as_bytes())).await;
     if matches!(written, Ok(Ok(()))) {
@@ -61,7 +63,7 @@ pub(super) async fn tell(mut client: TcpStream, answer: OwnAnswer, limits: &Limi
     }
 }
 
-/// Closes towards a client that may still be sending: what it was told must not be lost in a reset.
+/// Closes a connection on which the client may still be sending. The client must not lose its answer in a reset.
 pub(super) async fn take_leave(mut client: TcpStream, limits: &Limits) {
     let leave = async {
         client.shutdown().await?;

@@ -1,31 +1,31 @@
-//! Where a connection stands between its messages.
+//! Where one side of a connection stands: between two messages, in a head, or in a body.
 
 use super::chunks::{self, Chunks};
 use super::limits::LONGEST_HEAD;
 use super::own_answer::OwnAnswer;
 
-/// Where one side's bytes stand.
+/// Where the bytes of one side stand.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// Before the first byte of a message.
     Between,
-    /// In a head, of which so much has come.
+    /// In a head. These bytes of it have come.
     Head(Vec<u8>),
-    /// In a body, of which so many bytes are to come.
+    /// In a body. So many bytes of it are still to come.
     Body(u64),
-    /// In a body in chunks.
+    /// In a body that comes in chunks.
     Chunks(Chunks),
-    /// Behind the last message of its side, or in one that ends with the connection.
+    /// After the last message of this side, or in a message that ends with the connection.
     Unknown,
 }
 
 /// A request that has no answer yet.
 pub(super) struct Asked {
-    /// With HEAD: its answer announces a body that doesn't come.
+    /// It was a HEAD request: its answer announces a body that doesn't come.
     pub(super) head_only: bool,
 }
 
-/// What a head's bytes are found to be.
+/// What the bytes of a head turn out to be.
 pub(super) enum Head {
     Partial,
     Complete { length: usize, next: Place },
@@ -33,12 +33,13 @@ pub(super) enum Head {
 }
 
 impl Place {
-    /// In a body of so many bytes.
+    /// The place when so many bytes of a body are still to come.
     pub(super) fn after(length: u64) -> Self {
         if length == 0 { Self::Between } else { Self::Body(length) }
     }
 
-    /// Goes on by some of these bytes, which are not empty: how many.
+    /// Follows `bytes`, of which there must be some. Stops where a head or a body ends, and returns
+    /// how many bytes it took.
     pub(super) fn follow(
         &mut self,
         bytes: &[u8],
@@ -57,7 +58,7 @@ impl Place {
                     *self = Self::Between;
                     Ok(taken)
                 }
-                // The replica says so, and closes.
+                // The replica itself refuses such a body, and closes.
                 chunks::Read::Broken => {
                     *self = Self::Unknown;
                     Ok(bytes.len())
@@ -71,7 +72,7 @@ impl Place {
         }
     }
 
-    /// Goes on in a head of which `head` has come. How many of `bytes` belong to it.
+    /// Follows a head that began with `head`. Returns how many of `bytes` belong to it.
     fn follow_head(
         &mut self,
         mut head: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Whose turn it is: where the replicas are, and which of them answer.
+//! Keeps the turn: which replica gets the next connection, where the replicas are, and which of them answer.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,14 +8,15 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-/// The replicas by their place in the turn.
+/// The replicas, by their place in the turn.
 pub(super) struct Turns(Vec<Mutex<TurnPlace>>);
 
 #[derive(Clone, Default)]
 struct TurnPlace {
     address: Option<SocketAddr>,
     is_frozen: bool,
-    /// Cancelled when another process has this place, or none: who is connected leaves between two requests.
+    /// Cancelled when another process or none has this place. The clients that are connected then
+    /// leave, between two requests.
     retired: CancellationToken,
 }
 
@@ -37,9 +38,10 @@ impl Turns {
         }
     }
 
-    /// A connection to the replica whose turn it is or, when it doesn't accept, to the next one. Frozen ones come
-    /// last: better than nobody, for the kernel accepts for them. Nothing has been sent by then, so that no request
-    /// can reach two replicas. Beside it, the token that is cancelled when its place in the turn is taken away.
+    /// Connects to the replica whose turn it is. When that one doesn't accept, the next one is tried. Frozen
+    /// replicas are tried last. They are better than none, because the kernel accepts for them. Nothing has been
+    /// sent before a replica accepts, so no request can reach two replicas. Returns the connection, and the token
+    /// that is cancelled when the replica loses its place in the turn.
     pub(super) async fn connect(
         &self,
         turn: usize,

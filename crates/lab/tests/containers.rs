@@ -1,4 +1,5 @@
-//! The files that run the shop in containers agree with one another and with what README.md says of them.
+//! Checks that the files that run the shop in containers agree with one another, and with what README.md
+//! says of them.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
@@ -14,7 +15,7 @@ use flash_sale_core::limits::SHUTDOWN_TIMEOUT;
 use serde_json::{Value, json};
 
 const REPLICAS: [&str; 2] = ["replica-1", "replica-2"];
-/// What the Makefile's docker-… commands run.
+/// The script that the Makefile's docker-… commands run.
 const COMMANDS: &str = "crates/lab/containers.sh";
 
 #[test]
@@ -60,7 +61,7 @@ fn a_request_finds_its_way_from_the_published_port_to_a_replica() {
     let (compose, nginx) = (compose(), read("nginx/nginx.conf"));
     let services = &compose["services"];
 
-    // "${HOST:-127.0.0.1}:${PORT:-3000}:3000"
+    // The port in "${HOST:-127.0.0.1}:${PORT:-3000}:3000".
     let port = published_port();
     assert_eq!(
         services["gateway"]["ports"],
@@ -106,7 +107,7 @@ fn every_variable_of_a_replica_is_one_that_it_reads() {
     let environment = compose["services"]["replica-1"]["environment"].as_object().unwrap();
 
     for name in environment.keys() {
-        // Read by the database driver.
+        // The database driver reads PGPASSWORD.
         assert!(name == "PGPASSWORD" || settings.contains(&format!("\"{name}\"")), "{name}");
     }
     let database = &compose["services"]["postgres"]["environment"];
@@ -154,11 +155,11 @@ fn no_container_can_take_the_whole_machine() {
     for (name, service) in compose["services"].as_object().unwrap() {
         let memory = text(&service["mem_limit"]).strip_suffix('m').and_then(|mib| mib.parse::<u32>().ok());
         let memory = memory.unwrap_or_else(|| panic!("{name} has a limit in MiB"));
-        // Above what it needs: PostgreSQL has 128 MiB to share and a hundred connections.
+        // The limit is above what a service needs. PostgreSQL has 128 MiB to share and a hundred connections.
         let needed = if name == "postgres" { 1024 } else { 256 };
         assert!((needed..=2048).contains(&memory), "{name}: {memory} MiB");
         let processes = service["pids_limit"].as_u64().unwrap_or_else(|| panic!("{name} has a limit"));
-        // A replica reads files in threads, up to 512 of them; PostgreSQL has a process for each connection.
+        // A replica reads files in threads, up to 512 of them. PostgreSQL has a process for each connection.
         let needed = if service["build"].is_string() {
             600
         } else if name == "postgres" {
@@ -264,7 +265,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_else(|| panic!("text, not {value}"))
 }
 
-/// As in "30s".
+/// The seconds in a text like "30s".
 #[track_caller]
 fn seconds(text: &str) -> Duration {
     Duration::from_secs(text.trim_end_matches('s').parse().unwrap())
@@ -278,7 +279,7 @@ fn is_variable(span: &str) -> bool {
     span.len() > 1 && span.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
-/// The first word after the first `before`.
+/// The first word that follows the first `before`.
 #[track_caller]
 fn word_after<'a>(text: &'a str, before: &str) -> &'a str {
     let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before:?}"));

@@ -1,4 +1,4 @@
-//! The copy that the walkthrough is tried in: what is in it, and that nothing of it stays.
+//! The copy in which the walkthrough is tried: what is in it, and that nothing of it is left behind.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 const LONG_AGO: Duration = Duration::from_secs(1_000_000_000);
 
-/// A project that git knows, with builds.
+/// A project that git knows, with builds in it.
 fn project() -> TempDir {
     let project = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
@@ -87,7 +87,7 @@ async fn it_has_the_working_tree_and_the_builds_of_libraries() {
     copy.remove().await.unwrap();
 }
 
-/// As in a hook of git's.
+/// The environment is that of a hook which git runs.
 #[test]
 fn it_is_of_this_repository_whichever_one_git_has_named() {
     let mut again = Command::new(std::env::current_exe().unwrap());
@@ -114,7 +114,8 @@ async fn commands_run_in_it_on_a_port_of_its_own() {
     copy.remove().await.unwrap();
 }
 
-/// A guide with what is printed, and what is in the log; then the same with a word changed.
+/// Walks a guide that shows what is printed and what is in the log. Then walks the same guide with
+/// one word changed.
 #[tokio::test]
 async fn a_walk_compares_what_is_printed() {
     let project = project();

@@ -1,4 +1,4 @@
-//! The documents say what is true: files, code, commands and settings that they name are there.
+//! Checks that the documents say what is true: the files, code, commands and settings that they name are there.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
@@ -20,7 +20,7 @@ use flash_sale_lab::guide::drift::{self, rust_files};
 use flash_sale_lab::guide::{Edit, GUIDE, blocks, code_spans, headings};
 use flash_sale_lab::hint::HINTS;
 
-/// Read, but not ours to explain.
+/// Variables that the code reads, but that aren't ours to explain.
 const OTHERS_VARIABLES: [&str; 1] = ["PATH"];
 
 const DOCUMENTS: [&str; 5] = ["README.md", "DETONADO.md", "ARCHITECTURE.md", "SECURITY.md", CONTRIBUTING];
@@ -40,19 +40,21 @@ fn every_name_and_block_of_code_in_the_walkthrough_stands_in_the_tree() {
 
     assert_eq!(drift::symbols(&root(), GUIDE, &guide).unwrap(), Vec::<String>::new());
     assert_eq!(drift::code(&root(), GUIDE, &guide, &edit).unwrap(), Vec::<String>::new());
-    // Not more: the learner may have replaced the one by the other, or by something else that is right.
+    // No more is asserted: the learner may have replaced the first call by the second, or by something else
+    // that is right.
     assert!(
         edit.before.contains("self.get_by_id(id)") && edit.after.contains("self.get_by_id_for_update(id)")
     );
     assert_eq!(edit.before.replace("get_by_id(id)", "get_by_id_for_update(id)"), edit.after, "one line");
 }
 
-/// Each word, each time that it stands in the text, replaced by another one: somebody must notice.
+/// Replaces a word at one place by another word, for each word and for each place where it stands. The problem
+/// must be noticed.
 #[test]
 fn one_changed_word_in_the_walkthrough_is_noticed() {
     let guide = read(GUIDE);
     let problems = |text: &str| drift::all(&root(), text).map_err(|error| error.to_string());
-    // One, when the learner has made the edit.
+    // There is one problem when the learner has made the edit.
     let as_it_is = problems(&guide);
 
     for (word, times) in [
@@ -200,13 +202,13 @@ fn every_setting_is_in_the_code_the_readme_and_the_example() {
     assert_eq!(in_readme, in_code, "README.md, and the code with docker-compose.yml");
 }
 
-/// Whoever is new here knows a shop. That a lab runs it is for those who read the code.
+/// A newcomer knows a shop. Only people who read the code need to know that a lab runs it.
 #[test]
 fn no_message_to_a_person_names_the_lab() {
     let sources = rust_files(&root().join("crates/lab/src")).unwrap();
     for path in sources.into_iter().filter(|path| !path.iter().any(|part| part == "testing")) {
         for (number, line) in read(&path).lines().enumerate() {
-            // What clap prints is a documentation comment of an argument.
+            // clap prints the documentation comments of arguments.
             let is_comment = line.trim_start().starts_with("//");
             let said = line.split('"').skip(1).step_by(2).filter(|_| !is_comment);
             let names_it = |text: &str| {
@@ -216,7 +218,7 @@ fn no_message_to_a_person_names_the_lab() {
                     .windows(2)
                     .any(|pair| matches!(pair, ["the" | "this" | "another", "lab"]))
             };
-            // How the rows of its products are told apart; nobody is told.
+            // This text tells the rows of the lab's products apart. No person reads it.
             let is_data = line.starts_with("const AUTHOR: ");
             assert!(
                 is_data || said.into_iter().all(|text| !names_it(text)),
@@ -228,7 +230,7 @@ fn no_message_to_a_person_names_the_lab() {
     }
 }
 
-/// A method that reads the environment, of which one was forgotten, would be a hole in what ARCHITECTURE.md says.
+/// If one of the methods that read the environment were forgotten, what ARCHITECTURE.md says would not be true.
 #[test]
 fn clippy_knows_each_way_to_read_the_environment() {
     let clippy = read("clippy.toml");
@@ -242,7 +244,7 @@ fn clippy_knows_each_way_to_read_the_environment() {
     );
 }
 
-/// Without them, a crate could have `unsafe` and undocumented items.
+/// Without these lints, a crate could have `unsafe` and undocumented items.
 #[test]
 fn every_crate_takes_the_lints_of_the_workspace() {
     let workspace = read("Cargo.toml");

@@ -1,5 +1,5 @@
-//! What `lab check` says of right fixes, wrong fixes and tricks: each file in `variants/` is one, as a patch of
-//! the shipped tree. They are applied, built, run and judged one after the other in a copy of this tree.
+//! What `lab check` says of right fixes, wrong fixes and tricks. Each file in `variants/` is one of them, as a patch of
+//! the shipped tree. The test applies, builds, runs and judges one after the other, in a copy of this tree.
 //!
 //! ```sh
 //! make test-variants
@@ -21,16 +21,16 @@ use flash_sale_testbed::testing::AtTheEnd;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// Of a check, in seconds.
+/// The longest time of a check, in seconds.
 const LIMIT: f64 = 30.0;
 
-/// A patch, and what is to be said of it.
+/// A patch, and what the check must say of it.
 struct Variant {
     name: &'static str,
     verdict: &'static str,
     /// The checks that must fail.
     failed: &'static [&'static str],
-    /// Those that may fail as well, as buyers happen to meet.
+    /// The checks that may fail as well. That depends on which buyers happen to meet.
     maybe: &'static [&'static str],
 }
 
@@ -60,7 +60,7 @@ const VARIANTS: &[Variant] = &[
     fixed("nowait"),
     not_fixed("lock-in-get-by-id", &["readers don't wait"]),
     not_fixed("lock-on-the-table", &["other products don't wait"]),
-    // A click's second request comes just late enough; a crowd's don't.
+    // The second request of a click comes just late enough. The requests of a crowd don't.
     not_fixed("lock-after-insert", &["no lost sale", "no failures"]).or(&[
         "one click",
         "crowd of 50",
@@ -80,7 +80,7 @@ const VARIANTS: &[Variant] = &[
     not_fixed("window-zero-and-fixed", &["race window", "retry"]),
     oversold("atomic-update-unread", &["one click", "crowd of 50", "crowd of 200", "conservation"]),
     not_fixed("optimistic-without-retry", &["no lost sale"]).or(&["crowd of 200"]),
-    // PostgreSQL may take two purchases of different products for a conflict, too.
+    // PostgreSQL may also take two purchases of different products for a conflict.
     not_fixed("serializable-without-retry", &["one click", "no lost sale", "no failures"])
         .or(&["crowd of 200", "other products don't wait"]),
     not_fixed("check-constraint-only", &["one click", "no failures", "no constraint"]).or(&["crowd of 200"]),
@@ -100,15 +100,15 @@ const VARIANTS: &[Variant] = &[
     fixed("lock-with-a-limit"),
     fixed("single-statement"),
     oversold("lost-update", &["one click", "crowd of 50", "crowd of 200", "conservation"]),
-    // A purchase needs two connections at once, and a crowd has all of them.
+    // A purchase needs two connections at once, and a crowd takes all of them.
     oversold("lock-outside-the-transaction", &["one click", "crowd of 50", "crowd of 200"])
         .or(&["no failures"]),
     oversold("lock-given-up-before-payment", &["one click", "crowd of 50", "crowd of 200"]),
     oversold("lock-the-orders", &["one click", "crowd of 50", "crowd of 200"]),
-    // Whom it oversells to is chance: whoever looks again before the first one commits.
+    // The oversold copy goes to a buyer by chance: to one who looks again before the first one commits.
     oversold("looks-twice", &[]).or(&["crowd of 50", "crowd of 200", "one click"]),
     oversold("jitter", &["crowd of 50", "crowd of 200", "one click"]),
-    // In the first round. From the second one on, nothing is sold.
+    // It oversells in the first round. From the second round on, nothing is sold.
     oversold("sold-out-set", &["one click", "no lost sale"]).or(&["crowd of 50", "crowd of 200", "retry"]),
     not_fixed("one-advisory-lock", &["other products don't wait"]),
     not_fixed("one-at-a-time", &["other products don't wait"]),
@@ -116,7 +116,7 @@ const VARIANTS: &[Variant] = &[
         .or(&["crowd of 50", "crowd of 200"]),
     not_fixed("repeatable-read", &["one click", "no lost sale", "no failures"]).or(&["crowd of 200"]),
     not_fixed("unique-order", &["one click", "crowd of 200", "no lost sale", "no failures", "no constraint"]),
-    // Who is told yes without a sale has not paid either.
+    // A buyer who is told yes without a sale has not paid either.
     not_fixed("says-yes-to-the-loser", &["one click", "honest answers"]).or(&["race window"]),
     not_fixed("refuses-everybody", NOTHING_SOLD_BUT_ANSWERED).or(&["retry"]),
     not_fixed("panics-for-the-loser", &["one click", "crowd of 200", "no failures"]),
@@ -128,7 +128,7 @@ const VARIANTS: &[Variant] = &[
         .or(&["crowd of 50", "crowd of 200"]),
 ];
 
-/// All that can't be said of a shop that does not even sell to a buyer who is alone.
+/// The checks that must fail for a shop that doesn't even sell to a buyer who is alone.
 const NOTHING_SOLD: &[&str] = &[
     "one click",
     "crowd of 50",
@@ -141,7 +141,7 @@ const NOTHING_SOLD: &[&str] = &[
     "race window",
 ];
 
-/// As [`NOTHING_SOLD`], where each buyer is told so quickly.
+/// The same as [`NOTHING_SOLD`], for a shop that quickly tells each buyer that nothing is sold.
 const NOTHING_SOLD_BUT_ANSWERED: &[&str] = &[
     "one click",
     "crowd of 50",
@@ -209,7 +209,7 @@ fn every_patch_is_in_the_list_and_says_what_it_is() {
     }
 }
 
-/// In seconds rather than minutes. Whoever follows the walkthrough edits the one file that is left out here.
+/// This takes seconds, not minutes. One file is left out here: somebody who follows the walkthrough edits it.
 #[test]
 fn every_patch_still_fits_the_tree() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -224,9 +224,10 @@ fn patches() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/variants")
 }
 
-/// A copy of this tree as it was shipped, with the dependencies built, and a port of its own.
+/// A copy of this tree as it was shipped, with its dependencies built, and with a port of its own.
 struct Copy {
-    /// When a variant could not be judged, its lab still runs. Before the folder, which it works in.
+    /// When a variant can't be judged, its lab still runs. This value stops it. It stands before the folder,
+    /// because it works in the folder.
     _clean: AtTheEnd,
     folder: TempDir,
     port: u16,
@@ -236,7 +237,7 @@ impl Copy {
     fn make() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let folder = tempfile::Builder::new().prefix("flash-sale-variants-").tempdir().unwrap();
-        // Open: as root, PostgreSQL's own user works in it.
+        // The folder is open. When we are root, PostgreSQL's own user works in it.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let listing = ["ls-files", "-co", "--exclude-standard"];
         let files = run_well(Command::new("git").args(listing).current_dir(&root));
@@ -245,8 +246,8 @@ impl Copy {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::copy(root.join(file), path).unwrap();
         }
-        // The dependencies as they are built. Not by hard links: cargo writes into some of these files. Not our
-        // own crates, nor programs, whose names have no dot: they are built again in the copy.
+        // Copy the dependencies as they are built. Hard links won't do, because cargo writes into some of these files.
+        // Our own crates are left out, and so are programs, whose names have no dot: they are built again in the copy.
         let script = r#"
             mkdir -p "$2/deps"
             cp -a "$1/.fingerprint" "$1/build" "$2"
@@ -261,7 +262,7 @@ impl Copy {
         copy
     }
 
-    /// The one method that the walkthrough has one edit, as it was shipped.
+    /// Puts back the shipped form of the one method that the walkthrough edits.
     fn undo_the_learners_edit(&self) {
         let path = self.folder.path().join("crates/repositories/src/product_repository.rs");
         let code = fs::read_to_string(&path).unwrap();
@@ -273,7 +274,7 @@ impl Copy {
         fs::write(&path, code).unwrap();
     }
 
-    /// Applies the variant, runs it on a database of its own, and takes it back.
+    /// Applies the variant, runs it on a database of its own, and takes the variant back.
     fn judge(&self, name: &str, arguments: &[&str]) -> Value {
         let patch = patches().join(format!("{name}.patch"));
         let apply = |options: &[&str]| {
@@ -305,13 +306,13 @@ impl Copy {
         for name in OF_ONE_SHOP {
             command.env_remove(name);
         }
-        // Not into the tree that is being tested, whatever cargo was told.
+        // Build in the copy, and not in the tree that is being tested, whatever cargo was told.
         command.env("CARGO_TARGET_DIR", self.folder.path().join("target")).current_dir(self.folder.path());
         command
     }
 }
 
-/// Below the ports that the system hands out by itself: it stays free from one variant to the next.
+/// A port below those that the system itself hands out. It stays free from one variant to the next.
 fn port_of_ones_own() -> u16 {
     let first = 10_000 + (std::process::id() % 20_000) as u16;
     let mut ports = (first..=u16::MAX).filter(|port| TcpStream::connect(("127.0.0.1", *port)).is_err());

@@ -14,15 +14,16 @@ use tokio::process::{Child, ChildStdin, Command};
 
 pub use rustix::process::Signal;
 
-/// Stands between us and the child. It holds the reading end of a pipe whose writing end only we have:
-/// however we end, the kernel closes that end, and the script sees the end of the file. (The kernel's own
+/// This script stands between us and the child. It holds the reading end of a pipe. Only we have the writing
+/// end. However we end, the kernel closes our end, and the script sees the end of the file. (The kernel's own
 /// parent-death signal is no help: it is tied to the thread that started the child.)
 ///
-/// The process group is the script's alone: when the child has ended, the TERM to the group ends the watcher
-/// and whatever the child left behind.
+/// The process group is the script's alone. When the child has ended, the script sends TERM to the group. That
+/// ends the watcher and everything that the child left behind.
 ///
-/// It says the child's number last: the reader may be gone by then, and writing must not end the script before
-/// it watches. It repeats the signal every second: a child that is only just starting may miss the first one.
+/// The script says the child's number last: the reader may be gone by then, and writing must not end the
+/// script before it watches. The script repeats the signal every second, because a child that is only just
+/// starting may miss the first one.
 ///
 /// Arguments: signal, seconds until KILL, folder to remove or "", when to remove it ("always" or "failed"),
 /// program, its arguments.
@@ -52,7 +53,7 @@ wait
 exit "$status"
 "#;
 
-/// Who a child runs as.
+/// The user that a child runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct User {
     /// User id.
@@ -61,8 +62,8 @@ pub struct User {
     pub gid: u32,
 }
 
-/// A program to start. Its environment is empty but for what is given, its input is empty, and its output
-/// and errors go to a file.
+/// A program to start. Its environment holds only what is given to it. Its input is empty, and its output and
+/// errors go to a file.
 pub struct GuardedCommand {
     program: PathBuf,
     arguments: Vec<OsString>,
@@ -75,7 +76,7 @@ pub struct GuardedCommand {
 }
 
 impl GuardedCommand {
-    /// `program` by its path, stopped with TERM and ten seconds later with KILL.
+    /// `program`, named by its path. It is stopped with TERM, and ten seconds later with KILL.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         Self {
             program: program.into(),
@@ -106,19 +107,19 @@ impl GuardedCommand {
         self
     }
 
-    /// The folder it starts in; ours when not said.
+    /// Sets the folder that the child starts in. Without this, it is ours.
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
         self
     }
 
-    /// Who it runs as; we ourselves when not said. Only root can choose.
+    /// Sets the user that the child runs as. Without this, it is our own user. Only root can choose.
     pub fn user(mut self, user: Option<User>) -> Self {
         self.user = user;
         self
     }
 
-    /// How it is asked to end, and how long it may take before it is killed (whole seconds).
+    /// Sets the signal that asks the child to end, and how long it may take before it is killed (whole seconds).
     pub fn stop_with(mut self, signal: Signal, grace: Duration) -> Self {
         self.stop_signal = signal;
         self.grace = grace;
@@ -137,8 +138,8 @@ impl GuardedCommand {
         self
     }
 
-    /// Starts it; its output and errors go to `log`. A program that isn't there ends at once with status
-    /// 127 and a line in the log.
+    /// Starts the child. Its output and errors go to `log`. When the program isn't there, the child ends at
+    /// once with status 127 and a line in the log.
     ///
     /// # Errors
     /// When no process can be started.
@@ -203,7 +204,7 @@ impl Guarded {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// Sends a signal to the child; nothing happens when it has ended.
+    /// Sends a signal to the child. Nothing happens when the child has ended.
     ///
     /// # Errors
     /// When the kernel refuses.

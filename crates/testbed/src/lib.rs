@@ -1,6 +1,6 @@
-//! What runs a shop on one machine: a private PostgreSQL ([`postgres`]), processes that can't outlive us ([`guard`]), a
-//! replica as a process ([`shop_process`]), ports, files and logs. The lab runs the shop with it, and the tests of all
-//! crates run theirs: [`testing`] is their harness.
+//! Everything that is needed to run a shop on one machine: a private PostgreSQL ([`postgres`]), processes that can't
+//! outlive us ([`guard`]), a replica as a process ([`shop_process`]), ports, files and logs. The lab runs the shop with
+//! this crate, and the tests of all crates run theirs: [`testing`] is their harness.
 
 pub mod guard;
 pub mod http;

@@ -1,5 +1,5 @@
-//! A line to PostgreSQL that can be far away, and that can be held or cut at a chosen statement. What passes it is
-//! never changed. Start with [`Line::to`].
+//! A line to PostgreSQL. It can make PostgreSQL seem far away, and it can be held or cut at a chosen statement. It
+//! never changes what passes it. Start with [`Line::to`].
 
 mod address;
 mod connection;
@@ -23,7 +23,7 @@ use shared::Shared;
 
 pub use hold::{At, Hold, Which};
 
-/// A port of 127.0.0.1 that leads to PostgreSQL. Its connections end with this value.
+/// A port of 127.0.0.1 that leads to PostgreSQL. When this value is dropped, its connections end.
 pub struct Line {
     shared: Arc<Shared>,
     closing: CancellationToken,
@@ -32,16 +32,17 @@ pub struct Line {
 /// Whether there can be a line to the database of `url`.
 ///
 /// # Errors
-/// When there can't: why.
+/// When there can't be one. The error says why.
 pub fn can_lead_to(url: &str) -> anyhow::Result<()> {
     address_of(url).map(|_| ())
 }
 
 impl Line {
-    /// A line to the database of `url`, which is near until told otherwise, and the URL that leads through it.
+    /// Makes a line to the database of `url`, and returns it with the URL that leads through it. The line adds no
+    /// delay until one is set.
     ///
     /// # Errors
-    /// As [`can_lead_to`], and when the machine has no port left.
+    /// The same as those of [`can_lead_to`]. It is also an error when the machine has no port left.
     pub async fn to(url: &str) -> anyhow::Result<(Self, String)> {
         let database = address_of(url)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -53,18 +54,18 @@ impl Line {
         Ok((Self { shared, closing }, through))
     }
 
-    /// Whether PostgreSQL owes no answer, and nothing is held.
+    /// Whether PostgreSQL owes no answer, and the line holds nothing.
     pub fn is_quiet(&self) -> bool {
         self.shared.in_flight.load(Ordering::SeqCst) == 0
     }
 
-    /// From now on, what is sent arrives so much later, in each direction.
+    /// From now on, everything that is sent arrives later by this time, in each direction.
     pub fn set_delay(&self, delay: Duration) {
         let microseconds = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
         self.shared.delay_us.store(microseconds, Ordering::Relaxed);
     }
 
-    /// Holds a statement that comes from now on, or its answer. Of two holds the later one counts.
+    /// Holds a statement that comes after this call, or its answer. When there are two holds, the later one counts.
     pub fn hold(&self, which: Which, at: At) -> Hold {
         self.shared.holds.arm(which, at)
     }
@@ -97,7 +98,7 @@ async fn accept(
     closing.run_until_cancelled(serve).await;
 }
 
-/// A client whose database can't be reached is closed, as by a machine between them.
+/// Closes the client when its database can't be reached, as a machine between them would.
 async fn serve(client: TcpStream, database: DatabaseAddress, shared: Arc<Shared>) -> io::Result<()> {
     client.set_nodelay(true)?;
     let connection = Connection::new(shared);

@@ -1,4 +1,4 @@
-//! Who holds a lock on a file, for messages: the lock itself doesn't say.
+//! Finds who holds a lock on a file, for messages. The lock itself doesn't say.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -6,8 +6,8 @@ use std::path::Path;
 
 use rustix::fs::{major, minor};
 
-/// The process that locked the file, and what to type. `None` where the kernel doesn't say (macOS has no /proc), or
-/// the lock is free by now.
+/// Says which process has locked the file, and what to type. `None` when the kernel doesn't say (macOS has no
+/// /proc), or when the lock is free by now.
 pub fn of(file: &File, path: &Path) -> Option<String> {
     let pid = pid_of(file)?;
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
@@ -22,7 +22,7 @@ pub fn of(file: &File, path: &Path) -> Option<String> {
     ))
 }
 
-/// From a line like "1: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF".
+/// The process id in a line like "1: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF".
 fn pid_of(file: &File) -> Option<u32> {
     let metadata = file.metadata().ok()?;
     let device = metadata.dev();

@@ -1,9 +1,9 @@
-//! The files that child processes write their logs to. A lock on such a file belongs to the open file, which a
-//! process and its own children inherit as their standard error: so it is free when the last of them is gone,
-//! however they ended.
+//! The files that child processes write their logs to. A lock on such a file belongs to the open file. A process and
+//! its own children inherit the open file as their standard error. So the lock is free when the last of them is
+//! gone, however they ended.
 //!
-//! A log doesn't grow without end: one that is long is copied beside itself, in the place of the copy before, and
-//! emptied ([`put_aside_if_long`]). Nobody who writes to it has to know: they all append.
+//! A log doesn't grow without end. A long one is copied into a file beside it, which replaces the copy before, and
+//! is then emptied ([`put_aside_if_long`]). The processes that write to it needn't know, because they all append.
 
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
@@ -20,16 +20,16 @@ use crate::own_files::{self, open_to_append, open_to_read};
 
 /// How much of a log's end is read to find its last lines.
 const TAIL_BYTES: u64 = 16 * 1024;
-/// A little more than PostgreSQL may take to end.
+/// It is a little longer than PostgreSQL may take to end.
 const LOCK_LIMIT: Duration = Duration::from_secs(35);
 const POLL: Duration = Duration::from_millis(10);
 
-/// A log that is longer is put aside: some 50,000 requests. With its copy, and what is written until somebody looks
-/// again, it takes a little more than twice as much.
+/// A log that is longer is put aside. This is some 50,000 requests. A log takes a little more than twice as much:
+/// there is its copy, and what is written until the next look.
 pub const LONGEST: u64 = 8 * 1024 * 1024;
-/// Between two looks whether a log is long. A replica writes a few MB in this time at most.
+/// The time between two looks at how long the logs are. A replica writes a few MB in this time at most.
 pub const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
-/// A copy ends here, also if the log is written to as fast as it is read.
+/// A copy ends here, also when the log is written to as fast as it is read.
 const LONGEST_COPY: u64 = 4 * LONGEST;
 const PIECE_BYTES: usize = 64 * 1024;
 
@@ -40,22 +40,21 @@ pub fn aside(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Whether this file is a log, and not the older part of one.
+/// Whether this file is a log. The older part of a log is none.
 pub fn is_log(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "log")
 }
 
-/// Whether it is long, and so has to be put aside. A log that isn't there is not.
+/// Whether a log is long and has to be put aside. A log that isn't there is not long.
 pub fn is_long(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() > LONGEST)
 }
 
-/// Copies a long log to `aside`, which nobody else may read, and empties it; says whether it did. What is written
-/// between the end of the copy and the emptying is lost: a line or two, if any.
+/// Copies a long log to `aside`, which nobody else may read, and empties the log. Returns whether it did that. What
+/// is written between the end of the copy and the emptying is lost: a line or two, if any.
 ///
 /// # Errors
-/// When there is no copy, or the log can't be emptied. On a full disk it is emptied without a copy: room is what
-/// is needed then.
+/// When the log can't be copied or emptied. On a full disk, it is emptied without a copy, because room is needed then.
 pub fn put_aside_if_long(log: &File, aside: &Path) -> io::Result<bool> {
     if log.metadata()?.len() <= LONGEST {
         return Ok(false);
@@ -84,10 +83,10 @@ fn copy(log: &File, aside: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// All that there is of a log, from the oldest line on.
+/// Opens the whole log, from the oldest line on, with the part that was put aside.
 ///
 /// # Errors
-/// When it isn't there.
+/// When the log isn't there.
 pub fn open_all(path: &Path) -> io::Result<impl Read> {
     let log = File::open(path)?;
     let older: Box<dyn Read> = match File::open(aside(path)) {
@@ -97,10 +96,10 @@ pub fn open_all(path: &Path) -> io::Result<impl Read> {
     Ok(older.chain(log))
 }
 
-/// Opens a log for nobody else, once the processes that write to it have ended.
+/// Opens a log and locks it for us alone, once the processes that write to it have ended.
 ///
 /// # Errors
-/// When they are still there after half a minute.
+/// When those processes are still there after half a minute.
 pub async fn lock(path: &Path) -> anyhow::Result<File> {
     let file = open_to_append(path).with_context(|| format!("can't open {}", path.display()))?;
     let deadline = Instant::now() + LOCK_LIMIT;
@@ -120,13 +119,13 @@ pub async fn lock(path: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// The last `lines` lines, or a note that there are none. For messages: it never fails.
+/// The last `lines` lines, or a note that there are none. It is for messages, and never fails.
 pub fn tail(path: &Path, lines: usize) -> String {
     tail_after(path, 0, lines)
 }
 
-/// As [`tail`], of what was written after the first `start` bytes. A log that is shorter was emptied since: then all
-/// that is in it was.
+/// The same as [`tail`], for what was written after the first `start` bytes. A log that is shorter than that was
+/// emptied since, so all that is in it was written later.
 pub fn tail_after(path: &Path, start: u64, lines: usize) -> String {
     match open_to_read(path).and_then(|file| read_end(file, start)) {
         Ok(text) if !text.trim().is_empty() => last_lines(&text, lines),

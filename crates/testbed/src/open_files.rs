@@ -1,21 +1,21 @@
-//! How many files may be open at once. Each connection is one, at either end.
+//! How many files may be open at once. Each connection is one open file, at either end.
 
 use anyhow::bail;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// More than a lab can use.
+/// More files than a lab can use.
 const MOST: u64 = 65_536;
-/// Programs, logs, the database, and what a runtime needs for itself: all that is no connection of a buyer.
+/// The files that are no connection of a buyer: programs, logs, the database, and what a runtime needs for itself.
 pub const BESIDE_CONNECTIONS: u64 = 64;
 
-/// Enough to sell to one person, and for a check's crowd of two hundred.
+/// Enough files to sell to one person, and for a check's crowd of two hundred.
 pub const FEWEST: u64 = 256;
 
-/// Lets this process, and those it starts, open as many files as the system allows. `purpose` says for what so many
-/// are needed: "the shop needs".
+/// Lets this process, and those it starts, open as many files as the system allows. `purpose` says what needs so
+/// many: "the shop needs".
 ///
 /// # Errors
-/// When the system doesn't allow `needed`: what to do.
+/// When the system doesn't allow `needed` files. The error says what to do.
 pub fn require(needed: u64, purpose: &str) -> anyhow::Result<()> {
     raise();
     if allowed() < needed {
@@ -36,12 +36,12 @@ pub fn raise() {
     }
 }
 
-/// How many this process may open.
+/// How many files this process may open.
 pub fn allowed() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(MOST).min(MOST)
 }
 
-/// What a person can do who needs more.
+/// What a person can do who needs more open files.
 pub fn advice() -> String {
     format!(
         "No more than {} are allowed here (ulimit -n). Allow more: ulimit -n 4096, or, where that is refused, in a new \

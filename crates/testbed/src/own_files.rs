@@ -1,7 +1,7 @@
-//! The lab's own files and folders: nobody else's to read, whatever the umask is, and never reached through a link.
-//! Where PostgreSQL runs as another user, its folder is that user's, who could put a link, a pipe or another name of
-//! root's own file in the place of any file there while root works at it. So what is given away, opened or removed
-//! there is held by a handle, and looked at before it is used.
+//! The lab's own files and folders. Nobody else may read them, whatever the umask is, and they are never reached
+//! through a link. Where PostgreSQL runs as another user, its folder belongs to that user. While root works there, that
+//! user could replace any file by a link, by a pipe, or by another name of root's own file. So a file there is opened
+//! first, as a handle, and looked at. Only then is it given away, used or removed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -16,15 +16,16 @@ use crate::guard::User;
 
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
-/// More than any file has that is read whole: passwords, PostgreSQL's PID file.
+/// Longer than any file that is read whole: passwords, PostgreSQL's PID file.
 const LONGEST_TEXT: u64 = 64 * 1024;
 
-/// A folder of which others see nothing. As root, they may pass through it: PostgreSQL's user must.
+/// The mode of a folder that leads to ours. Others can't see what is in it. When we are root, others may pass through
+/// it, because PostgreSQL's user must.
 pub fn mode_on_the_way() -> u32 {
     if geteuid().is_root() { 0o711 } else { PRIVATE_FOLDER }
 }
 
-/// Makes a folder unless it is there, and gives it this mode if it is ours. Folders above it must be there.
+/// Makes a folder if there is none, and gives it this mode if it is ours. The folders above it must be there.
 ///
 /// # Errors
 /// When it can't be made.
@@ -35,16 +36,17 @@ pub fn make_folder(path: &Path, mode: u32) -> io::Result<()> {
     }
     match open_folder(path) {
         Ok(folder) => set_mode(&folder, mode),
-        // A link, which somebody has put there on purpose; or a folder of somebody else. What is wrong with that is
-        // said by whoever needs it.
+        // It is a link that somebody has put there on purpose, or a folder of somebody else. The function that needs
+        // the folder says what is wrong with it.
         Err(_) => Ok(()),
     }
 }
 
-/// As [`make_folder`], and before that those above it that are missing, as folders that lead to it.
+/// Does the same as [`make_folder`]. Before that, it makes the missing folders above, with the mode of folders that
+/// lead to ours.
 ///
 /// # Errors
-/// When one can't be made.
+/// When one of them can't be made.
 pub fn make_folders(path: &Path, mode: u32) -> io::Result<()> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty() && !parent.exists()) {
         make_folders(parent, mode_on_the_way())?;
@@ -52,24 +54,24 @@ pub fn make_folders(path: &Path, mode: u32) -> io::Result<()> {
     make_folder(path, mode)
 }
 
-/// Refuses what another user has put in the place of a folder of ours. A link of ours to a folder of ours may be there:
-/// somebody keeps the data on another disk.
+/// Refuses what another user has put in the place of a folder of ours. The folder may be a link of ours to a folder of
+/// ours: some people keep the data on another disk.
 ///
 /// # Errors
-/// When it is somebody else's, or leads to what is.
+/// When the folder is somebody else's, or leads to one that is.
 pub fn require_ours(path: &Path) -> io::Result<()> {
     let own = geteuid().as_raw();
     if fs::symlink_metadata(path)?.uid() == own && fs::metadata(path)?.uid() == own {
         return Ok(());
     }
-    // In the system's words, to which there is advice.
+    // These are the system's words. There is advice for them.
     Err(Errno::ACCESS.into())
 }
 
-/// Makes a folder PostgreSQL's: only `user` gets into it.
+/// Gives a folder to PostgreSQL's user: only `user` gets into it.
 ///
 /// # Errors
-/// When it belongs to neither us nor `user`, or the system refuses.
+/// When the folder belongs to neither us nor `user`, or the system refuses.
 pub fn give_folder(path: &Path, user: User) -> io::Result<()> {
     let folder = open_folder(path)?;
     let owner = folder.metadata()?.uid();
@@ -80,7 +82,7 @@ pub fn give_folder(path: &Path, user: User) -> io::Result<()> {
     folder.set_permissions(fs::Permissions::from_mode(PRIVATE_FOLDER))
 }
 
-/// Takes a folder back that was given to `user`.
+/// Takes back a folder that was given to `user`.
 ///
 /// # Errors
 /// When the system refuses.
@@ -92,7 +94,7 @@ pub fn take_folder_back(path: &Path, user: User) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a new file in a folder, in the place of what was there, for its owner's eyes only.
+/// Makes a new file in a folder, and replaces the one that was there. Only its owner can read it.
 ///
 /// # Errors
 /// When the system refuses.
@@ -111,10 +113,10 @@ pub fn create(folder: &Path, name: &str, owner: Option<User>) -> io::Result<File
     Ok(file)
 }
 
-/// Gives a file that is open to `user`, whose folder it is in: nothing there is to be root's.
+/// Gives an open file to `user`, who owns the folder that it is in. No file there may be root's.
 ///
 /// # Errors
-/// When it belongs to a third, or the system refuses.
+/// When the file belongs to somebody else, or the system refuses.
 pub fn give_file(file: &File, user: User) -> io::Result<()> {
     let owner = file.metadata()?.uid();
     if owner == user.uid {
@@ -126,7 +128,7 @@ pub fn give_file(file: &File, user: User) -> io::Result<()> {
     fchown(file, Some(user.uid), Some(user.gid))
 }
 
-/// A file that root has just opened, or made, in a folder of another user is that user's.
+/// Gives a file that root has just opened or made to the user who owns the folder.
 ///
 /// # Errors
 /// When the system refuses.
@@ -138,7 +140,7 @@ pub fn leave_to_owner_of(folder: &Path, file: &File) -> io::Result<()> {
     give_file(file, User { uid: owner.uid(), gid: owner.gid() })
 }
 
-/// Opens a file to append to it, and makes it when it isn't there. It may be truncated while a process writes to it.
+/// Opens a file to append to it, and makes it if there is none. The file may be truncated while a process writes to it.
 ///
 /// # Errors
 /// When it is a link or no file, or can't be made or written.
@@ -158,7 +160,7 @@ pub fn open_to_read(path: &Path) -> io::Result<File> {
     plain_file(OpenOptions::new().read(true).custom_flags(no_surprise()).open(path).map_err(in_words)?)
 }
 
-/// What is in a file.
+/// Reads what is in a file.
 ///
 /// # Errors
 /// When it is a link or no file, or can't be read.
@@ -166,10 +168,11 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
     read(open_to_read(path)?)
 }
 
-/// What is in a file of a folder that is open: whatever is put in the place of that folder meanwhile.
+/// Reads what is in a file of a folder that is open. It makes no difference what somebody puts in the place
+/// of that folder meanwhile.
 ///
 /// # Errors
-/// As [`read_to_string`].
+/// The same as those of [`read_to_string`].
 pub fn read_in(folder: &File, name: &str) -> io::Result<String> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = openat(folder, name, flags, Mode::empty()).map_err(|error| in_words(error.into()))?;
@@ -190,9 +193,9 @@ fn read(file: File) -> io::Result<String> {
     Ok(text)
 }
 
-/// Refuses what is no file: a pipe would have us wait for whoever has put it there. A file of another user is refused too:
-/// it may be locked, read or changed by that user. Root works in PostgreSQL's folder, and may use that user's, but none
-/// with a second name, which may be that of root's own password file.
+/// Refuses what is no file: at a pipe, we would wait for the user who has put it there. A file of another user is
+/// refused too, because that user may lock, read or change it. Root works in PostgreSQL's folder, and may use the files
+/// of PostgreSQL's user there. Root may use none with a second name: it could be a name of root's own password file.
 fn plain_file(file: File) -> io::Result<File> {
     let metadata = file.metadata()?;
     if !metadata.is_file() {
@@ -208,7 +211,7 @@ fn plain_file(file: File) -> io::Result<File> {
     Ok(file)
 }
 
-/// The system's words for a link are "too many levels of symbolic links".
+/// Says that a file is a link. The system's own words for that are "too many levels of symbolic links".
 fn in_words(error: io::Error) -> io::Error {
     if error.raw_os_error() != Some(Errno::LOOP.raw_os_error()) {
         return error;
@@ -223,13 +226,14 @@ fn refused(why: &'static str) -> io::Error {
 /// Opens a folder, as a handle.
 ///
 /// # Errors
-/// When it is a link, no folder, or somebody else's.
+/// When it is a link or no folder, or when it is somebody else's.
 pub fn open_folder(path: &Path) -> io::Result<File> {
     let flags = OFlags::DIRECTORY.bits().cast_signed() | no_link();
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// What an earlier version or the umask has made of the mode doesn't count. Modes of what isn't ours do.
+/// Sets the mode of a file or a folder of ours, whatever an earlier version or the umask has made of it. Modes of what
+/// isn't ours stay.
 fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     let metadata = file.metadata()?;
     if metadata.uid() != geteuid().as_raw() || metadata.mode() & 0o7777 == mode {
@@ -242,7 +246,7 @@ fn no_link() -> i32 {
     OFlags::NOFOLLOW.bits().cast_signed()
 }
 
-/// No link, and no pipe that nobody writes to, which would be waited for.
+/// Opens no link, and doesn't wait at a pipe that nobody writes to.
 fn no_surprise() -> i32 {
     (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()
 }

@@ -1,4 +1,4 @@
-//! Ports that nobody listens on, and what to say of those that can't be used.
+//! Finds ports that nobody listens on, and tells whether our own user listens on a port.
 
 use std::fs;
 use std::io;
@@ -9,18 +9,18 @@ use rustix::process::geteuid;
 /// The state of a socket that listens, in /proc/net/tcp.
 const LISTENS: &str = "0A";
 
-/// A port of 127.0.0.1 that was free a moment ago. Somebody else may take it before you do: be ready to ask
-/// for another one.
+/// A port of 127.0.0.1 that was free a moment ago. Somebody else may take it before you do, so be ready to
+/// ask for another one.
 ///
 /// # Errors
-/// When the machine has none left.
+/// When the machine has no port left.
 pub fn free_port() -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())
 }
 
-/// Whether who listens on this port is our own user. Another one may have taken it in between, and answer whatever is
-/// asked there. Where the kernel doesn't say (macOS has no /proc), it is believed.
+/// Whether our own user listens on this port. Another user may have taken it in between, and may answer whatever is
+/// asked there. Where the kernel doesn't say (macOS has no /proc), this returns true.
 pub fn is_ours(port: u16) -> bool {
     let sockets =
         ["/proc/net/tcp", "/proc/net/tcp6"].map(|table| fs::read_to_string(table).unwrap_or_default());
@@ -28,8 +28,8 @@ pub fn is_ours(port: u16) -> bool {
     users.is_empty() || users.contains(&geteuid().as_raw())
 }
 
-/// The users of a table with lines like "0: 0100007F:0BB8 00000000:0000 0A 00000000:00000000 00:00000000 00000000 1000":
-/// the second field is our end, the last one the user.
+/// The users who listen on `port`, from a table with lines like "0: 0100007F:0BB8 00000000:0000 0A 00000000:00000000
+/// 00:00000000 00000000 1000": the second field is our end, the last one the user.
 fn listeners_in(table: &str, port: u16) -> impl Iterator<Item = u32> {
     let port = format!(":{port:04X}");
     table.lines().filter_map(move |line| {
@@ -39,7 +39,7 @@ fn listeners_in(table: &str, port: u16) -> impl Iterator<Item = u32> {
     })
 }
 
-/// A port of `host` that is free just now, and easy to remember beside `taken`: 3100 for 3000.
+/// A port of `host` that is free just now. It is easy to remember beside `taken`: 3100 for 3000.
 pub fn free_beside(host: IpAddr, taken: u16) -> u16 {
     let is_free = |port: &u16| TcpListener::bind(SocketAddr::new(host, *port)).is_ok();
     let above = (taken..=u16::MAX).step_by(100).skip(1);
@@ -57,7 +57,8 @@ mod tests {
 
     use super::*;
 
-    /// Set for the helper: among all ignored tests, it does nothing.
+    /// This variable is set for the helper. Without it, the helper does nothing: it also runs when somebody
+    /// runs all ignored tests.
     const TOLD: &str = "TOLD_BY_A_TEST";
 
     #[test]
@@ -71,7 +72,7 @@ mod tests {
         }
     }
 
-    /// Who listens on it is our own user, or the one that root can become.
+    /// Our own user listens on the port, or the user that root can become.
     #[test]
     fn a_port_that_another_user_listens_on_is_not_ours() {
         let own = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -1,4 +1,5 @@
-//! A private PostgreSQL: found or fetched ([`programs`]), made and run ([`server`]).
+//! A private PostgreSQL. [`programs`] finds its programs, or they are fetched. [`server`] makes its
+//! data and runs it.
 
 pub mod address;
 pub mod cluster_files;

@@ -1,10 +1,10 @@
-//! An error in words for a person or the log. Use [`told`] instead of `{error:#}`: a driver's error repeats itself in
-//! its own sources, with a line number of PostgreSQL's source, which looks like one of ours.
+//! Puts an error into words, for a person or the log. Use [`told`] instead of `{error:#}`: a driver's error repeats
+//! itself in its own sources. It also names a line number of PostgreSQL's source, which looks like one of ours.
 
 use anyhow::Error;
 use flash_sale_core::database_reason::{driver_reason, reason};
 
-/// What failed, and why, from the outermost to the innermost reason. Each of them once.
+/// What failed, and why, from the outermost reason to the innermost one. Each reason is said once.
 pub fn told(error: &Error) -> String {
     let mut parts: Vec<String> = Vec::new();
     for cause in error.chain() {

@@ -1,4 +1,4 @@
-//! One replica as a process: started on a free port, watched until it is ready.
+//! One replica as a process: it is started on a free port, and watched until it is ready.
 
 use std::fs::{File, TryLockError};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,25 +21,26 @@ use crate::program_file::ProgramFile;
 use crate::shop_settings::ShopVariables;
 
 const START_LIMIT: Duration = Duration::from_secs(15);
-/// How long a process that lives may wait for the database before it takes its turn without.
+/// How long a process that lives may wait for the database. After that, it takes its turn without the database.
 const DATABASE_LIMIT: Duration = Duration::from_secs(5);
-/// Longer than any purchase may take: its waits for locks and statements are limited to a few seconds.
+/// It is longer than any purchase may take: a purchase waits for locks and statements for a few seconds at most.
 pub const STOP_GRACE: Duration = Duration::from_secs(20);
 const PORT_ATTEMPTS: usize = 5;
 const POLL: Duration = Duration::from_millis(10);
-/// Each question whether it is ready is a line in its log, and among hundreds nobody finds the one that says why not.
+/// Each question whether a replica is ready adds a line to its log. Among hundreds, nobody would find the line that
+/// says why it isn't.
 const LONGEST_POLL: Duration = Duration::from_secs(1);
 
-/// What all replicas share.
+/// What is the same for all replicas.
 #[derive(Clone, Debug)]
 pub struct ShopProgram {
     /// The shop's binary.
     pub binary: PathBuf,
     /// The project's static/.
     pub static_folder: PathBuf,
-    /// The folder that each works in.
+    /// The folder that each replica works in.
     pub folder: PathBuf,
-    /// The folder that each has its log in: its name, with `.log`.
+    /// The folder of the logs. Each log has its replica's name, with `.log`.
     pub logs: PathBuf,
     /// `DATABASE_URL`, with the role of the shop and its password.
     pub database_url: Secret,
@@ -53,23 +54,23 @@ impl ShopProgram {
     }
 }
 
-/// How a process is when it takes its turn.
+/// The state of a process when it takes its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// It can sell.
     Ready,
-    /// It lives, and its database doesn't answer it. It can sell as soon as that does.
+    /// It lives, but its database doesn't answer it. It can sell as soon as the database answers.
     WithoutDatabase,
 }
 
 /// A running replica.
 pub struct ShopProcess {
     process: Guarded,
-    /// Where it listens.
+    /// Where the replica listens.
     pub address: SocketAddr,
-    /// Since when.
+    /// When it was started.
     pub started: Instant,
-    /// The file that it runs; `None` before it is ready, and when the file was replaced meanwhile.
+    /// The file that it runs. It is `None` before the replica is ready, and when the file was replaced meanwhile.
     pub program: Option<ProgramFile>,
     name: String,
     log: PathBuf,
@@ -77,7 +78,7 @@ pub struct ShopProcess {
 }
 
 impl ShopProcess {
-    /// Starts one that isn't ready yet.
+    /// Starts a replica, and doesn't wait until it is ready.
     ///
     /// # Errors
     /// When no process can be started.
@@ -100,7 +101,8 @@ impl ShopProcess {
         let process = GuardedCommand::new(&program.binary)
             .envs(own)
             .envs(variables)
-            // Not ours, with its .env: that is read when the lab starts and when it is told to hand on the settings.
+            // The replica doesn't work in our folder, which has a .env: that file is read only when the lab starts and
+            // when the lab is told to hand on the settings.
             .directory(&program.folder)
             .stop_with(Signal::TERM, STOP_GRACE)
             .start(log)
@@ -111,11 +113,11 @@ impl ShopProcess {
         Ok(Self { process, address, started, program: None, name, log: path, log_start })
     }
 
-    /// Waits until it answers that it is ready; when it lives and the database doesn't answer it, a few
-    /// seconds at most.
+    /// Waits until the replica answers that it is ready. When it lives but the database doesn't answer it, this waits
+    /// for a few seconds at most.
     ///
     /// # Errors
-    /// When it ends or doesn't answer: the end of its log.
+    /// When the replica ends or doesn't answer. The error holds the end of its log.
     pub async fn wait_until_ready(&mut self) -> anyhow::Result<Readiness> {
         let deadline = Instant::now() + START_LIMIT;
         let mut alive_since = None;
@@ -143,7 +145,8 @@ impl ShopProcess {
         bail!("{} did not answer in {} s:\n{}", self.name, START_LIMIT.as_secs(), self.log_tail())
     }
 
-    /// What answers is not always the replica: another user who was faster got the port, and it only is about to end.
+    /// The process that answers is not always the replica: another user may have taken the port first, and the replica
+    /// is about to end.
     fn require_own_port(&self) -> anyhow::Result<()> {
         let port = self.address.port();
         ensure!(is_ours(port), "port {port} of {} is in use by another user", self.name);
@@ -154,12 +157,12 @@ impl ShopProcess {
         answers_ok(&format!("http://{}{path}", self.address)).await
     }
 
-    /// Its process id.
+    /// The replica's process id.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until the replica ends by itself.
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -167,7 +170,7 @@ impl ShopProcess {
         self.process.wait().await
     }
 
-    /// Has it answer what it has accepted, and waits for its end.
+    /// Lets the replica answer the requests that it has accepted, and waits for its end.
     pub async fn stop(self) {
         let name = self.name;
         match self.process.stop().await {
@@ -181,9 +184,10 @@ impl ShopProcess {
     }
 }
 
-/// The replica's process inherits the lock, so that who opens or removes the log next can wait for its end. Shared: during
-/// a rolling restart, two processes write to it. Nobody of ours holds it for itself meanwhile; to wait here for a stranger
-/// would stop the shop, and to fail would too.
+/// Locks the log. The replica's process inherits the lock, so that the next program that opens or removes the log can
+/// wait for the end of the replica. The lock is shared, because two processes write to the log during a rolling
+/// restart. No process of ours holds the lock for itself meanwhile. A stranger may hold it: to wait for a stranger
+/// would stop the shop, and to fail would stop it too.
 fn share(log: &File, path: &Path) -> anyhow::Result<()> {
     match log.try_lock_shared() {
         Ok(()) => Ok(()),
@@ -201,11 +205,12 @@ fn share(log: &File, path: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Starts one and waits until it is ready, as [`ShopProcess::wait_until_ready`]; again on another port when somebody
-/// took the first one.
+/// Starts a replica and waits until it is ready, as [`ShopProcess::wait_until_ready`] does. When somebody took the
+/// port, it starts again on another one.
 ///
 /// # Errors
-/// As [`ShopProcess::wait_until_ready`], and when `stopping` is cancelled. Nothing is left running then.
+/// The same as those of [`ShopProcess::wait_until_ready`]. It is also an error when `stopping` is cancelled. Nothing is
+/// left running then.
 pub async fn start(
     program: &ShopProgram,
     name: &str,

@@ -1,10 +1,11 @@
-//! What a shop is told through its environment, and which of it may be passed on to a replica.
+//! The variables through which a shop is told its settings, and which of them may be passed on to a replica.
 
 use std::collections::BTreeMap;
 
 use flash_sale_core::secret::Secret;
 
-/// What makes one shop differ from another. A copy of a shop must not take it over from where it was started.
+/// The variables that make one shop differ from another. A copy of a shop must not take them over from the place where
+/// it was started.
 pub const OF_ONE_SHOP: [&str; 16] = [
     "ALLOWED_HOSTS",
     "DATABASE_POOL_SIZE",
@@ -24,8 +25,8 @@ pub const OF_ONE_SHOP: [&str; 16] = [
     "STATIC_DIR",
 ];
 
-/// The shop's own variables, which the lab passes on as they are. No others reach a replica: where its database is, and
-/// whatever a process takes from the environment by itself (PATH, LD_PRELOAD), is the lab's business.
+/// The shop's own variables. The lab passes them on as they are. No others reach a replica. The lab alone decides where
+/// the database is, and about the variables that any process reads by itself (PATH, LD_PRELOAD).
 pub const OWN_VARIABLES: [&str; 7] = [
     "ALLOWED_HOSTS",
     "RACE_WINDOW_MS",
@@ -39,16 +40,17 @@ pub const OWN_VARIABLES: [&str; 7] = [
 /// How to reach one database.
 #[derive(Clone, Debug)]
 pub struct DatabaseUrls {
-    /// As the role that the shop works as.
+    /// The URL for the role that the shop works as.
     pub shop: Secret,
-    /// As the role that owns the tables: the lab migrates and looks as that one. The same, unless it has been named.
+    /// The URL for the role that owns the tables. The lab migrates and looks as this role. It is the same role unless
+    /// another one has been named.
     pub owner: Secret,
 }
 
-/// Variables of the shop that somebody has set, by name. The shop knows the defaults of the others.
+/// The variables of the shop that somebody has set, by name. The shop knows the defaults of the others.
 pub type ShopVariables = BTreeMap<String, String>;
 
-/// The first of `variables` that is none of the shop's own.
+/// The first of `variables` that is not one of the shop's own.
 pub fn unknown_variable(variables: &ShopVariables) -> Option<&str> {
     variables.keys().map(String::as_str).find(|name| !OWN_VARIABLES.contains(name))
 }

@@ -1,5 +1,5 @@
-//! The harness for the tests of all crates, which take this one as a dev-dependency: real PostgreSQL, real
-//! processes, no sleeps. Start with [`TestDatabase::create`].
+//! The harness for the tests of all crates: real PostgreSQL, real processes, no sleeps. The crates take
+//! this one as a dev-dependency. Start with [`TestDatabase::create`].
 
 mod at_the_end;
 mod cluster;

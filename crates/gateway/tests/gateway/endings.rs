@@ -6,7 +6,7 @@ const REQUEST: &[u8] = b"POST /api/orders HTTP/1.1\r\nHost: shop\r\nContent-Leng
 const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 const REFUSAL: &str = "HTTP/1.1 413 Payload Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno";
 
-/// A replica whose one connection is in the test's hands.
+/// A replica with one connection. The test itself reads and writes on it.
 struct Puppet {
     gateway: SocketAddr,
     listener: TcpListener,
@@ -51,12 +51,12 @@ async fn assert_end(stream: &mut TcpStream) {
     assert_eq!(count, 0);
 }
 
-/// As a killed process does: what was sent arrives, and then a reset.
+/// Ends the connection as a killed process does: what was sent arrives, and then a reset.
 fn kill(replica: TcpStream) {
     replica.set_zero_linger().unwrap();
 }
 
-/// All that the client still gets; a reset is its end.
+/// Everything that the client still gets. A reset ends it.
 async fn rest(client: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let _ = timeout(LIMIT, client.read_to_end(&mut bytes)).await.expect("an end");
@@ -100,7 +100,7 @@ async fn a_replica_that_dies_with_a_request_leaves_an_unknown_outcome_and_no_sec
 async fn an_http_client_reads_it_as_the_answer_to_its_request() {
     let puppet = Puppet::new().await;
     let url = format!("http://{}/api/orders", puppet.gateway);
-    // Longer than what a replica that stopped reading takes into its buffers.
+    // The body is longer than what the buffers take when a replica stops reading.
     let body = vec![b' '; 10_000_000];
     let request =
         tokio::spawn(reqwest::Client::builder().no_proxy().build().unwrap().post(url).body(body).send());
@@ -135,7 +135,7 @@ async fn in_the_middle_of_an_answer_nothing_is_added() {
         let (mut client, mut replica) = puppet.connect().await;
         send(&mut client, REQUEST, &mut replica).await;
         send(&mut replica, &ANSWER.as_bytes()[..length], &mut client).await;
-        // Pipelined: it doesn't wait for the end of the first answer.
+        // The client pipelines: it doesn't wait for the end of the first answer.
         send(&mut client, REQUEST, &mut replica).await;
 
         kill(replica);
@@ -165,7 +165,7 @@ async fn an_early_refusal_arrives_whole_although_the_client_still_sends() {
     replica.write_all(REFUSAL.as_bytes()).await.unwrap();
     drop(replica);
     assert!(client.peek(&mut [0]).await.unwrap() > 0);
-    // A reset would meet it here, and it might never look at the answer.
+    // The client goes on sending. If it met a reset here, it might never look at the answer.
     for _ in 0..20 {
         client.write_all(&[b' '; 100_000]).await.unwrap();
     }
@@ -230,7 +230,7 @@ async fn clients_of_a_replaced_replica_move_on_with_their_next_request_and_not_b
             gateway.set_replica(0, None)
         }
 
-        // The idle one has left already; the other one is still owed its answer.
+        // The idle client has left already. The other client is still owed its answer.
         assert_end(&mut idle_at_old).await;
         send(&mut waiting_at_old, ANSWER.as_bytes(), &mut waiting).await;
         assert_end(&mut waiting_at_old).await;
@@ -311,7 +311,7 @@ async fn a_replica_that_gives_no_answer_in_time_leaves_an_unknown_outcome() {
     send(&mut client, REQUEST, &mut replica).await;
 
     assert_outcome_unknown(&rest(&mut client).await);
-    // And it is told that nobody waits any more.
+    // The replica is told that nobody waits any more.
     assert_end(&mut replica).await;
 }
 

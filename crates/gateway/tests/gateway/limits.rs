@@ -1,4 +1,4 @@
-//! Nobody keeps a connection for ever.
+//! The time limits of connections: nobody keeps a connection for ever.
 
 use std::time::Instant;
 
@@ -35,7 +35,7 @@ async fn a_connection_whose_replica_has_closed_it_is_kept_no_longer() {
     replica.write_all(answer("1").as_bytes()).await.unwrap();
     client.read_exact(&mut vec![0; answer("1").len()]).await.unwrap();
 
-    // A replica closes what nobody uses a little before the gateway does.
+    // A replica closes a connection that nobody uses a little before the gateway does.
     tokio::time::sleep(idle * 3 / 4).await;
     drop(replica);
     let closed = Instant::now();
@@ -49,7 +49,7 @@ async fn a_connection_whose_replica_has_closed_it_is_kept_no_longer() {
 async fn a_connection_that_is_used_again_and_again_stays() {
     const ANSWER: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
     let listener = TcpListener::bind(ANY_PORT).await.unwrap();
-    // Longer than a busy machine keeps an answer waiting.
+    // The limit is longer than a busy machine keeps an answer waiting.
     let limit = Duration::from_secs(1);
     let limits = Limits { idle: limit, answer: limit, ..Limits::default() };
     let (address, _gateway) = start_gateway_with(limits, &[Some(listener.local_addr().unwrap())]);
@@ -101,7 +101,7 @@ async fn a_client_that_reads_nothing_or_a_byte_now_and_then_is_let_go() {
             }
             std::future::pending::<()>().await
         };
-        // More than the buffers of the kernel hold.
+        // This is more than the buffers of the kernel hold.
         let chunk = vec![0; 1_000_000];
         let written = async { while replica.write_all(&chunk).await.is_ok() {} };
         tokio::select! {
@@ -115,7 +115,7 @@ async fn a_client_that_reads_nothing_or_a_byte_now_and_then_is_let_go() {
 
 #[tokio::test]
 async fn a_replica_that_does_not_accept_in_time_is_passed_over() {
-    // A queue of one that is full: the kernel lets further connections wait.
+    // This listener's queue has room for one connection, and is full: the kernel lets further connections wait.
     let full = TcpSocket::new_v4().unwrap();
     full.bind(ANY_PORT).unwrap();
     let full = full.listen(0).unwrap();
@@ -137,7 +137,7 @@ async fn a_frozen_replica_is_left_out_of_the_turn_until_it_answers_again() {
     for _ in 0..4 {
         assert_eq!(name_of_next(address).await, "2");
     }
-    // With all of them frozen, each keeps its turn.
+    // When all replicas are frozen, each keeps its turn.
     gateway.set_frozen(1, true);
     assert_ne!(name_of_next(address).await, name_of_next(address).await);
     gateway.set_frozen(0, false);

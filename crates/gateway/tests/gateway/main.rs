@@ -1,4 +1,4 @@
-//! The gateway before tiny servers that show what reaches them.
+//! The gateway, in front of tiny servers that show what reaches them.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
@@ -19,7 +19,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// What should come soon and doesn't is a failure, not a test without an end.
+/// How long a test waits for something that should come soon. When it doesn't come, the test fails and
+/// doesn't go on without an end.
 const LIMIT: Duration = Duration::from_secs(10);
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -43,7 +44,7 @@ impl Echo {
         let (connections, requests) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (connection_count, request_count) = (Arc::clone(&connections), Arc::clone(&requests));
         let task = tokio::spawn(async move {
-            // Owned by this task: they end with it.
+            // This task owns the clients: they end with it.
             let mut clients = tokio::task::JoinSet::new();
             loop {
                 let (mut client, _) = listener.accept().await.unwrap();
@@ -74,7 +75,8 @@ fn answer(name: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{name}", name.len())
 }
 
-/// Bound and not listening, its port refuses connections, and nobody else can take it meanwhile.
+/// A replica that is dead. Its port is bound, but nobody listens there, so it refuses connections.
+/// Nobody else can take the port meanwhile.
 fn dead_replica() -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(ANY_PORT).unwrap();
@@ -193,7 +195,7 @@ async fn without_a_replica_it_answers_503() {
     let dead = dead_replica();
     let (address, _gateway) = start_gateway(&[Some(dead.local_addr().unwrap()), None]);
 
-    // More than the gateway reads before it answers.
+    // The body is longer than what the gateway reads before it answers.
     let body = "x".repeat(100_000);
     let answer = reqwest::Client::builder()
         .no_proxy()

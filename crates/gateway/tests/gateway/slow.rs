@@ -1,5 +1,5 @@
-//! Clients that take their time, on the first request of a connection and on later ones, whatever the requests before
-//! were: nobody keeps a connection by sending a byte now and then.
+//! Clients that take their time, on the first request of a connection and on later ones. It makes no difference what
+//! the requests before were: nobody keeps a connection by sending a byte now and then.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use futures::future::join_all;
 
 use super::*;
 
-/// Above what a busy machine takes for a step, and so far below the other limits that a wrong one shows.
+/// Longer than a busy machine takes for a step. It is far shorter than the other limits, so that a wrong limit shows.
 const SHORT: Duration = Duration::from_millis(500);
 const BETWEEN_DROPS: Duration = Duration::from_millis(20);
 const ORDER: &str = "POST /api/orders HTTP/1.1\r\nHost: shop\r\n";
@@ -33,7 +33,7 @@ const REQUESTS: [(&str, &str); 8] = [
     ("long head", ""),
 ];
 
-/// A replica that answers what it is told to, and reads the rest without a word.
+/// A replica that gives so many answers, and reads the rest without a word.
 async fn start_replica(answers: usize) -> SocketAddr {
     let listener = TcpListener::bind(ANY_PORT).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -49,7 +49,8 @@ async fn start_replica(answers: usize) -> SocketAddr {
     address
 }
 
-/// What the client is told, and how long that takes from its first byte behind `before`.
+/// Returns what the client is told, and how long that takes. The time runs from the first byte that the
+/// client sends after `before`.
 async fn drip(limits: Limits, before: &str, answers: usize, first: &str, drop: &[u8]) -> (String, Duration) {
     let (address, _gateway) = start_gateway_with(limits, &[Some(start_replica(answers).await)]);
     let mut client = TcpStream::connect(address).await.unwrap();
@@ -62,7 +63,7 @@ async fn drip(limits: Limits, before: &str, answers: usize, first: &str, drop: &
     let (mut reader, mut writer) = client.split();
     let mut told = Vec::new();
     let dripping = async {
-        // Until the other side closes; then the answer is read to its end.
+        // Send until the other side closes. Then the answer is read to its end.
         while writer.write_all(drop).await.is_ok() {
             tokio::time::sleep(BETWEEN_DROPS).await;
         }
@@ -77,7 +78,7 @@ async fn drip(limits: Limits, before: &str, answers: usize, first: &str, drop: &
 
 #[track_caller]
 fn assert_in_time(took: Duration, name: &str) {
-    // The others are ten times as long.
+    // The other limits are ten times as long.
     assert!((SHORT..5 * SHORT).contains(&took), "{name}: {took:?}");
 }
 

@@ -1,5 +1,5 @@
-//! The Makefile's docker-… commands, with a stand-in for `docker` that says what Docker's own programs were seen to say.
-//! `.ci/containers` tries the same commands on an engine.
+//! Tests the Makefile's docker-… commands with a stand-in for `docker`. The stand-in says what Docker's own programs
+//! were seen to say. `.ci/containers` tries the same commands on a real engine.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -12,11 +12,11 @@ use tempfile::TempDir;
 
 use crate::{COMMANDS, root};
 
-/// What the commands use besides Docker.
+/// The programs that the commands use besides Docker.
 const TOOLS: [&str; 13] =
     ["basename", "cat", "date", "grep", "head", "id", "printenv", "sed", "sh", "sleep", "sort", "tail", "tr"];
 
-/// An engine that answers, with Compose 2, buildx and no containers. Tests put cases of their own before these.
+/// The answers of an engine with Compose 2, buildx and no containers. Tests put cases of their own before these.
 const ALL_IS_WELL: &str = r#"
     "--version") echo "Docker version 28.2.2, build e6534b4" ;;
     "version --format"*) echo 28.2.2 ;;
@@ -29,7 +29,7 @@ const PORT_IS_TAKEN: &str = r#"
 flash-sale-gateway-1 (1c1f): Bind for 127.0.0.1:3000 failed: port is already allocated" >&2; exit 1 ;;
 "#;
 
-/// A checkout, and a PATH on which only `TOOLS` and the stand-ins are.
+/// A checkout, and a PATH that holds only `TOOLS` and the stand-ins.
 struct Machine {
     folder: TempDir,
 }
@@ -38,7 +38,7 @@ struct Machine {
 struct Outcome {
     code: i32,
     said: String,
-    /// What `docker` and `docker-compose` were asked, a line each.
+    /// What `docker` and `docker-compose` were asked. Each call is a line.
     asked: String,
 }
 
@@ -64,7 +64,8 @@ impl Machine {
         machine
     }
 
-    /// `cases`: of a shell's `case`, for all arguments as one word. What none matches succeeds silently.
+    /// Installs a stand-in. `cases` are those of a shell's `case`, for all arguments as one word. When none matches,
+    /// the stand-in succeeds and says nothing.
     fn install(&self, program: &str, cases: &str) {
         let path = self.folder.path().join("bin").join(program);
         let asked = self.folder.path().join("asked");
@@ -98,7 +99,8 @@ impl Machine {
 }
 
 impl Outcome {
-    /// It ended with 2, said what has happened and what to type, and changed nothing.
+    /// Checks that the command ended with 2, that it said what has happened and what to type, and
+    /// that it changed nothing.
     #[track_caller]
     fn assert_refused(&self, what: &str, next: &str) {
         self.assert_failed(what, next);
@@ -164,7 +166,7 @@ fn the_older_compose_is_used_where_the_newer_one_is_missing() {
 
     assert_eq!((outcome.code, &*outcome.said), (0, "The shop is open: http://127.0.0.1:3000\n"));
     assert!(outcome.asked.contains("docker-compose up --detach --no-build\n"), "{}", outcome.asked);
-    // Before version 23, docker has the builder built in.
+    // Before version 23, docker's builder is built in.
     let machine = Machine::with_docker(
         r#""--version") echo "Docker version 20.10.24+dfsg1, build 297e128" ;; "buildx"*) exit 1 ;;"#,
     );
@@ -179,7 +181,7 @@ fn the_containers_of_another_checkout_are_left_alone() {
     let owner = format!(r#""ps --all"*) echo '{}' ;;{ALL_IS_WELL}"#, other.display());
     machine.install("docker", &owner);
 
-    // Moved: there is no checkout any more where the containers were started.
+    // The checkout was moved: there is none any more where the containers were started.
     assert_eq!(machine.run("stop").code, 0);
 
     fs::remove_file(machine.folder.path().join("asked")).unwrap();
@@ -189,7 +191,7 @@ fn the_containers_of_another_checkout_are_left_alone() {
         machine.run(command).assert_refused(&what, "COMPOSE_PROJECT_NAME=flash-sale-2");
     }
 
-    // What the last line advises is what helps.
+    // What the last line advises does help.
     fs::write(machine.checkout().join(".env"), "COMPOSE_PROJECT_NAME=flash-sale-2\nPORT=3001\n").unwrap();
     machine.install("docker", &owner.replace("\"ps --all\"*", "*\"project=flash-sale \"*"));
     assert_eq!(machine.run("run").code, 0);

@@ -1,5 +1,5 @@
-//! The paths in the documents, and the code map of ARCHITECTURE.md: each file and folder that is named is there, and
-//! each crate and top folder that is there is named.
+//! Checks the paths in the documents, and the code map of ARCHITECTURE.md. Each file and folder that they name is
+//! there. The code map names each crate and each top folder.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use flash_sale_lab::guide::{code_spans, section};
 
 use crate::{DOCUMENTS, members, read, root};
 
-/// What the names of files end with, Rust's first. A name with a slash is a path without that, too.
+/// The endings of file names, Rust's first. A name with a slash is a path even without such an ending.
 pub const ENDINGS: [&str; 12] =
     [".rs", ".toml", ".lock", ".md", ".sh", ".py", ".yml", ".json", ".conf", ".html", ".css", ".js"];
 
@@ -30,7 +30,8 @@ fn every_crate_and_every_top_folder_is_in_the_code_map() {
     assert_eq!(left_out(&code_map()), Vec::<String>::new());
 }
 
-/// Each name of the code map, changed by one letter; and each line of it, taken away with all that say the same.
+/// Changes each name of the code map by one letter. Then takes away, for each crate and top folder, all
+/// lines that name it.
 #[test]
 fn one_wrong_or_missing_name_in_the_code_map_is_noticed() {
     let (map, tree) = (code_map(), tree());
@@ -56,7 +57,7 @@ fn code_map() -> String {
     section(&read("ARCHITECTURE.md"), "Code map").expect("ARCHITECTURE.md has a section Code map").to_owned()
 }
 
-/// The paths that a text names and that aren't there. A path may begin at any folder: `pages/shop.rs`.
+/// The paths that a text names, but that aren't there. A path may begin at any folder: `pages/shop.rs`.
 fn missing(text: &str, tree: &BTreeSet<String>) -> Vec<String> {
     let is_there = |path: &str| {
         let path = path.trim_end_matches('/');
@@ -65,7 +66,7 @@ fn missing(text: &str, tree: &BTreeSet<String>) -> Vec<String> {
     code_spans(text).filter(|span| is_path(span) && !is_there(span)).map(str::to_owned).collect()
 }
 
-/// The paths of the code map that aren't there. Each is whole, or stands beside the one before it in its row.
+/// The paths of the code map that aren't there. A path is whole, or stands beside the path before it in its row.
 fn missing_in_rows(map: &str, tree: &BTreeSet<String>) -> Vec<String> {
     let mut missing = Vec::new();
     for row in rows(map) {
@@ -82,7 +83,7 @@ fn missing_in_rows(map: &str, tree: &BTreeSet<String>) -> Vec<String> {
     missing
 }
 
-/// The crates and top folders that a code map names nothing of.
+/// The crates and top folders of which a code map names nothing.
 fn left_out(map: &str) -> Vec<String> {
     let named: Vec<&str> = rows(map).flatten().collect();
     let is_named = |room: &str| {
@@ -108,7 +109,7 @@ fn is_path(span: &str) -> bool {
         && (span.contains('/') || ENDINGS.iter().any(|ending| span.ends_with(ending)))
 }
 
-/// All files and folders, from the project's folder, but for what only this machine has.
+/// All files and folders, from the project's folder on. What only this machine has is left out.
 pub fn tree() -> BTreeSet<String> {
     let mut tree = BTreeSet::new();
     add_to(&mut tree, Path::new(""), &ignored_by_git());
@@ -130,7 +131,7 @@ fn add_to(tree: &mut BTreeSet<String>, folder: &Path, ignored: &BTreeSet<String>
     }
 }
 
-/// The top folders that git knows: an editor may have put others there. In a copy without git, all.
+/// The top folders that git knows: an editor may have put others there. In a copy without git, all top folders.
 fn top_folders() -> BTreeSet<String> {
     let mut git = Command::new("git");
     for name in OF_ANOTHER_REPOSITORY {

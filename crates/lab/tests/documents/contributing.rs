@@ -1,16 +1,17 @@
-//! CONTRIBUTING.md names code that is there, also code of tests.
+//! Checks that the code which CONTRIBUTING.md names is there. It may be code of tests.
 
 use flash_sale_lab::guide::drift::rust_files;
 
 use crate::{CONTRIBUTING, read, root};
 
-/// Its blocks show files that are to be made; its sentences name what is there.
+/// Its blocks of code show files that a contributor makes. Its sentences name what is there.
 #[test]
 fn what_the_page_for_contributors_names_stands_in_the_tree() {
     let page = read(CONTRIBUTING);
     assert_eq!(unknown_names(&page), Vec::<String>::new());
 
-    // In its file, in any file, and a part of a name.
+    // Three wrong names: one that its own file doesn't have, one that no file has, and one of which
+    // a part is wrong.
     for (word, other) in [
         ("`THAT_DO_NOT_OVERSELL`", "`WAYS`"),
         ("`may_refuse`", "`may_confuse`"),
@@ -21,7 +22,7 @@ fn what_the_page_for_contributors_names_stands_in_the_tree() {
     }
 }
 
-/// The names of code that no file has; of "`name` in `file`", that this file hasn't.
+/// The names of code that no file has. For "`name` in `file`", the names that this file doesn't have.
 fn unknown_names(page: &str) -> Vec<String> {
     let mut files = rust_files(&root().join("crates")).unwrap();
     files.retain(|path| !path.iter().any(|part| part.to_string_lossy().starts_with("documents")));

@@ -1,5 +1,6 @@
-//! What the tools of contributors read: the workflow and the issue forms of GitHub, the dev container, .editorconfig.
-//! Their schemas are others' files and not part of this tree, so the tests know of each schema what is used here.
+//! Checks the files that contributors' tools read: GitHub's workflow and issue forms, the dev container,
+//! .editorconfig. Others wrote their schemas, which are no part of this tree. So the tests know the parts of each
+//! schema that are used here.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +18,7 @@ const DEV_CONTAINER: &str = ".devcontainer/devcontainer.json";
 /// Whether a value has the type that a schema wants.
 type IsRight = fn(&Value) -> bool;
 
-/// Of the schema of issue forms: an element of a form.
+/// An element of a form, from the schema of issue forms.
 struct Element {
     kind: &'static str,
     must_have: &'static [(&'static str, IsRight)],
@@ -45,7 +46,7 @@ const ELEMENTS: [Element; 5] = [
     Element { kind: "checkboxes", must_have: &[LABEL, ("options", are_boxes)], may_have: &[DESCRIPTION] },
 ];
 
-/// Of the schema of dev containers, what is used here.
+/// The part of the schema of dev containers that is used here.
 const DEV_CONTAINER_PROPERTIES: [(&str, IsRight); 11] = [
     ("name", Value::is_string),
     ("build", Value::is_object),
@@ -81,7 +82,7 @@ fn the_workflow_runs_what_must_hold_and_may_only_read() {
         assert!(commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{action}");
         assert!(text.contains(&format!("{action} # v")), "which version is {action}?");
     }
-    // Rust's version stands in one file.
+    // Rust's version stands in one file alone.
     let toolchain = read("rust-toolchain.toml");
     let version = toolchain.split("channel = \"").nth(1).unwrap().split('"').next().unwrap();
     assert!(!text.contains(version) && text.contains("rustup toolchain install"), "{version}");
@@ -168,7 +169,8 @@ fn editors_are_told_to_write_files_as_they_are() {
     assert_eq!((of("*", "trim_trailing_whitespace"), of("*", "insert_final_newline")), ("true", "true"));
 
     let text_of = |path: &String| fs::read_to_string(root().join(path)).ok();
-    // cargo fmt looks at Rust. A learner may leave a blank there; this is not the place to say so.
+    // cargo fmt looks at Rust files. A learner may leave a blank at the end of a line there. This test doesn't
+    // complain about that.
     let is_ours = |path: &String| {
         path == "Makefile" || path.ends_with(".patch") || ENDINGS[1..].iter().any(|it| path.ends_with(it))
     };
@@ -185,7 +187,7 @@ fn editors_are_told_to_write_files_as_they_are() {
     }
 }
 
-/// What of a form isn't as GitHub's schema has it.
+/// Says where a form differs from GitHub's schema.
 fn wrong_in_form(form: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut expect = |is_right: bool, what: &dyn std::fmt::Display| {
@@ -235,7 +237,7 @@ fn are_boxes(value: &Value) -> bool {
     boxes.is_some_and(|boxes| !boxes.is_empty() && boxes.iter().all(|it| it["label"].is_string()))
 }
 
-/// JSON with comments, which have lines of their own here.
+/// This is JSON with comments. Here, each comment has a line of its own.
 fn dev_container() -> Value {
     let text = read(DEV_CONTAINER);
     let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));

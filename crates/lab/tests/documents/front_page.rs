@@ -1,11 +1,12 @@
-//! The front page of `cargo doc` is the page of `flash_sale_core`, which depends on none of the crates that it leads to.
+//! The front page of `cargo doc` is the page of `flash_sale_core`. That crate depends on none of the crates that the
+//! page leads to.
 
 use flash_sale_lab::guide::drift::rust_files;
 use flash_sale_lab::guide::links;
 
 use crate::{members, read, root};
 
-/// rustdoc can't look at links to crates that the front page's crate doesn't depend on.
+/// rustdoc can't check links to crates that the front page's crate doesn't depend on.
 #[test]
 fn the_front_page_of_the_documentation_leads_to_what_is_there() {
     let front = read("crates/core/src/lib.rs");
@@ -22,7 +23,8 @@ fn the_front_page_of_the_documentation_leads_to_what_is_there() {
     }
 }
 
-/// Whether rustdoc makes this page: `flash_sale_web/routes/index.html`, `flash_sale_services/struct.OrderService.html`.
+/// Whether rustdoc makes this page, for example `flash_sale_web/routes/index.html`
+/// or `flash_sale_services/struct.OrderService.html`.
 fn is_documented(page: &str) -> bool {
     let (page, method) = page.split_once("#method.").map_or((page, None), |(page, name)| (page, Some(name)));
     let (crate_name, item) = page.split_once('/').unwrap();

@@ -1,4 +1,5 @@
-//! Which files of a crate import which: each `use`, and each path in the code, that is not only for tests.
+//! Finds which files of a crate import which others. It reads each `use` and each path in the code, but leaves out
+//! code that is only for tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +12,8 @@ use syn::{Attribute, Item, ItemUse, Macro, Meta, UseTree};
 /// A module, as the path of its names from the crate's root.
 pub type Module = Vec<String>;
 
-/// The files of one crate, each with those that it imports. A parent that only declares a module does not import it.
+/// The files of one crate, each with the files that it imports. A parent that only declares a module
+/// does not import it.
 pub struct Graph(BTreeMap<Module, BTreeSet<Module>>);
 
 impl Graph {
@@ -37,7 +39,7 @@ impl Graph {
         Self(imports.collect())
     }
 
-    /// The circles: for each, the files on one way from a file back to it.
+    /// The circles. Each is one way from a file back to itself, as a list of files.
     pub fn circles(&self) -> Vec<Vec<String>> {
         let mut seen = BTreeSet::new();
         let mut circles = Vec::new();
@@ -79,7 +81,7 @@ fn named(module: &Module) -> String {
     if module.is_empty() { "the crate's root".to_owned() } else { module.join("::") }
 }
 
-/// The files below `src`, by their module.
+/// The texts of the files below `src`, by their modules.
 pub fn read_modules(src: &Path) -> BTreeMap<Module, String> {
     let mut texts = BTreeMap::new();
     read_files(src, src, &mut texts);
@@ -102,7 +104,7 @@ fn read_files(src: &Path, folder: &Path, texts: &mut BTreeMap<Module, String>) {
     }
 }
 
-/// The file that a path leads to: of the longest part of it that is a module.
+/// The file that a path leads to. It is the longest part of the path that is a module.
 fn resolve(modules: &BTreeSet<Module>, from: &Module, path: &[String]) -> Option<Module> {
     let mut rest = path;
     let mut at = from.clone();
@@ -205,7 +207,7 @@ impl<'a> Visit<'a> for Paths {
     }
 }
 
-/// Whether it stands before what is compiled for tests alone.
+/// Whether code with this attribute is compiled for tests alone.
 pub fn is_for_tests(attribute: &Attribute) -> bool {
     let mut is_for_tests = false;
     if attribute.path().is_ident("cfg") {

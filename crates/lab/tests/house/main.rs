@@ -1,4 +1,4 @@
-//! The arrows of the house point one way: between crates, and between the files of a crate.
+//! Checks that the arrows of the house point one way: between crates, and between the files of a crate.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use imports::Graph;
 
-/// Each crate, and what it may depend on. The shop's crates know nothing of the lab's, so that an edit of the exercise
-/// rebuilds none of those, and the exercise's program has none of them in it.
+/// Each crate, and the crates that it may depend on. The shop's crates know nothing of the lab's. So an edit of the
+/// exercise rebuilds none of the lab's crates, and the exercise's program has none of them in it.
 const ORDER: [(&str, &[&str]); 9] = [
     ("crates/core", &[]),
     ("migration", &["core"]),
@@ -25,7 +25,7 @@ const ORDER: [(&str, &[&str]); 9] = [
     ("crates/lab", &["core", "migration", "testbed", "gateway"]),
 ];
 
-/// What the tests of any crate may use besides.
+/// The crates that the tests of any crate may use as well.
 const FOR_TESTS: [&str; 2] = ["testbed", "gateway"];
 
 #[test]
@@ -76,7 +76,7 @@ fn folders_of_crates() -> BTreeSet<String> {
     crates.chain(["migration".to_owned()]).collect()
 }
 
-/// The crates of this workspace that a Cargo.toml names, for each of its sections.
+/// The crates of this workspace that a Cargo.toml names, by its sections.
 fn own_dependencies(manifest: &str) -> BTreeMap<String, Vec<String>> {
     let mut sections = BTreeMap::<String, Vec<String>>::new();
     let mut section = String::new();

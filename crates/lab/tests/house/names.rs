@@ -1,4 +1,4 @@
-//! The types that each file defines, those for tests left out.
+//! Finds the types that each file defines. Types for tests are left out.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,10 +7,10 @@ use syn::Item;
 
 use crate::imports::{is_for_tests, read_modules};
 
-/// What a library wants to be called the same in each file: sea-orm's entities and migrations.
+/// The names that a library wants in each file: sea-orm's entities and migrations have them.
 const CALLED_SO_BY_A_LIBRARY: [&str; 3] = ["Migration", "Model", "Relation"];
 
-/// The names of types that several files of a crate define, each with those files.
+/// The names of types that several files of a crate define, each with these files.
 pub fn shared(src: &Path) -> BTreeMap<String, Vec<String>> {
     let mut files = BTreeMap::<String, Vec<String>>::new();
     for (module, text) in read_modules(src) {

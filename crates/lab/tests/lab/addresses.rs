@@ -1,4 +1,4 @@
-//! Every address that is printed answers, whatever `HOST` is, and whatever the machine takes `localhost` for.
+//! Checks that every printed address answers, whatever `HOST` is, and whatever the machine takes `localhost` for.
 
 use std::net::UdpSocket;
 
@@ -37,7 +37,7 @@ async fn the_address_that_is_printed_answers_and_check_finds_the_shop_whatever_h
 #[tokio::test]
 async fn an_address_that_this_machine_does_not_have_is_named() {
     let mut project = Project::new();
-    // For documentation: nobody has it (RFC 5737).
+    // This address is for documentation: no machine has it (RFC 5737).
     project.variables.push(("HOST", "203.0.113.7".to_owned()));
 
     let up = project.run(&["up"]).await;
@@ -45,7 +45,7 @@ async fn an_address_that_this_machine_does_not_have_is_named() {
     assert_eq!(up.errors, "error: HOST=203.0.113.7: this machine does not have that address\n");
 }
 
-/// With another /etc/hosts, which only root can put in its place.
+/// The test needs another /etc/hosts. Only root can put one in its place.
 #[tokio::test]
 async fn nobody_needs_to_know_what_localhost_is() {
     let database = TestDatabase::create().await;
@@ -84,7 +84,7 @@ fn printed_url(output: &str) -> &str {
     line.unwrap_or_else(|| panic!("{output}"))
 }
 
-/// One that others reach this machine by: the one it would send from. Nothing is sent.
+/// An address by which others reach this machine. It is the one from which the machine would send. Nothing is sent.
 fn own_address() -> Option<String> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("203.0.113.7:9").ok()?;

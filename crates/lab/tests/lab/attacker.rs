@@ -1,5 +1,5 @@
-//! Another local user, who wants to harm the shop. It is this test's own program, run as nobody: what it does is in
-//! [`deeds`].
+//! Another local user, who wants to harm the shop. It is this test's own program, and runs as nobody. [`deeds`] has
+//! what it does.
 
 mod deeds;
 
@@ -13,7 +13,8 @@ use tokio::process::Child;
 
 use super::*;
 
-/// Set for helpers that another test runs: among all ignored tests, they do nothing.
+/// This variable is set for helpers that another test runs. Without it, they do nothing: they also run when
+/// somebody runs all ignored tests.
 pub const TOLD: &str = "TOLD_BY_A_TEST";
 
 /// The attacker's user.
@@ -22,31 +23,31 @@ pub const NOBODY: u32 = 65534;
 /// What another user can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Attack {
-    /// Lock each file of ours that can be opened.
+    /// It locks each file of ours that it can open.
     Locks,
-    /// Read, change, remove and add files; look into processes.
+    /// It reads, changes, removes and adds files, and looks into processes.
     Files,
-    /// Tell the lab what to do.
+    /// It tells the lab what to do.
     Socket,
-    /// End, stop and disturb processes.
+    /// It ends, stops and disturbs processes.
     Signals,
-    /// Take the names that programs use in /tmp.
+    /// It takes the names that programs use in /tmp.
     Names,
-    /// Fill /dev/shm.
+    /// It fills /dev/shm.
     SharedMemory,
-    /// Take the kernel's shared memory segments and semaphores.
+    /// It takes the kernel's shared memory segments and semaphores.
     Segments,
-    /// Connections to the gateway on which nothing comes.
+    /// It opens connections to the gateway, and sends nothing on them.
     IdleConnections,
-    /// Requests to the gateway that never become whole.
+    /// It sends requests to the gateway that never become whole.
     HalfRequests,
-    /// Both, to the replicas' own ports.
+    /// It does both at the replicas' own ports.
     ReplicaPorts,
-    /// Log in to PostgreSQL, and never say the password.
+    /// It logs in to PostgreSQL, and never says the password.
     Logins,
-    /// Listen on half of the ports that the system hands out, and on each that becomes free.
+    /// It listens on half of the ports that the system hands out, and on each that becomes free.
     HalfOfThePorts,
-    /// The same, on all of them.
+    /// It does the same on all of these ports.
     AllPorts,
 }
 
@@ -78,17 +79,17 @@ pub struct Order {
     pub replicas: Vec<u16>,
     pub postgres: u16,
     pub pids: Vec<u32>,
-    /// Which of two attackers this is, who share the work.
+    /// The number of this attacker, when two share the work.
     pub part: u16,
 }
 
-/// What came of it.
+/// What came of the attack.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Loot {
     pub tries: u64,
-    /// Connections, ports, names: what anybody can take.
+    /// The connections, ports and names that it held. Anybody can take these.
     pub held: u64,
-    /// What nobody else is to get.
+    /// What it got, although nobody else may get it.
     pub got: BTreeSet<String>,
 }
 
@@ -118,7 +119,7 @@ impl Order {
 pub struct Attacker(Child);
 
 impl Attacker {
-    /// One of several, who share the work.
+    /// Starts one of several attackers who share the work.
     pub async fn start_part(order: &Order, part: u16) -> Self {
         Self::start(&Order { part, ..order.clone() }).await
     }
@@ -143,7 +144,7 @@ impl Attacker {
     }
 }
 
-/// Why there can be no attacker here: for a test to say, and end.
+/// Says why there can be no attacker here. The test prints that, and ends.
 pub async fn why_not() -> Option<&'static str> {
     if !rustix::process::geteuid().is_root() {
         return Some("skipped: only root can become another user");

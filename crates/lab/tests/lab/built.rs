@@ -1,5 +1,5 @@
-//! What runs, and what is judged, is the tree as it stands. Cargo is not the real one; how make finds what the real one
-//! has built is in `make.rs`.
+//! Checks that the shop which runs, and the shop which is judged, are the tree as it stands. Cargo is not the real one
+//! here. `make.rs` tests how make finds what the real cargo has built.
 
 use flash_sale_testbed::testing::TestDatabase;
 
@@ -35,7 +35,8 @@ async fn a_second_up_replaces_the_replicas_when_there_is_another_program_and_onl
     let second = replica_pids(&project.status().await);
     assert!(first.iter().all(|pid| !second.contains(pid)));
 
-    // Nor does it stop at the program: a variable that is set now is handed on, and one that isn't is no more.
+    // It doesn't stop at the program. A variable that is set now is handed on. One that isn't set any more is
+    // no longer handed on.
     for (window, said) in [(Some("7"), "replica-1 replaced"), (None, "replica-1 replaced")] {
         let mut up = project.command(&["up"]);
         up.envs(window.map(|window| ("RACE_WINDOW_MS", window)));
@@ -99,7 +100,7 @@ async fn one_replica_of_another_build_is_enough_to_refuse() {
     project.change_shop();
     project.up().await;
 
-    // As a build does; then one dies, and is started from what is there now.
+    // A build replaces the program's file. Then a replica dies, and the lab starts it from the file that is there now.
     fs::copy(&shop, project.path().join("new")).unwrap();
     fs::rename(project.path().join("new"), &shop).unwrap();
     kill(replica_pids(&project.status().await)[0]);

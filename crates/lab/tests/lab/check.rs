@@ -1,5 +1,5 @@
-//! `lab check` on the tree as it is: shipped, or with the learner's fix. What it says of other trees is in
-//! `variants.rs`.
+//! `lab check` on the tree as it is: as shipped, or with the learner's fix. `variants.rs` tests what it
+//! says of other trees.
 
 use flash_sale_testbed::testing::TestDatabase;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
@@ -86,14 +86,14 @@ async fn the_verdict_fits_what_the_rounds_have_shown_and_nothing_is_left_behind(
     } else if method.contains("self.get_by_id_for_update(id)") {
         assert!(report["closing"].as_str().unwrap().starts_with("FIXED: "), "{report:#}");
     } else {
-        // A way of the learner's own, right or wrong.
+        // The learner has written something else, which may be right or wrong.
         assert_eq!(report["verdict"] == "fixed", failed.is_empty(), "{report:#}");
     }
     assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
     project.run(&["down"]).await;
 }
 
-/// The tree may be as shipped, or fixed: so the payment is taken away, which a check always finds.
+/// The tree may be as shipped, or fixed. So the test takes the payment away, and a check always finds that.
 #[tokio::test]
 async fn evidence_comes_first_and_the_place_once_the_hints_have_said_it_or_on_request() {
     let database = TestDatabase::create().await;
@@ -194,7 +194,7 @@ async fn of_a_shop_that_is_slower_than_shipped_the_setting_is_named_and_crowds_a
     project.run(&["down"]).await;
 }
 
-/// Without its comment.
+/// The method's code, without its comment.
 fn code_of_get_for_purchase() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../repositories/src/product_repository.rs");
     let code = fs::read_to_string(path).unwrap();

@@ -1,5 +1,5 @@
-//! Commands whose reader leaves before the end (`lab status | head -1`), and whose disk is full: they do what they are
-//! to do, put back what they have borrowed, and don't panic.
+//! Commands whose reader leaves before the end (`lab status | head -1`), and commands whose disk is full. They do what
+//! they are asked for, put back what they have borrowed, and don't panic.
 
 use std::fs::OpenOptions;
 use std::io::{self, PipeReader, Read};
@@ -30,12 +30,13 @@ impl Project {
         let mut command = self.command(arguments);
         command.stdout(output).stderr(errors);
         let child = command.spawn().unwrap();
-        // Its ends of the pipes.
+        // The command holds our ends of the pipes.
         drop(command);
         Outcome::of(child.wait_with_output().await.unwrap())
     }
 
-    /// Has the command print to nobody, in each way, and expects the exit code that it has otherwise.
+    /// Runs the command so that nobody reads what it prints, in each way. The exit code must be the one
+    /// that it has otherwise.
     async fn goes_on_unread(&self, arguments: &[&str], code: i32) {
         let outcome = self.run_on(arguments, unread(), Stdio::piped()).await;
         assert_eq!(outcome.code, code, "{arguments:?}: {}", outcome.errors);
@@ -82,7 +83,7 @@ async fn a_command_whose_reader_has_left_does_its_work_and_has_its_exit_code() {
     ] {
         project.goes_on_unread(arguments, 0).await;
     }
-    // It only goes on to say more.
+    // The command runs on only to say more, so it ends.
     let watch = project.run_on(&["watch"], unread(), Stdio::piped()).await;
     assert!(watch.success && !watch.errors.contains("panicked"), "{}", watch.errors);
     let psql = project.run_on(&["psql", "-c", "SELECT 1"], unread(), Stdio::piped()).await;
@@ -99,7 +100,7 @@ async fn what_was_borrowed_is_given_back_though_nobody_reads_any_more() {
     let project = Project::on(&database);
     project.up().await;
 
-    // Of the exercise as the tree has it.
+    // The verdict is that of the exercise as the tree has it.
     let verdict = project.run(&["check", "--rounds", "1"]).await.code;
     assert!((0..=1).contains(&verdict), "{verdict}");
 
@@ -115,7 +116,7 @@ async fn what_was_borrowed_is_given_back_though_nobody_reads_any_more() {
         let arguments = &command.split(' ').collect::<Vec<_>>();
         let outcome = project.run_on(arguments, unread(), unread()).await;
         assert_ne!(outcome.code, PANICKED, "{arguments:?}");
-        // Whether a drill on a busy machine is survived is not the question here.
+        // This test doesn't ask whether the shop survives a drill on a busy machine.
         assert!(outcome.code == code || arguments[0] == "drill", "{arguments:?}: {}", outcome.code);
         assert_eq!(product_count(&database).await, 1, "{arguments:?}");
         assert!(!replicas_have(&project, "RACE_WINDOW_MS=33").await, "{arguments:?}");
@@ -123,7 +124,7 @@ async fn what_was_borrowed_is_given_back_though_nobody_reads_any_more() {
     project.run(&["down"]).await;
 }
 
-/// As `head` does: it reads a line, and leaves while the command goes on.
+/// The reader does as `head` does: it reads a line, and leaves while the command goes on.
 #[tokio::test]
 async fn a_reader_who_leaves_in_the_middle_ends_only_what_prints_for_ever() {
     let project = Project::new();
@@ -152,7 +153,7 @@ async fn a_reader_who_leaves_in_the_middle_ends_only_what_prints_for_ever() {
         let logs = command.spawn().unwrap();
         drop(command);
         tokio::task::spawn_blocking(move || first_line(reader)).await.unwrap();
-        // It notices at the next line.
+        // The command notices that at the next line.
         let lines = wait_until("it has ended", async || {
             flash_sale_testbed::http::answers_ok(&project.url("/api/products")).await;
             is_gone(logs.id().unwrap())

@@ -1,4 +1,4 @@
-//! A database that is away: the lab's own, stopped for a while, or another one that isn't up yet.
+//! A database that is away: the lab's own one is stopped for a while, or another one isn't up yet.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ async fn postgres_can_be_stopped_for_a_while_and_comes_back_on_its_port() {
         let before = project.status().await["database"]["private"].clone();
         let begun = Instant::now();
 
-        // Long enough to be looked at, also on a busy machine.
+        // The outage lasts long enough to look at the shop, also on a busy machine.
         let outage = Request::StopDatabase { seconds: 3, how };
         let (done, ()) = tokio::join!(project.ask(&outage), async {
             wait_until("it is gone", async || is_gone(before["pid"].as_u64().unwrap() as u32)).await;
@@ -32,7 +32,8 @@ async fn postgres_can_be_stopped_for_a_while_and_comes_back_on_its_port() {
         assert!(begun.elapsed() >= Duration::from_secs(3));
         let after = project.status().await["database"]["private"].clone();
         assert!(after["pid"] != before["pid"] && after["port"] == before["port"]);
-        // It accepts connections already: whoever asked may count the time from here.
+        // PostgreSQL accepts connections already: the one who asked for the outage may count the
+        // time from here.
         assert!(project.run(&["psql", "-Atc", "SELECT 1"]).await.success);
         wait_until("the shop sells again", async || answers_ok(&project.url("/ready")).await).await;
     }
@@ -76,7 +77,7 @@ async fn a_lab_that_starts_before_its_database_says_so_and_waits() {
     let database = TestDatabase::create().await;
     let (start, end) = database.url.rsplit_once('/').unwrap();
     let (login, real_port) = start.rsplit_once(':').unwrap();
-    // Bound and not listening, it refuses connections.
+    // The port is bound, but nobody listens there, so it refuses connections.
     let door = TcpSocket::new_v4().unwrap();
     door.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let mut project = Project::new();

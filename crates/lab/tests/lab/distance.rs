@@ -1,4 +1,4 @@
-//! Distance that the lab lends: between its replicas and PostgreSQL, for as long as the borrower is there.
+//! The distance that the lab lends: its replicas are far from PostgreSQL for as long as the borrower is there.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ async fn a_purchase_in_flight_on_a_far_database_is_answered_by_a_lab_that_stops(
     assert!(stop.await.unwrap().unwrap().status.success());
 }
 
-/// Gives it back by being dropped.
+/// Borrows the distance. The borrower gives it back by dropping the connection.
 async fn borrow_distance(project: &Project) -> UnixStream {
     let milliseconds = FAR.as_millis() as u32;
     let request = serde_json::to_string(&Request::LendDistance { milliseconds }).unwrap();
@@ -91,13 +91,13 @@ async fn ready_takes(project: &Project) -> Duration {
     asked.elapsed()
 }
 
-/// Each replica has the database's own address.
+/// Whether each replica has the database's own address.
 pub(super) async fn is_near(project: &Project, database: &TestDatabase) -> bool {
     let urls = databases_of_replicas(project).await;
     urls.len() == 2 && urls.iter().all(|url| *url == database.shop_url)
 }
 
-/// `DATABASE_URL` of each replica.
+/// The `DATABASE_URL` of each replica.
 async fn databases_of_replicas(project: &Project) -> Vec<String> {
     let url_of = |pid: u32| {
         let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;

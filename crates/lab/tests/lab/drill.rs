@@ -1,5 +1,5 @@
-//! `lab drill`: short drills of a few faults, what the ledger finds, and what is left behind. Nothing here asserts
-//! that a fault was survived within its time limits: other tests load the machine.
+//! `lab drill`: short drills of a few faults, what the ledger finds, and what is left behind. No test here asserts
+//! that a fault was survived within its time limits, because other tests load the machine.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const FLAWS: [&str; 7] = [
     "committed_later",
     "left_in_transaction",
 ];
-/// What only a replica has in its environment that is drilled.
+/// A replica has this in its environment only while it is drilled.
 const WINDOW: &str = "RACE_WINDOW_MS=20";
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn faults_of_replicas_and_buyers_leave_a_ledger_without_a_flaw() {
     assert_eq!(faults.len(), 5, "{report:#}");
     faults.iter().for_each(assert_no_flaw);
     let crowd = &faults[3];
-    // The crowd, the scarce product, and some of the other one.
+    // These are the requests of the crowd, the orders of the scarce product, and some of the other product.
     assert!(figure(crowd, "requests") > 200 && figure(crowd, "orders") > 90, "{crowd:#}");
     assert!(faults[0]["replica_away_ms"].is_number() && crowd["replica_away_ms"].is_null());
     assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
@@ -111,7 +111,7 @@ async fn faults_that_the_lab_can_not_do_to_a_database_of_others_are_skipped() {
     let reason = "the PostgreSQL of DATABASE_URL is not the shop's private one";
     let expected = serde_json::json!({ "postgres-immediate-restart": reason, "postgres-stopped": reason });
     assert_eq!(report["skipped"], expected);
-    // Nothing was drilled, so nothing was survived.
+    // Nothing was drilled, so there was nothing to survive.
     assert_eq!((&report["survived"], &report["faults"]), (&false.into(), &serde_json::json!([])));
     project.run(&["down"]).await;
 }
@@ -129,7 +129,7 @@ async fn buyers_buy_by_several_strategies_each_on_products_as_it_needs_them() {
 
     for fault in report["faults"].as_array().unwrap() {
         assert_no_flaw(fault);
-        // By each of them.
+        // It is a number only when each of the strategies has recovered.
         assert!(fault["recovery_of_all_ms"].is_number(), "{fault:#}");
     }
     let expected = serde_json::json!(["skip_locked", "check_constraint", "nowait"]);
@@ -139,7 +139,7 @@ async fn buyers_buy_by_several_strategies_each_on_products_as_it_needs_them() {
     project.run(&["down"]).await;
 }
 
-/// The crowd wants twice as many copies as there are, and twenty of them at a time have a database connection.
+/// The crowd wants twice as many copies as there are. Twenty of the buyers have a database connection at the same time.
 #[tokio::test]
 #[ignore = "with the others, minutes"]
 async fn what_may_oversell_is_counted_and_not_blamed() {
@@ -155,7 +155,7 @@ async fn what_may_oversell_is_counted_and_not_blamed() {
     project.run(&["down"]).await;
 }
 
-/// A second order for each purchase, of which nobody was told.
+/// The database makes a second order for each purchase. Nobody is told of it.
 #[tokio::test]
 #[ignore = "with the others, minutes"]
 async fn orders_of_nobody_are_found() {
@@ -176,7 +176,7 @@ async fn orders_of_nobody_are_found() {
     let report: Value =
         serde_json::from_str(&outcome.output).unwrap_or_else(|_| panic!("{}", outcome.errors));
     let fault = &report["faults"][0];
-    // Two products of each strategy.
+    // There are two products of each strategy.
     assert_eq!(fault["unconserved"], 8, "{fault:#}");
     assert!(figure(fault, "oversold") >= 40 && figure(fault, "dishonest") >= 80, "{fault:#}");
     assert_eq!(report["survived"], false);
@@ -230,7 +230,7 @@ async fn a_killed_drill_leaves_no_replica_frozen_and_the_next_one_removes_its_pr
 
     killed.kill().await.unwrap();
 
-    // The lab replaces it, and would kill it only after twenty seconds.
+    // The lab replaces the frozen replica, and would kill it only after twenty seconds.
     wait_until("the replica goes on", async || !is_frozen(frozen)).await;
     wait_until("the replicas are as before", async || no_replica_is_drilled(&project).await).await;
     assert!(product_count(&database).await > 1);
@@ -251,7 +251,7 @@ async fn what_a_killed_drill_left_read_only_the_next_race_or_check_or_drill_make
     let race = ["race", "--strategy=atomic_update", "--stock=1", "--buyers=2", "--rounds=1"];
     wait_until("a race may begin, and ends", async || project.run(&race).await.success).await;
 
-    // 400: the book may have been sold before the switch.
+    // The status may be 400: the book may have been sold before the switch.
     assert!(buy_the_book(&project).await < 500);
     project.run(&["down"]).await;
 }
@@ -283,14 +283,14 @@ pub(super) fn broken(fault: &Value) -> String {
     broken.join("; ")
 }
 
-/// The rest of its errors is read too, so that it never waits for us.
+/// Reads the drill's errors up to this line. The rest is read too, so that the drill never waits for us.
 async fn wait_for_line(drill: &mut Child, expected: &str) {
     let mut lines = BufReader::new(drill.stderr.take().unwrap()).lines();
     while lines.next_line().await.unwrap().expect("it says so before its end") != expected {}
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
 }
 
-/// A drill that has just frozen a replica, for a minute; and the replica's process.
+/// Starts a drill that freezes a replica for a minute. Returns it when it has frozen one, with the replica's process.
 async fn start_freezing(project: &Project) -> (Child, u32) {
     let arguments = ["drill", "--fault=freeze-replica", "--lasts=60", "--seconds=2", "--buyers=8"];
     let drill = project.command(&arguments).spawn().unwrap();
@@ -309,7 +309,7 @@ pub(super) async fn no_replica_is_drilled(project: &Project) -> bool {
     pids.len() == 2 && !pids.into_iter().any(|pid| environment(pid).contains(WINDOW))
 }
 
-/// The status of the answer.
+/// Buys the shop's book, and returns the status of the answer.
 async fn buy_the_book(project: &Project) -> u16 {
     let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(15)).build().unwrap();
     let book: Value = match client.get(project.url("/api/products")).send().await {

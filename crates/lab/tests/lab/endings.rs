@@ -1,5 +1,5 @@
-//! Commands that put things into the shop for a while, and are ended in every way that a program hears of: nothing of
-//! theirs is left.
+//! Commands that put things into the shop for a while. The tests end them in every way that a program can notice:
+//! nothing of theirs is left.
 
 use std::fs::File;
 
@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::check::product_count;
 use super::*;
 
-/// Of a race and a drill, INT and TERM are tested elsewhere.
+/// Other tests end a race and a drill with INT and TERM.
 const RARE_SIGNALS: [Signal; 2] = [Signal::HUP, Signal::QUIT];
 
 #[tokio::test]
@@ -81,15 +81,16 @@ async fn a_drill_takes_all_back_whatever_ends_it() {
     project.run(&["down"]).await;
 }
 
-/// Whoever runs the tests may have asked not to be ended with the terminal, and what a test starts would inherit that. A
-/// signal that somebody hears is nothing to inherit.
+/// Lets the signal HUP end the processes that a test starts. The person who runs the tests may have asked that HUP be
+/// ignored, so that they don't end with the terminal. The processes would inherit that. Once this process hears the
+/// signal, there is nothing to inherit.
 fn let_hangups_be_heard() {
     if is_ignored(SignalKind::hangup()) {
         let _heard = signal(SignalKind::hangup()).unwrap();
     }
 }
 
-/// What is printed to it then fails, and must not end the command before it has put things in order.
+/// The command then can't print to its terminal any more. That must not end it before it has put things in order.
 #[tokio::test]
 async fn a_terminal_that_is_closed_ends_a_check_in_order() {
     let_hangups_be_heard();
@@ -104,7 +105,7 @@ async fn a_terminal_that_is_closed_ends_a_check_in_order() {
     let end = || {
         File::from(rustix::fs::open(&path, OFlags::RDWR | OFlags::NOCTTY, rustix::fs::Mode::empty()).unwrap())
     };
-    // A session of its own, whose terminal this is.
+    // The command gets a session of its own, and this terminal belongs to the session.
     let mut command = Command::new("setsid");
     command.args(["--ctty", LAB, "check", "--rounds", "500"]).current_dir(project.path());
     command

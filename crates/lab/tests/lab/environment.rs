@@ -1,4 +1,4 @@
-//! What a person's shell and `.env` may hold: variables of another server, odd passwords, mistakes.
+//! The variables that a person's shell and `.env` may hold: those of another server, odd passwords, mistakes.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::*;
 
-/// Of a shell that is set up for another server, each as harmful as it can be.
+/// The variables of a shell that is set up for another server. Each is as harmful as it can be.
 const OF_ANOTHER_SERVER: [(&str, &str); 29] = [
     ("PGAPPNAME", "another"),
     ("PGCHANNELBINDING", "require"),
@@ -50,7 +50,7 @@ const OF_ANOTHER_SERVER: [(&str, &str); 29] = [
 async fn variables_of_another_server_reach_neither_the_private_one_nor_psql_nor_the_shop() {
     let mut project = Project::new();
     project.variables = OF_ANOTHER_SERVER.map(|(name, value)| (name, value.to_owned())).to_vec();
-    // A file's variables are no others than the shell's.
+    // A file's variables are treated in the same way as the shell's.
     fs::write(project.path().join(".env"), "PGOPTIONS='-c default_transaction_read_only=on'\nPGPORT=1\n")
         .unwrap();
 
@@ -62,14 +62,14 @@ async fn variables_of_another_server_reach_neither_the_private_one_nor_psql_nor_
                     split_part(current_setting('DateStyle'), ',', 1))";
     let psql = project.run(&["psql", "-Atc", settings]).await;
     assert_eq!(psql.output, "postgres flash_sale psql off UTF8 ISO\n", "{}", psql.errors);
-    // Nor does a DATABASE_URL lead psql to another database than the running shop's.
+    // A DATABASE_URL doesn't lead psql to another database than that of the running shop either.
     let other = "postgres://nobody@127.0.0.1:1/nowhere";
     let psql =
         project.command(&["psql", "-c", "SELECT 1"]).env("DATABASE_URL", other).output().await.unwrap();
     assert!(psql.status.success());
     assert!(answers_ok(&project.url("/ready")).await);
     assert!(project.run(&["restart"]).await.success);
-    // Its own connections write.
+    // The shop's own connections can write.
     let race =
         ["race", "--json", "--stock", "1", "--buyers", "2", "--rounds", "1", "--strategy", "atomic_update"];
     let race = project.run(&race).await;
@@ -101,7 +101,7 @@ async fn of_these_variables_only_the_password_counts_for_a_database_of_ones_own(
     project.run(&["down"]).await;
 }
 
-/// Of these, cargo's tests are processes that nothing of ours starts.
+/// The tests that cargo runs are processes that nothing of ours starts. So make has to drop these variables.
 #[tokio::test]
 async fn make_hands_none_of_these_variables_on_to_the_tests() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -146,8 +146,8 @@ async fn a_password_may_hold_anything_whichever_way_it_comes_in() {
     role.drop(&database).await;
 }
 
-/// Each way for a URL's password: the shell's variables, and the text of `.env`. What is wrong is hidden by what
-/// stands before it.
+/// Each way to give the password of a URL: the shell's variables, and the text of `.env`. Where a way also has
+/// something wrong, a variable that comes before it hides that.
 fn ways_in(url: &Url, password: &str) -> Vec<(Vec<(&'static str, String)>, String)> {
     let mut with_password = url.clone();
     let encoded = password.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
@@ -258,7 +258,7 @@ async fn whatever_the_settings_are_the_shop_can_be_looked_at_and_stopped() {
         assert_eq!(outcome.errors, format!("error: {line}"), "{command:?}");
     }
     fs::remove_file(&dotenv).unwrap();
-    // Of the settings, psql needs one.
+    // psql needs one of the settings.
     project.variables.push(("DATABASE_URL", database.url.clone()));
     assert!(project.run(&["psql", "-c", "SELECT 1"]).await.success);
 }
@@ -284,7 +284,7 @@ async fn what_can_not_be_read_is_not_shown() {
 async fn psql_and_the_shop_connect_alike() {
     let database = TestDatabase::create().await;
     let mut url = Url::parse(&database.url).unwrap();
-    // By IPv6, in brackets, as URLs have it.
+    // The address is one of IPv6, in brackets, as URLs have it.
     let door = TcpListener::bind("[::1]:0").await.unwrap();
     let server = (url.host_str().unwrap().to_owned(), url.port().unwrap());
     url.set_host(Some("[::1]")).unwrap();
@@ -328,7 +328,8 @@ async fn a_restart_hands_on_what_is_set_now_and_nothing_else() {
     assert!(project.names_that_answer().await.is_empty());
 
     fs::write(&dotenv, "ALLOWED_HOSTS=two.example\n").unwrap();
-    // Not by itself: a replica that is started again is what it was, also when the file has become unreadable.
+    // A replica doesn't take new settings by itself: one that is started again has the same settings as before,
+    // also when the file has become unreadable.
     kill_a_replica(&project).await;
     assert!(project.names_that_answer().await.is_empty());
     assert!(project.run(&["restart"]).await.success);
@@ -344,7 +345,7 @@ async fn a_restart_hands_on_what_is_set_now_and_nothing_else() {
 }
 
 impl Project {
-    /// Asks both replicas.
+    /// Asks both replicas which names they answer to.
     pub(super) async fn names_that_answer(&self) -> Vec<&'static str> {
         let mut names = Vec::new();
         for name in ["one.example", "two.example"] {
@@ -364,7 +365,7 @@ impl Project {
     }
 }
 
-/// Returns when there is another one.
+/// Kills a replica, and returns when there is another one.
 async fn kill_a_replica(project: &Project) {
     let before = replica_pids(&project.status().await);
     kill(before[0]);
@@ -392,7 +393,7 @@ impl Role {
         self.run(database, &format!("ALTER ROLE {} PASSWORD '{password}'", self.name)).await;
     }
 
-    /// Of the database, without a password.
+    /// The URL of the database, without a password.
     fn url(&self, database: &TestDatabase) -> Url {
         let mut url = Url::parse(&database.url).unwrap();
         url.set_username(&self.name).unwrap();

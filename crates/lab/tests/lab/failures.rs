@@ -1,4 +1,4 @@
-//! What a person reads when something is wrong, and that nothing is left running then.
+//! What a person reads when something is wrong. Nothing is left running then.
 
 use std::net::TcpListener;
 
@@ -204,7 +204,7 @@ async fn a_restart_whose_lab_is_killed_does_not_claim_success() {
     project.run(&["down"]).await;
 }
 
-/// As a lab does in which a command has panicked.
+/// The same happens in a lab in which a command has panicked.
 #[tokio::test]
 async fn a_lab_that_breaks_off_its_answer_is_not_said_to_be_gone() {
     let project = Project::new();

@@ -1,4 +1,4 @@
-//! Whoever sends random requests makes nothing grow without end: no log, no table, no process.
+//! A client that sends random requests makes nothing grow without end: no log, no table, no process.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use super::*;
 
 const MB: u64 = 1024 * 1024;
 const SENDERS: usize = 16;
-/// A request head that a replica reads; longer ones are refused.
+/// The longest request head that a replica reads. Longer ones are refused.
 const LONGEST_HEAD: usize = 60_000;
 const STRATEGIES: [Option<&str>; 6] =
     [None, Some("pessimistic"), Some("nowait"), Some("serializable"), Some("skip_locked"), Some("batched")];
@@ -28,14 +28,14 @@ struct Sizes {
     keys: i64,
     keys_bytes: i64,
     database_bytes: i64,
-    /// PostgreSQL's folder. Its write-ahead log has a limit of its own (`max_wal_size`, 1 GB).
+    /// The size of PostgreSQL's folder. Its write-ahead log has a limit of its own (`max_wal_size`, 1 GB).
     postgres_folder: u64,
-    /// Of the lab and of each replica.
+    /// The memory of the lab and of each replica.
     memory: Vec<u64>,
     open_files: Vec<usize>,
 }
 
-/// For as many seconds as FLOOD_SECONDS says.
+/// The flood lasts for as many seconds as FLOOD_SECONDS says.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes half a minute; CI runs it"]
 async fn random_keys_long_paths_and_malformed_heads_make_nothing_grow_without_end() {
@@ -70,9 +70,10 @@ async fn random_keys_long_paths_and_malformed_heads_make_nothing_grow_without_en
     let of_others = format!("SELECT count(*) FROM idempotency_keys WHERE product_id <> '{book}'");
     assert_eq!(one::<i64>(&database, &of_others).await, 0, "nothing is kept for a product that isn't there");
     assert!(last.keys_bytes < 64 * 1024 + 1536 * last.keys.max(50_000), "{last:?}");
-    // Of two replicas, the lab and PostgreSQL; and what is written until somebody looks.
+    // There are the logs of two replicas, the lab and PostgreSQL, and what is written until the next look.
     assert!(last.logs < 4 * (2 * LONGEST + 8 * MB), "{last:?}");
-    // A thousand of each replica, and those that are stored while these are deleted.
+    // Each replica may store a thousand keys more before it deletes the oldest ones, and further
+    // keys are stored while it deletes.
     assert!(last.keys < 50_000 + 10_000, "{last:?}");
     let has_stopped = |middle: u64, last: u64, slack: u64| last < middle + middle / 4 + slack;
     assert!(has_stopped(middle.keys_bytes as u64, last.keys_bytes as u64, 64 * MB), "{sizes:#?}");
@@ -98,7 +99,7 @@ async fn buy(url: &str, product: Uuid) -> reqwest::Result<()> {
     order.send().await?.error_for_status().map(|_| ())
 }
 
-/// Sends one request after the other, and returns how many there were.
+/// Sends one request after the other, and returns how many it sent.
 async fn send_until(end: Instant, port: u16, book: Uuid, seed: u64) -> u64 {
     let mut rng = Rng::with_seed(seed);
     let http = Client::new();
@@ -111,7 +112,7 @@ async fn send_until(end: Instant, port: u16, book: Uuid, seed: u64) -> u64 {
                 let body =
                     json!({ "product_id": product, "strategy": STRATEGIES[rng.usize(..STRATEGIES.len())] });
                 let order = http.post(format!("http://127.0.0.1:{port}/api/orders"));
-                // Refused; or too many come at once.
+                // The order is refused, or too many orders come at once.
                 let _ = order.header("Idempotency-Key", key).json(&body).send().await;
             }
             6..9 => send_raw(port, long_request(&mut rng).as_bytes()).await,
@@ -126,7 +127,7 @@ async fn send_until(end: Instant, port: u16, book: Uuid, seed: u64) -> u64 {
     sent
 }
 
-/// A method, a path or a header of up to 60 kB, or all of them.
+/// A request with a long method, path or header of up to 60 kB, or with all of them.
 fn long_request(rng: &mut Rng) -> String {
     let mut long = |letter: &str, most: usize| letter.repeat(rng.usize(1..most));
     let (path, header) = (long("p", LONGEST_HEAD / 2), long("h", LONGEST_HEAD / 4));
@@ -137,7 +138,7 @@ fn long_request(rng: &mut Rng) -> String {
     )
 }
 
-/// Waits for the answer, if there is one. Whatever the shop makes of it will do.
+/// Waits for the answer, if there is one. Any answer of the shop will do.
 async fn send_raw(port: u16, bytes: &[u8]) {
     let Ok(mut connection) = tokio::net::TcpStream::connect(("127.0.0.1", port)).await else { return };
     let _ = connection.write_all(bytes).await;
@@ -161,7 +162,7 @@ async fn measure(project: &Project, status: &Value, database: &DatabaseConnectio
     }
 }
 
-/// Of all files in it, in bytes. Some may go meanwhile.
+/// The size of all files in the folder, in bytes. Some may disappear meanwhile.
 fn size_of(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let sizes = entries.map(|entry| match entry.metadata() {
@@ -172,7 +173,7 @@ fn size_of(folder: &Path) -> u64 {
     sizes.sum()
 }
 
-/// Its memory, in bytes.
+/// The memory of a process, in bytes.
 fn resident(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();

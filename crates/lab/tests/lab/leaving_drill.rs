@@ -1,5 +1,5 @@
-//! `lab drill` of buyers who leave and of a far database: that they were met, what is found, and what is left behind.
-//! As in `drill`, nothing here asserts that a fault was survived within its time limits.
+//! `lab drill` with buyers who leave, and with a far database: whether these faults happened, what the drill finds,
+//! and what is left behind. As in `drill`, no test here asserts that a fault was survived within its time limits.
 
 use flash_sale_testbed::testing::TestDatabase;
 use sea_orm::ConnectionTrait;
@@ -87,7 +87,7 @@ async fn an_interrupted_drill_brings_the_database_back_before_it_ends() {
     project.up().await;
     let arguments = ["drill", "--fault=burst", "--seconds=60", "--buyers=8", "--burst=8", "--far"];
     let drill = project.command(&arguments).spawn().unwrap();
-    // They come when the database is far.
+    // The buyers come when the database is far.
     wait_until("the buyers come", async || product_count(&database).await > 1).await;
     assert!(!is_near(&project, &database).await);
 
@@ -161,7 +161,7 @@ async fn a_database_that_no_line_can_lead_to_is_not_far_away() {
     project.run(&["down"]).await;
 }
 
-/// Without that, nobody would notice that one was left in a transaction.
+/// Without a look at these sessions, nobody would notice that one was left in a transaction.
 #[tokio::test]
 async fn who_may_not_look_at_the_shops_sessions_drills_no_buyers_who_leave() {
     let database = TestDatabase::create().await;

@@ -1,4 +1,4 @@
-//! From up to down.
+//! The life of a shop, from `lab up` to `lab down`.
 
 use std::process::Stdio;
 
@@ -137,7 +137,7 @@ async fn with_a_folder_that_only_root_can_enter_the_data_are_elsewhere() {
     let status = project.status().await;
     let log = status["database"]["private"]["log"].as_str().unwrap().to_owned();
 
-    // As anybody else, PostgreSQL runs as ourselves, and can enter our folders.
+    // For any user but root, PostgreSQL runs as ourselves, and can enter our folders.
     let expected = if rustix::process::geteuid().is_root() { "/var/lib/flash-sale/" } else { "/tmp/" };
     assert!(log.starts_with(expected), "{log}");
     project.run(&["clean"]).await;

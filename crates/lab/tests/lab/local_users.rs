@@ -10,7 +10,7 @@ use flash_sale_testbed::testing::TestDatabase;
 use super::attacker::{Attack, Attacker, Order, why_not};
 use super::*;
 
-/// With a private PostgreSQL, under the umask that opens everything.
+/// The shop has a private PostgreSQL, and runs under the umask that opens everything.
 #[tokio::test]
 async fn another_user_gets_no_lock_no_file_no_socket_and_no_signal_through() {
     if let Some(why) = why_not().await {
@@ -31,7 +31,7 @@ async fn another_user_gets_no_lock_no_file_no_socket_and_no_signal_through() {
     project.run(&["down"]).await;
 }
 
-/// Should its mode have been changed.
+/// Somebody may have changed the socket's mode.
 #[tokio::test]
 async fn even_through_an_open_socket_another_user_is_not_heard() {
     if let Some(why) = why_not().await {
@@ -50,7 +50,7 @@ async fn even_through_an_open_socket_another_user_is_not_heard() {
     project.run(&["down"]).await;
 }
 
-/// As that of a user who had opened the file while an earlier version had left it open to all.
+/// The lock is like that of a user who had opened the file while an earlier version had left it open to all.
 #[tokio::test]
 async fn a_lock_of_somebody_else_on_a_replicas_log_stops_nothing() {
     let database = TestDatabase::create().await;
@@ -63,7 +63,8 @@ async fn a_lock_of_somebody_else_on_a_replicas_log_stops_nothing() {
     theirs.try_lock().unwrap();
 
     kill(before);
-    // Until then, the kernel may accept for it, and what is asked there gets no answer.
+    // Until the process has ended, the kernel may accept connections for it, and requests on them
+    // get no answer.
     wait_until("it has ended", async || is_gone(before)).await;
 
     let restarted = async {
@@ -136,12 +137,13 @@ async fn what_is_no_request_is_answered_and_too_many_commands_at_once_are_told_s
     }
     let more = failed(Vec::new()).await;
     assert!(more.starts_with("64 commands talk to the shop already. "), "{more}");
-    // Those that say nothing are ended.
+    // Connections that say nothing are ended.
     wait_until("a command is heard again", async || project.run(&["status"]).await.success).await;
     project.run(&["down"]).await;
 }
 
-/// Where make has made it under `umask 000`, somebody else may have been faster than the lab.
+/// When make has made the folder under `umask 000`, somebody else may have put something into it
+/// before the lab did.
 #[tokio::test]
 async fn what_another_user_has_put_into_an_open_folder_is_not_used() {
     if let Some(why) = why_not().await {

@@ -1,4 +1,4 @@
-//! Logs that have grown long while the shop is open.
+//! Logs that have become long while the shop is open.
 
 use std::fs::{File, metadata};
 use std::io::Write;
@@ -31,7 +31,7 @@ async fn long_logs_are_put_aside_and_the_shop_logs_on_and_both_parts_are_shown()
         assert!(older.len() > LONGEST && older.permissions().mode() & 0o7777 == 0o600, "{name}: {older:?}");
     }
 
-    // Each connection goes to the next replica.
+    // Each new connection goes to the next replica.
     for _ in 0..2 {
         assert!(flash_sale_testbed::http::answers_ok(&project.url("/api/products")).await);
     }
@@ -52,7 +52,7 @@ async fn long_logs_are_put_aside_and_the_shop_logs_on_and_both_parts_are_shown()
     let older = shown.find("the oldest of replica-2").unwrap();
     assert!(older < shown.rfind("GET /api/products 200").unwrap(), "in the order of time");
 
-    // The next server waits until nobody holds the log of the one before.
+    // The next server waits until nobody holds the log of the server before it.
     let stop =
         Request::StopDatabase { seconds: 0, how: flash_sale_lab::control::messages::DatabaseStop::Fast };
     assert_eq!(project.ask(&stop).await, Event::Done);

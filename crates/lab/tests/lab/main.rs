@@ -1,4 +1,4 @@
-//! The whole lab, as a person starts and stops it: real processes in a project folder of their own.
+//! The whole lab, as a person starts and stops it: real processes, in a project folder for each test.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
@@ -56,8 +56,8 @@ use tokio::process::Command;
 
 const LAB: &str = env!("CARGO_BIN_EXE_lab");
 
-/// Stands in for cargo, which has built this test and its programs. It notes each build, waits while it is told to, and
-/// finds an error in code that says so.
+/// The stand-in for cargo. The real cargo has built this test and its programs. The stand-in writes down each build,
+/// waits while it is told to, and finds an error in code that holds the word "mistake".
 const CARGO: &str = r#"#!/bin/sh
 project=${0%/programs/cargo}
 echo "$*" >> "$project/builds"
@@ -69,14 +69,15 @@ fi
 echo '{"target":{"name":"flash-sale-web"},"executable":"'"$(cat "$project/shop")"'"}'
 "#;
 
-/// Below the ports that the system hands out by itself, to replicas and to each outgoing connection: it stays
-/// free while the lab of a test doesn't run.
+/// A port below those that the system itself hands out, to replicas and to each outgoing connection. So it stays free
+/// while the lab of a test doesn't run.
 fn port_of_ones_own() -> u16 {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
     let first = std::process::id() % 1000 * 20;
     loop {
         let port = 10_000 + (first as u16 + TAKEN.fetch_add(1, Ordering::SeqCst)) % 20_000;
-        // Not by binding it: a process that another test is just starting would inherit the socket for a moment.
+        // Don't bind the port to find out: a process that another test is just starting would inherit the
+        // socket for a moment.
         if TcpStream::connect(("127.0.0.1", port)).is_err() {
             return port;
         }
@@ -85,19 +86,20 @@ fn port_of_ones_own() -> u16 {
 
 /// A project folder, a free port, and nothing running yet.
 struct Project {
-    /// Stops what still runs, also when the test is killed. Before the folder, which it works in.
+    /// Stops what still runs, also when the test is killed. It stands before the folder, because it
+    /// works in the folder.
     clean: AtTheEnd,
     folder: TempDir,
     port: u16,
-    /// Of a database that is there already.
+    /// The variables for a database that is there already.
     variables: Vec<(&'static str, String)>,
 }
 
 impl Project {
-    /// With a private PostgreSQL.
+    /// A project with a private PostgreSQL.
     fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("flash-sale-project-").tempdir().unwrap();
-        // Open, as most people's folders are: as root, PostgreSQL's own user works in it.
+        // The folder is open, as most people's folders are. When we are root, PostgreSQL's own user works in it.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(folder.path().join("Cargo.toml"), "").unwrap();
         fs::create_dir(folder.path().join("crates")).unwrap();
@@ -111,7 +113,7 @@ impl Project {
         Self { clean, folder, port: port_of_ones_own(), variables: Vec::new() }
     }
 
-    /// On a database that is there already: starts faster.
+    /// A project on a database that is there already. It starts faster.
     fn on(database: &TestDatabase) -> Self {
         let mut project = Self::new();
         project.variables = vec![
@@ -137,7 +139,7 @@ impl Project {
         command
     }
 
-    /// Where programs are searched for: first where ours stands in for cargo.
+    /// The path for programs. Our stand-in for cargo comes first.
     fn search_path(&self) -> OsString {
         let path = flash_sale_core::environment::required_text("PATH", "folders").unwrap();
         let paths = std::iter::once(self.path().join("programs")).chain(std::env::split_paths(&path));
@@ -159,7 +161,7 @@ impl Project {
         serde_json::from_str(&outcome.output).unwrap_or_else(|_| panic!("{}", outcome.errors))
     }
 
-    /// Sends the running lab a request that no command has, and returns its last word.
+    /// Sends the running lab a request that no command sends, and returns the lab's last event.
     async fn ask(&self, request: &Request) -> Event {
         let mut socket = UnixStream::connect(self.path().join(CONTROL_SOCKET)).await.unwrap();
         socket.write_all(format!("{}\n", serde_json::to_string(request).unwrap()).as_bytes()).await.unwrap();
@@ -170,13 +172,13 @@ impl Project {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// What each build was told whose progress was shown.
+    /// The arguments of each build that showed its progress.
     fn builds(&self) -> Vec<String> {
         let builds = fs::read_to_string(self.path().join("builds")).unwrap_or_default();
         builds.lines().filter(|told| !told.ends_with("--quiet")).map(str::to_owned).collect()
     }
 
-    /// Has the next build make another program: the same one, in a new file.
+    /// Lets the next build make another program: the same one, in a new file.
     fn change_shop(&self) {
         let (built, new) =
             (Path::new(LAB).with_file_name("flash-sale-web"), self.path().join("flash-sale-web"));
@@ -195,14 +197,15 @@ impl Project {
 
 impl Drop for Project {
     fn drop(&mut self) {
-        // A test that failed half-way. The others have stopped it already, and this says so.
+        // A test that failed half-way may leave a shop that still runs. The other tests have stopped theirs already,
+        // and this assertion says so.
         assert!(self.clean.now() || std::thread::panicking());
     }
 }
 
 struct Outcome {
     success: bool,
-    /// -1 when a signal ended it.
+    /// It is -1 when a signal ended the command.
     code: i32,
     output: String,
     errors: String,
@@ -225,7 +228,7 @@ fn replica_pids(status: &Value) -> Vec<u32> {
     replicas.iter().filter_map(|replica| Some(replica["process"]["pid"].as_u64()? as u32)).collect()
 }
 
-/// The lab's, the replicas' and PostgreSQL's.
+/// The process ids of the lab, the replicas and PostgreSQL.
 fn all_pids(status: &Value) -> Vec<u32> {
     let mut pids = replica_pids(status);
     pids.extend(status["pid"].as_u64().map(|pid| pid as u32));
@@ -233,7 +236,7 @@ fn all_pids(status: &Value) -> Vec<u32> {
     pids
 }
 
-/// The lab's own process may take a last breath after `lab down`.
+/// The lab's own process may run for another moment after `lab down`.
 async fn assert_all_gone(status: &Value) {
     let lab = status["pid"].as_u64().unwrap() as u32;
     let left: Vec<u32> = all_pids(status).into_iter().filter(|pid| *pid != lab && !is_gone(*pid)).collect();
@@ -243,7 +246,7 @@ async fn assert_all_gone(status: &Value) {
 
 fn is_gone(pid: u32) -> bool {
     let state = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // A zombie counts as gone: only its parent, which may not care, can bury it.
+    // A zombie counts as gone: only its parent can remove it, and the parent may not do so.
     test_kill_process(pid_of(pid)).is_err() || state.contains(") Z ")
 }
 

@@ -1,5 +1,5 @@
-//! The real Makefile with the real cargo, in a workspace that is built in a second: its lab and its shop are these ones,
-//! started by another name.
+//! The real Makefile with the real cargo, in a workspace that is built in a second. Its lab and its shop are the real
+//! programs, started by another name.
 
 use std::time::SystemTime;
 
@@ -49,7 +49,7 @@ impl Checkout {
         fs::write(path, text).unwrap();
     }
 
-    /// Makes `lab` say where it is and what it was told, and no more.
+    /// Makes `lab` print where it is and which arguments it got, and nothing more.
     fn have_lab_tell(&self) {
         let code = "fn main() {\n    println!(\"{}\", std::env::current_exe().unwrap().display());\n    \
                     println!(\"{:?}\", std::env::args().skip(1).collect::<Vec<_>>());\n}\n";
@@ -85,7 +85,7 @@ fn every_command_finds_the_lab_wherever_cargo_builds_to() {
     let target = checkout.folder.path().canonicalize().unwrap().join("target");
     let cases = [
         (None, "", target.join("debug/lab")),
-        // From here on there is an older lab in target/.
+        // From here on, there is an older lab in target/.
         (
             Some(("CARGO_TARGET_DIR", elsewhere.join("by variable"))),
             "",
@@ -107,7 +107,7 @@ fn every_command_finds_the_lab_wherever_cargo_builds_to() {
             let made = Outcome::of(made);
             assert_eq!(made.output, format!("{}\n{told}\n", lab.display()), "{command}: {}", made.errors);
         }
-        // Also without being told again.
+        // The commands find the lab also without the variable.
         for (command, told) in
             [("stop", r#"["down"]"#), ("status", r#"["status"]"#), ("check", r#"["check"]"#)]
         {
@@ -124,7 +124,7 @@ fn what_compiles_no_more_gets_a_verdict_of_its_own_and_the_shop_can_be_stopped()
     assert_eq!(stopped.output, "Nothing is running.\n", "{}", stopped.errors);
 
     checkout.write("crates/flash-sale-web/src/main.rs", "mistake");
-    // Of an earlier round.
+    // This verdict is of an earlier round.
     checkout.write("verdict.json", r#"{ "closing": "FIXED: 372 purchases, 0 oversold" }"#);
     let graded = graders_loop(&checkout);
 
@@ -156,7 +156,7 @@ fn what_has_never_compiled_gets_the_same_verdict() {
     assert!(graded.output.contains(r#""closing": "NOT BUILT: "#), "{}\n{}", graded.output, graded.errors);
 }
 
-/// README's, in the folder above one checkout.
+/// Runs the loop for graders from README.md, in the folder above one checkout.
 fn graders_loop(checkout: &Checkout) -> Outcome {
     let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).unwrap();
     let begin = readme.find("for checkout in */; do").unwrap();
@@ -166,7 +166,7 @@ fn graders_loop(checkout: &Checkout) -> Outcome {
     Outcome::of(checkout.command("sh").args(["-c", script]).current_dir(above.path()).output().unwrap())
 }
 
-/// Cargo alone would think that nothing has changed.
+/// Cargo alone would not notice that something has changed.
 #[test]
 fn a_file_that_is_put_back_with_its_old_time_is_built_again() {
     let checkout = Checkout::new();

@@ -97,7 +97,7 @@ async fn logs_are_in_the_order_of_time_with_every_error_and_without_what_nobody_
     assert!(!all.output.contains("/static/") && !all.output.contains("GET /ready 200"), "{}", all.output);
     assert!(!all.output.contains('\u{1b}'), "colours are for terminals");
 
-    // Following begins with the last lines, and an error that is older is not hidden.
+    // Following a log begins with its last lines. An older error is shown too.
     let mut following = project.command(&["logs"]).spawn().unwrap();
     let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
     let mut shown = Vec::new();

@@ -18,7 +18,8 @@ async fn two_checkouts_run_side_by_side() {
     let sold = (orders(&one).await, orders(&other).await);
     assert!(sold.0 > 0 && sold.1 > 0, "{sold:?}");
 
-    // A reset here takes nothing away there, nor does a restart, nor the end.
+    // A reset of the one takes nothing away from the other. A restart doesn't either, and neither
+    // does the end.
     assert_eq!(click.post(one.url("/reset")).send().await.unwrap().status(), 303);
     assert_eq!((orders(&one).await, orders(&other).await), (0, sold.1));
     assert!(one.run(&["restart"]).await.success);

@@ -1,4 +1,4 @@
-//! Machines as people have them: an odd umask, a copied checkout, somebody who was root before, few open files.
+//! Machines as people have them: an odd umask, a copied checkout, a shop that root started before, few open files.
 
 use std::os::unix::fs::{FileTypeExt, MetadataExt, chown};
 use std::path::PathBuf;
@@ -7,12 +7,12 @@ use flash_sale_testbed::testing::TestDatabase;
 
 use super::*;
 
-/// Runs the lab by a shell that does this first.
+/// Runs the lab from a shell that does `first` before.
 async fn after(project: &Project, first: &str, arguments: &[&str]) -> Outcome {
     within(project, &["/bin/sh", "-c", &format!(r#"{first} && exec "$0" "$@""#), LAB], arguments).await
 }
 
-/// Runs the lab by another program.
+/// Runs the lab through another program.
 async fn within(project: &Project, outer: &[&str], arguments: &[&str]) -> Outcome {
     let lab = project.command(arguments);
     let mut command = Command::new(outer[0]);
@@ -38,7 +38,7 @@ fn is_root() -> bool {
 async fn whatever_the_umask_is_postgres_gets_where_it_must_and_nobody_else_does() {
     let project = Project::new();
     let state = project.path().join(".flash-sale");
-    // As an earlier version left it after `umask 077`.
+    // An earlier version left the folder like this after `umask 077`.
     fs::create_dir(&state).unwrap();
     fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
 
@@ -70,7 +70,7 @@ fn assert_nobody_else_sees(project: &Project) {
     assert!(fs::metadata(project.path().join(CONTROL_SOCKET)).unwrap().file_type().is_socket());
 }
 
-/// Everything below `folder`, but not what is in `left_out`.
+/// Everything below `folder`, without what is in `left_out`.
 fn all_in(folder: &Path, left_out: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -83,7 +83,7 @@ fn all_in(folder: &Path, left_out: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// In a /var/lib of its own, which an earlier version has spoiled for all checkouts.
+/// The test has a /var/lib of its own. An earlier version has spoiled it for all checkouts.
 #[tokio::test]
 async fn a_common_folder_that_was_closed_by_an_earlier_version_is_opened_again() {
     let project = Project::new();
@@ -123,7 +123,7 @@ async fn a_copy_of_a_running_shop_is_a_shop_of_its_own() {
     original.run(&["down"]).await;
 }
 
-/// As `cp -a` makes it, on a port of its own.
+/// A copy as `cp -a` makes it, on a port of its own.
 fn copy_of(original: &Project) -> Project {
     let copy = Project::new();
     let contents = original.path().join(".");
@@ -132,7 +132,7 @@ fn copy_of(original: &Project) -> Project {
     copy
 }
 
-/// Root was here before, as after `sudo make run`.
+/// Root has run the shop here before, as with `sudo make run`.
 #[tokio::test]
 async fn whoever_comes_after_another_user_is_told_whose_it_is_and_how_to_get_it() {
     let database = TestDatabase::create().await;
@@ -158,7 +158,7 @@ async fn whoever_comes_after_another_user_is_told_whose_it_is_and_how_to_get_it(
         assert!(stopped.errors.contains(advice), "lab {command}: {}", stopped.errors);
     }
 
-    // As it says.
+    // Do what the advice says.
     let mut give = std::process::Command::new("chown");
     give.args(["-R", "nobody", ".flash-sale"]).current_dir(project.path());
     assert!(give.status().unwrap().success());
@@ -223,10 +223,10 @@ async fn a_full_disk_and_one_that_can_only_be_read_are_said_with_what_to_do() {
         let script = format!(r#"mkdir -p small && mount -t tmpfs {mount} && exec "$0" "$@""#);
         within(&project, &["unshare", "--mount", "/bin/sh", "-c", &script, LAB], &["up"]).await
     };
-    // What stands in for cargo reads and writes outside.
+    // The stand-in for cargo reads and writes outside this disk.
     let here = "mkdir small/crates small/static && touch small/Cargo.toml && ln -s ../shop ../builds small && cd small";
 
-    // Enough for the first files of initdb, and not for the last.
+    // The disk has room for the first files of initdb, but not for the last ones.
     let full = on(&format!("-o mode=755,size=6m none small && {here}")).await;
     if full.errors.contains("unshare") || full.errors.contains("mount") {
         return eprintln!("skipped: only root can mount: {}", full.errors);
@@ -243,7 +243,7 @@ async fn a_full_disk_and_one_that_can_only_be_read_are_said_with_what_to_do() {
     );
 }
 
-/// What the Makefile adds to cargo's own words.
+/// The explanation that the Makefile adds to cargo's own words.
 #[tokio::test]
 async fn a_build_that_may_not_be_written_or_run_is_explained() {
     let project = Project::new();

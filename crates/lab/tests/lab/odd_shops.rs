@@ -1,5 +1,5 @@
-//! What `lab check` says of trees that don't do what a shop does. A gateway of the tests' own plays them, in front of
-//! real replicas: it answers one path in its own way, and hands all else on.
+//! What `lab check` says of trees that don't do what a shop does. A gateway of the tests' own plays these trees, in
+//! front of real replicas: it answers one path in its own way, and hands everything else on.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,23 +12,23 @@ use tokio::net::{TcpListener, TcpStream};
 use super::check::what_is_there;
 use super::*;
 
-/// Of a check, whatever it judges.
+/// The longest time that a check may take, whatever it judges.
 const LIMIT: Duration = Duration::from_secs(60);
 const ORDERS: &str = "POST /api/orders ";
 const CHECKS: usize = 13;
 
-/// What is done instead of an answer.
+/// What the gateway does instead of answering.
 #[derive(Clone, Copy)]
 enum Oddity {
-    /// Nothing, for ever.
+    /// It says nothing, for ever.
     Silence,
-    /// The connection is closed, as by a process that ends.
+    /// It closes the connection, as a process that ends does.
     Close,
-    /// This is the answer, after its status line.
+    /// It gives an answer with this status and this body.
     Answer(&'static str, &'static str),
-    /// An answer that has no end.
+    /// It gives an answer that has no end.
     Endless,
-    /// As the replicas do it, but later.
+    /// It gives the replicas' own answer, but later.
     Late(Duration),
 }
 
@@ -103,7 +103,7 @@ async fn a_purchase_that_takes_a_minute() {
 async fn a_purchase_that_takes_long_for_another_reason_than_its_payment() {
     let judged = judge(ORDERS, Oddity::Late(Duration::from_millis(400))).await;
 
-    // The gateway delays the reference too, as it can't tell them apart.
+    // The gateway also delays the purchase that serves as the reference, because it can't tell them apart.
     judged.assert_failed("race window", "a purchase that nobody disturbed took ", "");
     judged.assert_failed("no lost sale", "left out: a purchase that nobody disturbs takes ", "");
 }
@@ -142,7 +142,7 @@ struct Judged {
 }
 
 impl Judged {
-    /// The check has failed, and says at least this.
+    /// Expects that the check has failed, and that it says at least this.
     #[track_caller]
     fn assert_failed(&self, name: &str, seen: &str, meaning: &str) {
         let check =
@@ -152,7 +152,8 @@ impl Judged {
     }
 }
 
-/// A verdict with all its checks, in time, as one object, with the shop's own rows left as they were.
+/// Judges such a tree. The verdict must come in time, as one object, with all its checks. The shop's own rows must be
+/// left as they were.
 async fn judge(path: &'static str, oddity: Oddity) -> Judged {
     let database = TestDatabase::create().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -193,7 +194,7 @@ async fn run_gateway(listener: TcpListener, ports: [u16; 2], path: &'static str,
     loop {
         let (client, _) = listener.accept().await.unwrap();
         let turn = turn.clone();
-        // A client that leaves breaks its connection, and nothing else.
+        // When a client leaves, that breaks its own connection, and nothing else.
         tokio::spawn(async move { serve(client, &turn, ports, path, oddity).await.unwrap_or_default() });
     }
 }
@@ -223,7 +224,7 @@ async fn serve(
                 client.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").await?;
                 loop {
                     client.write_all(&[b' '; 65_536]).await?;
-                    // The replica's checkout client keeps all of it for ten seconds.
+                    // The replica's checkout client keeps the whole answer for ten seconds.
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             }

@@ -6,7 +6,7 @@ use super::check::{count, product_count, what_is_there};
 use super::*;
 
 const SMALL: [&str; 9] = ["race", "--json", "--stock", "5", "--buyers", "40", "--rounds", "2", "--seed=7"];
-/// What only a racing replica has in its environment.
+/// A replica has this in its environment only while it races.
 const WINDOW: &str = "RACE_WINDOW_MS=33";
 
 #[tokio::test]
@@ -54,7 +54,8 @@ async fn the_sums_of_each_strategy_are_right_and_the_shop_is_as_before() {
     for figures in strategies {
         let sum = |names: &[&str]| names.iter().map(|name| figures[name].as_u64().unwrap()).sum::<u64>();
         assert_eq!(sum(&["sold", "refused", "gave_up", "errors"]), 80, "{figures:#}");
-        // Half each, but for a buyer whose connection was lost and went to the other one.
+        // Each replica has half of the purchases. A buyer whose connection was lost may have gone
+        // to the other replica.
         for replica in ["replica-1", "replica-2"] {
             assert!(figures["replicas"][replica].as_u64() >= Some(30), "{figures:#}");
         }
@@ -197,7 +198,7 @@ fn with<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     [&SMALL[..], arguments].concat()
 }
 
-/// One that is in the middle of its first round.
+/// A race that is in the middle of its first round.
 async fn start_long_race(project: &Project, database: &TestDatabase) -> tokio::process::Child {
     let arguments = ["race", "--strategy", "pessimistic", "--stock", "1000", "--window", "33"];
     let race = project.command(&arguments).spawn().unwrap();

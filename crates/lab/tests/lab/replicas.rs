@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use super::*;
 
 fn client() -> reqwest::Client {
-    // A new connection for each request, as many different buyers have.
+    // Each request gets a new connection, as many different buyers have.
     reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap()
 }
 
@@ -58,8 +58,8 @@ async fn a_rolling_restart_fails_no_request_on_a_new_connection_nor_on_a_kept_on
     project.run(&["down"]).await;
 }
 
-/// Asks for the book until it is `done`, and panics when it doesn't get it. How many times it did. By hand: an HTTP
-/// client might try again by itself.
+/// Asks for the book again and again until it is `done`, and returns how many answers it got. Panics when it
+/// doesn't get one. It doesn't use an HTTP client, which might try again by itself.
 async fn read_until(done: Arc<AtomicBool>, port: u16, keeps: bool) -> usize {
     let mut connection = None;
     let mut answered = 0;
@@ -93,7 +93,7 @@ async fn a_purchase_in_flight_is_answered_by_a_lab_that_stops() {
     project.up().await;
     let status = project.status().await;
 
-    // The purchase waits for this lock, until the replicas were told to stop.
+    // The purchase waits for this lock until the replicas were told to stop.
     side.begin().await;
     side.lock_product(book.id).await;
     let body = serde_json::json!({ "product_id": book.id });
@@ -189,14 +189,15 @@ async fn a_purchase_whose_client_goes_away_is_not_made_later() {
     let body = serde_json::json!({ "product_id": book.id });
     let order = tokio::spawn(client().post(project.url("/api/orders")).json(&body).send());
     wait_until("the purchase waits", async || !side.waiting_statements().await.is_empty()).await;
-    // Its connection goes with it.
+    // The request's connection ends with it.
     order.abort();
     wait_until("both sides have let it go", async || project.status().await["connections_open"] == 0).await;
-    // Not because it had waited too long: the shop has dropped it, and only PostgreSQL doesn't know yet.
+    // The purchase is not gone because it had waited too long: the shop has dropped it, and only PostgreSQL doesn't
+    // know that yet.
     assert!(!side.waiting_statements().await.is_empty());
     side.commit().await;
 
-    // As long as its transaction lives, it could still be committed.
+    // As long as the transaction of the purchase lives, it could still be committed.
     wait_until("nothing is under way", async || side.open_transactions().await == 0).await;
     assert_eq!(order::Entity::find().all(&database.connection).await.unwrap().len(), 0);
     let after = product::Entity::find().one(&database.connection).await.unwrap().unwrap();
@@ -230,7 +231,7 @@ async fn a_frozen_replica_is_passed_over_until_it_answers_again() {
     wait_until("that it answers is noticed", async || answers().await == true).await;
     assert_ne!(served_by().await, served_by().await);
     let log = fs::read_to_string(project.path().join(".flash-sale/logs/lab.log")).unwrap();
-    // Said once, not with each question. (A busy machine may have frozen it once more.)
+    // The lab says it once, and not with each question. (A busy machine may have frozen the replica once more.)
     let count = |text| log.matches(text).count();
     assert!(count("replica-1 lives and does not answer") > 0, "{log}");
     assert_eq!(count("replica-1 lives and does not answer"), count("replica-1 answers again"), "{log}");
@@ -250,9 +251,9 @@ async fn a_lab_that_stops_says_which_replica_it_waits_for() {
     let mut down = project.command(&["down"]).spawn().unwrap();
     let mut lines = BufReader::new(down.stdout.take().unwrap()).lines();
     let said = "waiting for replica-2 to answer what it has accepted; it is killed after 20 s";
-    // On a busy machine the other one may take its time too.
+    // On a busy machine, the other replica may take its time too.
     while lines.next_line().await.unwrap().expect("it says so") != said {}
-    // It has been told to end, and does as soon as it can.
+    // The replica has been told to end, and ends as soon as it can.
     kill_process(frozen, Signal::CONT).unwrap();
 
     assert!(down.wait().await.unwrap().success());
@@ -266,7 +267,7 @@ async fn when_new_processes_do_not_start_the_old_ones_stay() {
     project.up().await;
     let before = replica_pids(&project.status().await);
 
-    // The lab hands this on unread, and the shop refuses it.
+    // The lab hands this on without reading it, and the shop refuses it.
     let restart = project.command(&["restart"]).env("ORDER_API_URL", "nonsense").output().await.unwrap();
 
     let restart = Outcome::of(restart);

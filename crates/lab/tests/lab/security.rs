@@ -49,7 +49,7 @@ async fn nor_are_those_of_a_database_of_ones_own() {
     assert_nowhere(&passwords, &texts, watched.end());
 }
 
-/// Has everything run that may say or show something, at its most talkative, and returns what that was.
+/// Runs everything that may say or show something, with the most detailed logs, and returns all that it said.
 async fn drive(project: &Project) -> Vec<String> {
     let mut texts = Vec::new();
     let mut keep = |outcome: Outcome| texts.extend([outcome.output, outcome.errors]);
@@ -74,7 +74,7 @@ async fn drive(project: &Project) -> Vec<String> {
     ] {
         keep(project.run(arguments).await);
     }
-    // What a replica says when its connections break, and when it gets no new one.
+    // A replica says something when its connections break, and when it gets no new one.
     let break_all =
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'replica-%'
                      AND datname = current_database()";
@@ -116,7 +116,7 @@ async fn everything_listens_on_this_machine_alone() {
 
     let addresses: Vec<Vec<String>> = all_pids(&status).into_iter().map(listening_addresses).collect();
     let here = |ports| vec!["127.0.0.1".to_owned(); ports];
-    // The lab: the gateway, and the way to PostgreSQL, which itself has no port.
+    // The lab has two ports: the gateway, and the way to PostgreSQL. PostgreSQL itself has no port.
     assert_eq!(addresses, [here(1), here(1), here(2), here(0)], "two replicas, the lab, PostgreSQL");
     project.run(&["down"]).await;
 }
@@ -168,7 +168,7 @@ async fn data_of_an_earlier_version_get_the_role_and_a_lost_password_is_replaced
     let project = Project::new();
     project.up().await;
     let lost = project.path().join(".flash-sale/postgres/shop-password");
-    // As it was before there was such a role.
+    // The data are as they were before there was such a role.
     psql(&project, "UPDATE products SET quantity = 7").await;
     psql(&project, "GRANT TEMPORARY ON DATABASE flash_sale TO PUBLIC").await;
     let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'flash_sale_shop'";
@@ -188,7 +188,7 @@ async fn data_of_an_earlier_version_get_the_role_and_a_lost_password_is_replaced
     }
 }
 
-/// As whoever has got a statement of their own into the shop: it runs as its role.
+/// An intruder has got a statement of their own into the shop. It runs as the shop's role.
 #[tokio::test]
 async fn a_shop_that_is_locked_out_by_its_own_role_sells_again_by_itself() {
     let project = Project::new();
@@ -229,7 +229,7 @@ fn password_in(url: &str) -> String {
     reqwest::Url::parse(url).unwrap().password().unwrap().to_owned()
 }
 
-/// The IP addresses of the TCP sockets that the process listens on.
+/// The IP addresses of the TCP sockets on which the process listens.
 fn listening_addresses(pid: u32) -> Vec<String> {
     let sockets: Vec<String> = fs::read_dir(format!("/proc/{pid}/fd"))
         .unwrap()
@@ -242,7 +242,7 @@ fn listening_addresses(pid: u32) -> Vec<String> {
             let fields: Vec<&str> = line.split_whitespace().collect();
             let (address, state, inode) = (fields[1], fields[3], fields[9]);
             if state == "0A" && sockets.iter().any(|socket| socket == inode) {
-                // Four bytes, the last one first; of IPv6, whatever it is, as it stands there.
+                // An IPv4 address has four bytes, the last one first. An IPv6 address is taken as it stands there.
                 let hex = address.split(':').next().unwrap();
                 let known =
                     u32::from_str_radix(hex, 16).map(|bits| std::net::Ipv4Addr::from(bits.swap_bytes()));
@@ -253,7 +253,7 @@ fn listening_addresses(pid: u32) -> Vec<String> {
     addresses
 }
 
-/// The command lines of all processes of this machine, those too that end soon.
+/// The command lines of all processes of this machine, also of those that end soon.
 struct CommandLines {
     stop: Arc<AtomicBool>,
     watcher: std::thread::JoinHandle<BTreeSet<String>>,

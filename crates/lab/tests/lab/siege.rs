@@ -1,6 +1,6 @@
-//! Another local user, with everything that such a user can do, one thing after the other: the shop sells meanwhile, and
-//! its replicas are replaced. Prints a table. In networks, shared memory and /dev/shm of its own: what is taken there,
-//! nobody else on this machine lacks.
+//! Another local user does everything that such a user can do, one thing after the other. Meanwhile the shop sells, and
+//! its replicas are replaced. The test prints a table. It runs in networks, shared memory and a /dev/shm of its own, so
+//! that the attacks take nothing away from others on this machine.
 
 use std::time::{Duration, Instant};
 
@@ -12,15 +12,15 @@ use tokio::time::{interval, sleep_until};
 use super::attacker::{Attack, Attacker, Loot, Order, TOLD, why_not};
 use super::*;
 
-/// What runs again within the new namespaces.
+/// The test that runs again within the new namespaces.
 const INSIDE: &str = "siege::inside";
 const NAMESPACES: &str = r#"
 ip link set lo up && mount -t tmpfs -o mode=1777,size=64m none /dev/shm || { echo "can't prepare"; exit 0; }
 exec "$0" "$@"
 "#;
-/// Between two purchases of a buyer.
+/// The time between two purchases of a buyer.
 const PACE: Duration = Duration::from_millis(200);
-/// After an attack, so that one is not counted for the other.
+/// The pause after an attack, so that its effects are not counted for the next one.
 const REST: Duration = Duration::from_secs(1);
 
 /// `SIEGE_SECONDS`: how long all attacks take together.
@@ -76,11 +76,11 @@ async fn inside() {
     shop.project.run(&["down"]).await;
 }
 
-/// What an attack came to.
+/// The result of an attack.
 struct Row {
     attack: Attack,
     loot: Loot,
-    /// Of a buyer who opens a connection for each purchase, and of one who keeps one.
+    /// The purchases of a buyer who opens a connection for each purchase, and of a buyer who keeps one connection.
     buyers: [Purchases; 2],
     replaced: Result<Duration, String>,
 }
@@ -93,21 +93,21 @@ struct Purchases {
     last_failure: String,
 }
 
-/// The shop, and what is bought.
+/// The shop, and the product that is bought.
 struct Besieged {
     project: Project,
     product: String,
 }
 
 impl Besieged {
-    /// Two buyers buy, the replicas are replaced, and the attacker does the one thing.
+    /// Two buyers buy, the replicas are replaced, and the attacker does this one thing.
     async fn suffer(&self, attack: Attack, seconds: f64) -> Row {
         let project = &self.project;
         let order = Order::of(project, attack, seconds).await;
         let until = tokio::time::Instant::now() + Duration::from_secs_f64(seconds);
         let parts = if attack == Attack::AllPorts { 2 } else { 1 };
         let (kept, new) = (client(1), client(0));
-        // Opened before, as those of customers who are there already.
+        // The connection is opened before, as those of customers who are there already.
         assert!(kept.get(project.url("/health")).send().await.is_ok(), "before {attack:?}");
         let attackers = join_all((0..parts).map(|part| Attacker::start_part(&order, part))).await;
 
@@ -197,8 +197,8 @@ impl Row {
         line
     }
 
-    /// One thing is not ours to prevent: who has all ports leaves none for a new replica, or for a new connection of
-    /// anybody.
+    /// Judges the attack. One thing is not ours to prevent: an attacker who has all ports leaves none for a new
+    /// replica, or for a new connection of anybody.
     fn judge(&self) {
         let attack = self.attack;
         assert!(self.loot.got.is_empty(), "{attack:?}: {:#?}", self.loot.got);

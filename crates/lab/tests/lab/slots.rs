@@ -1,5 +1,5 @@
-//! Another user of this machine, who takes all of PostgreSQL's slots that can be had: a startup packet is enough for
-//! one, and a password isn't asked for before.
+//! Another user of this machine takes all of PostgreSQL's slots that can be had. A startup packet is enough to take
+//! a slot, because PostgreSQL asks for the password only later.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::*;
 
-/// More than a replica has connections.
+/// More buyers than a replica has connections.
 const BUYERS: usize = 24;
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_person_still_comes_in_by_the_port() {
     project.run(&["down"]).await;
 }
 
-/// As with every PostgreSQL that others can connect to, too.
+/// This is so with every PostgreSQL that others can connect to, too.
 #[tokio::test]
 async fn replicas_that_have_their_connections_need_no_slot_of_a_server_that_is_full() {
     let folder = tempfile::tempdir().unwrap();
@@ -115,7 +115,7 @@ async fn buy_at_once(project: &Project) -> Vec<u16> {
     join_all(purchases).await.into_iter().map(|answer| answer.unwrap().status().as_u16()).collect()
 }
 
-/// Connects, says who it claims to be, waits until it is thrown out, and comes again: so often at once.
+/// So many connections at once: each connects, says a user's name, waits until it is thrown out, and comes again.
 struct Stranger {
     tried: Arc<AtomicUsize>,
     _tasks: JoinSet<()>,
@@ -130,7 +130,8 @@ impl Stranger {
             tasks.spawn(async move {
                 loop {
                     let _ = take_slot(port, &tried).await;
-                    // Thrown out at once, all together would leave no processor for anybody.
+                    // Without a pause, all connections that are thrown out together would leave
+                    // no processor for anybody.
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             });

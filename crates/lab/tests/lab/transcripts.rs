@@ -1,4 +1,4 @@
-//! The walkthrough's transcripts of psql, played in real terminals. `make test-guide` plays them too, in CI at a person's
+//! Plays the walkthrough's transcripts of psql in real terminals. `make test-guide` plays them too, in CI at a person's
 //! pace.
 
 use std::fs;
@@ -12,7 +12,7 @@ use flash_sale_testbed::testing::TestDatabase;
 
 use super::Project;
 
-/// A shop whose book is on sale, and terminals at it.
+/// A shop whose book is on sale, and the terminals that are connected to it.
 struct Stage {
     project: Project,
     desk: Desk,
@@ -28,12 +28,12 @@ impl Stage {
         Self { project, desk, _database: database }
     }
 
-    /// New ones.
+    /// Opens new terminals.
     async fn open_terminals(&mut self) {
         self.desk = desk(&self.project).await;
     }
 
-    /// All transcripts of a text, or what is wrong with one.
+    /// Plays all transcripts of a text. Fails with what is wrong in one of them.
     async fn play(&mut self, text: &str) -> Result<(), String> {
         for transcript in transcripts(text, 1).unwrap() {
             let reset = reqwest::Client::new().post(self.project.url("/api/reset")).send().await.unwrap();
@@ -65,7 +65,7 @@ async fn psql_prints_what_the_walkthrough_says() {
     stage.close().await;
 }
 
-/// A transcript is changed in one place, as the guide may be or PostgreSQL: somebody must notice.
+/// A transcript is changed in one place, as a later guide or a later PostgreSQL may differ. The change must be noticed.
 #[tokio::test]
 async fn what_psql_does_not_print_is_noticed_and_who_does_not_wait() {
     let locks = "```psql

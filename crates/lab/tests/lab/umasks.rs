@@ -1,5 +1,5 @@
-//! Each umask that people have, as root and as an ordinary user: nobody else can change anything of the shop, or read a
-//! secret, and it starts.
+//! Starts the shop under each umask that people have, as root and as an ordinary user. Nobody else can change anything
+//! of the shop, or read a secret.
 
 use std::os::unix::fs::{MetadataExt, chown};
 
@@ -8,7 +8,7 @@ use super::*;
 
 const UMASKS: [&str; 5] = ["000", "002", "022", "027", "077"];
 
-/// A folder that it can't get into, so that PostgreSQL's data go to a /var/lib of the test's own.
+/// With mode 700, PostgreSQL can't get into the folder. So its data go to a /var/lib of the test's own.
 #[tokio::test]
 #[ignore = "half a minute: PostgreSQL is made and started for each umask"]
 async fn as_root_nobody_else_can_change_or_read_anything_whatever_the_umask_is() {
@@ -58,7 +58,7 @@ async fn so_it_is_for_an_ordinary_user_also_in_a_folder_that_a_group_shares() {
     }
 }
 
-/// As make starts it: the Makefile's own line makes the folder.
+/// Starts the shop as make does: the Makefile's own line makes the folder.
 async fn start(project: &Project, outer: &[&str], first: &str) -> Outcome {
     let makefile = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Makefile");
     let makefile = fs::read_to_string(makefile).unwrap();
@@ -81,7 +81,7 @@ async fn start(project: &Project, outer: &[&str], first: &str) -> Outcome {
 
 async fn assert_closed(project: &Project, umask: &str) {
     let status = project.status().await;
-    // In its own /var/lib, which only its processes see.
+    // This is the shop's own /var/lib, which only its processes see.
     let common = format!("/proc/{}/root/var/lib/flash-sale", status["pid"]);
     let mut seen = 0;
     for folder in [project.path().join(".flash-sale"), common.into()] {
@@ -93,7 +93,8 @@ async fn assert_closed(project: &Project, umask: &str) {
     assert!(project.answers().await, "umask {umask}");
 }
 
-/// As root, PostgreSQL's user passes through what leads to its folder, and nobody sees what is there.
+/// When we are root, PostgreSQL's user passes through the folders that lead to its own, and nobody sees
+/// what is in them.
 fn assert_below(path: &Path, umask: &str, seen: &mut usize) {
     let metadata = fs::symlink_metadata(path).unwrap();
     *seen += 1;
@@ -108,7 +109,7 @@ fn assert_below(path: &Path, umask: &str, seen: &mut usize) {
     if metadata.is_dir() {
         for entry in fs::read_dir(path).unwrap() {
             let path = entry.unwrap().path();
-            // PostgreSQL removes its temporary files while we look.
+            // PostgreSQL removes its temporary files while this test looks.
             if path.symlink_metadata().is_ok() {
                 assert_below(&path, umask, seen);
             }

@@ -1,4 +1,4 @@
-//! `lab watch`: all of it is real, but for cargo.
+//! `lab watch`. Everything is real here, except cargo.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::*;
 
-/// What one line of each verdict of the clicks has.
+/// These words stand in one line of each verdict on the clicks.
 const VERDICT: &str = "1 order and stock 0 in ";
 
 struct Watch {
@@ -23,7 +23,7 @@ struct Watch {
 }
 
 impl Watch {
-    /// Starts it, and waits for the first verdict.
+    /// Starts `lab watch`, and waits for the first verdict.
     async fn begin(project: &Project) -> Self {
         let mut process = command(project).spawn().unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
@@ -32,7 +32,7 @@ impl Watch {
         watch
     }
 
-    /// Reads up to a line that has `text`, and returns all of it.
+    /// Reads up to a line that has `text`, and returns everything up to there.
     async fn hear(&mut self, text: &str) -> String {
         let mut heard = String::new();
         let reading = async {
@@ -81,7 +81,7 @@ async fn a_save_is_built_and_judged_on_new_replicas() {
     assert_eq!(project.names_that_answer().await, ["one.example"], "with the settings of now");
     assert!(heard.contains("saved crates/shop.rs\n"), "{heard}");
     assert!(heard.contains("replica-1 replaced\nreplica-2 replaced\n"), "{heard}");
-    // As shipped, or with the fix.
+    // The tree is as shipped, or has the fix.
     let verdicts =
         ["OVERSOLD in 10 of 10 rounds\n", "ONE CLICK LOOKS RIGHT: 1 order and stock 0 in 10 of 10 rounds\n"];
     assert!(verdicts.iter().any(|verdict| heard.contains(verdict)), "{heard}");
@@ -139,7 +139,7 @@ async fn saves_during_a_build_lead_to_one_more() {
     assert_eq!(heard.matches("replica-1 replaced").count(), 1, "only what was saved last: {heard}");
     assert_eq!(project.builds().len(), 3);
 
-    // Nor does anything that is no source lead to one.
+    // A file that is no source doesn't lead to a build either.
     fs::write(project.path().join("README.md"), "").unwrap();
     fs::write(project.path().join("crates/shop.rs~"), "").unwrap();
     fs::write(source(&project), "five").unwrap();
@@ -165,7 +165,7 @@ async fn keys_work_without_enter_and_the_terminal_is_given_back() {
         assert!(meanwhile.local_modes.contains(LocalModes::ISIG), "Ctrl-C is a signal");
         assert!(meanwhile.output_modes.contains(OutputModes::OPOST), "lines begin at the left");
 
-        // An arrow key ends with a letter, which isn't meant.
+        // An arrow key ends with a letter. That letter isn't meant as a key.
         keyboard.write_all(b"\x1b[C").unwrap();
         keyboard.write_all(b"h").unwrap();
         watch.hear("Hint ").await;
@@ -189,7 +189,7 @@ async fn keys_work_without_enter_and_the_terminal_is_given_back() {
     project.run(&["down"]).await;
 }
 
-/// A keyboard, and what a program sees of it.
+/// A keyboard, and the terminal that a program sees of it.
 fn open_terminal() -> (fs::File, fs::File) {
     let keyboard = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&keyboard).unwrap();

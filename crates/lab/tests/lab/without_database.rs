@@ -1,5 +1,5 @@
-//! A shop whose database can't be used: whoever starts it or replaces its replicas is told so, and why. It goes on,
-//! and sells once the database can be used.
+//! A shop whose database can't be used. The person who starts the shop or replaces its replicas is told so, and
+//! why. The shop goes on, and sells once the database can be used.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::*;
 
 const REASON: &str = "unsupported startup parameter: options";
-/// A few seconds each for the login, for the replicas and for the reason, and a busy machine.
+/// A few seconds each for the login, for the replicas and for the reason, with time for a busy machine.
 const LIMIT: Duration = Duration::from_secs(40);
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn up_and_restart_say_why_the_database_can_not_be_used_until_it_can() {
         let said = log.lines().filter(|line| line.starts_with(replica) && line.contains(REASON)).count();
         assert_eq!(said, 1, "{log}");
     }
-    // So many does `make logs` begin with: the reason is among them.
+    // `make logs` begins with so many lines, so the reason is among them.
     assert!(log.lines().count() <= 40, "{log}");
 
     let again = project.run(&["up"]).await;
@@ -67,7 +67,7 @@ async fn up_and_restart_say_why_the_database_can_not_be_used_until_it_can() {
 async fn a_database_that_does_not_answer_the_shop_is_said_after_a_few_seconds() {
     let database = TestDatabase::create().await;
     let project = Project::on(&database);
-    // It accepts the connections, and nobody is there.
+    // This port accepts the connections, but nobody answers there.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
     let url = format!("postgres://flash_sale_shop:hunter2@127.0.0.1:{port}/nothing");
@@ -83,7 +83,7 @@ async fn a_database_that_does_not_answer_the_shop_is_said_after_a_few_seconds() 
     assert!(up.errors.contains("but without its database: no answer in 3 s\n"), "{}", up.errors);
     assert!(!up.errors.contains("hunter2"), "{}", up.errors);
     assert!(project.answers().await);
-    // It is no fault of the learner's edit.
+    // The learner's edit is not at fault.
     let check = project.run(&["check"]).await;
     assert_eq!(
         check.errors,
@@ -96,7 +96,7 @@ async fn a_database_that_does_not_answer_the_shop_is_said_after_a_few_seconds() 
 async fn in_the_foreground_a_missing_database_is_said_and_the_shop_stays() {
     let database = TestDatabase::create().await;
     let project = Project::on(&database);
-    // Bound and not listening, it refuses connections.
+    // The port is bound, but nobody listens there, so it refuses connections.
     let door = TcpSocket::new_v4().unwrap();
     door.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let url = format!("postgres://flash_sale_shop:hunter2@{}/nothing", door.local_addr().unwrap());

@@ -1,4 +1,5 @@
-//! Where a URL of PostgreSQL leads, as the replicas' driver reads it, and the same URL with a line's address in it.
+//! Finds where a URL of PostgreSQL leads, in the same way as the replicas' driver, and puts a line's
+//! address in its place.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,22 +9,22 @@ use anyhow::{Context, ensure};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
-/// Parameters of a URL that say where and how to connect: a line's address takes their place.
+/// The parameters of a URL that say where and how to connect. A line's address replaces them.
 const OF_THE_CONNECTION: [&str; 5] = ["host", "hostaddr", "port", "sslmode", "ssl-mode"];
 
 /// Where a line ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseAddress {
-    /// A host, and a port of it.
+    /// A host, and a port of this host.
     Port(String, u16),
     /// A Unix socket.
     Socket(PathBuf),
 }
 
-/// Where PostgreSQL listens.
+/// Finds where PostgreSQL listens.
 ///
 /// # Errors
-/// When no line can lead there: why.
+/// When no line can lead there. The error says why.
 pub fn address_of(url: &str) -> anyhow::Result<DatabaseAddress> {
     let options = PgConnectOptions::from_str(url).context("the database's URL can't be read")?;
     let host = options.get_host();
@@ -40,10 +41,10 @@ pub fn address_of(url: &str) -> anyhow::Result<DatabaseAddress> {
     Ok(DatabaseAddress::Port(host.trim_matches(['[', ']']).to_owned(), options.get_port()))
 }
 
-/// The same URL, but to `line`, and never encrypted: a line reads what passes it.
+/// Returns the same URL, but it leads to `line`, and the connection is never encrypted: a line reads what passes it.
 ///
 /// # Errors
-/// When it is no URL with a host.
+/// When the text is no URL with a host.
 pub fn lead_through(url: &str, line: SocketAddr) -> anyhow::Result<String> {
     let mut through = Url::parse(url).context("the database's URL can't be read")?;
     through.set_host(Some(&line.ip().to_string())).context("the database's URL names no host")?;

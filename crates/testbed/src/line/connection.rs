@@ -14,29 +14,29 @@ use super::framing::{Answer, Answers, Exchange, Requests};
 use super::hold::{At, Gate};
 use super::shared::Shared;
 
-/// Parts that are under way in one direction at most; then the sender waits.
+/// So many parts at most are under way in one direction. Then the sender waits.
 const UNDER_WAY: usize = 256;
 const BUFFER: usize = 16 * 1024;
 
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
-/// A connection.
+/// One connection through the line.
 pub struct Connection {
     id: u64,
     shared: Arc<Shared>,
-    /// What PostgreSQL owes an answer to, in its order.
+    /// The exchanges that PostgreSQL owes an answer to, in the order of its answers.
     owed: Mutex<VecDeque<Owed>>,
     cut: CancellationToken,
 }
 
 struct Owed {
     answer: Answer,
-    /// Where it is to be held, and the statement that it answers.
+    /// The gate that is to hold this answer, and the statement that the answer belongs to.
     gate: Option<(Gate, String)>,
     _in_flight: InFlight,
 }
 
-/// Counts one more that is under way, as long as it lives.
+/// Counts one more exchange that is under way, for as long as this value lives.
 struct InFlight(Arc<Shared>);
 
 impl InFlight {
@@ -64,7 +64,7 @@ impl Connection {
         Self { id, shared, owed: Mutex::default(), cut: CancellationToken::new() }
     }
 
-    /// Hands bytes on in both directions until both have ended, or it is cut.
+    /// Hands bytes on in both directions until both have ended, or until the connection is cut.
     pub async fn carry(
         self,
         (from_client, to_client): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
@@ -153,7 +153,7 @@ impl Connection {
     }
 }
 
-/// Sends each part when its time has come; at the end, says that there is no more.
+/// Sends each part when its time has come. At the end, it tells the receiver that there is no more.
 async fn deliver(mut under_way: mpsc::Receiver<Part>, mut to: impl AsyncWrite + Unpin) {
     while let Some((arrives, bytes)) = under_way.recv().await {
         sleep_until(arrives).await;

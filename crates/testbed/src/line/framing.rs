@@ -1,49 +1,49 @@
-//! Where the messages of PostgreSQL's protocol begin and end (PostgreSQL manual, chapter 55), and which of them
+//! Finds where the messages of PostgreSQL's protocol begin and end (PostgreSQL manual, chapter 55), and which of them
 //! execute a statement.
 
 use std::collections::HashMap;
 
-/// The codes that stand in the place of a protocol version (PostgreSQL manual, section 55.7): CancelRequest, which is
-/// not answered; SSLRequest and GSSENCRequest, which are answered with one byte.
+/// The codes that stand in the place of a protocol version (PostgreSQL manual, section 55.7). CancelRequest is not
+/// answered. SSLRequest and GSSENCRequest are answered with one byte.
 const CANCEL: u32 = 80_877_102;
 const ASKS_FOR_ENCRYPTION: [u32; 2] = [80_877_103, 80_877_104];
 
-/// What a client sends that is handed on as a whole.
+/// A part of what a client sends. It is handed on as a whole.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Exchange {
-    /// As it came.
+    /// The bytes as they came.
     pub bytes: Vec<u8>,
-    /// The statement that it executes.
+    /// The statement that these bytes execute.
     pub statement: Option<String>,
-    /// What ends its answer.
+    /// What ends the answer to them.
     pub answer: Answer,
 }
 
 /// What ends an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Answer {
-    /// There is none of its own.
+    /// There is no answer to this part alone.
     #[default]
     None,
-    /// One byte, before the protocol itself.
+    /// One byte ends it, before the protocol itself begins.
     Byte,
-    /// ReadyForQuery.
+    /// ReadyForQuery ends it.
     Ready,
 }
 
-/// Splits what a client sends.
+/// Splits what a client sends into exchanges.
 #[derive(Default)]
 pub struct Requests {
     unread: Vec<u8>,
     has_started: bool,
     current: Exchange,
-    /// By their names.
+    /// The prepared statements, by their names.
     statements: HashMap<Vec<u8>, String>,
     portals: HashMap<Vec<u8>, String>,
 }
 
 impl Requests {
-    /// Takes in the next bytes, and returns what is complete with them.
+    /// Takes in the next bytes, and returns the exchanges that they complete.
     pub fn read(&mut self, bytes: &[u8]) -> Vec<Exchange> {
         self.unread.extend_from_slice(bytes);
         let mut complete = Vec::new();
@@ -98,13 +98,13 @@ impl Requests {
             b'Q' | b'S' | b'F' => {
                 Some(Exchange { answer: Answer::Ready, ..std::mem::take(&mut self.current) })
             }
-            // A password, a row of COPY, Flush, Terminate: nobody waits for more.
+            // A password, a row of COPY, Flush, Terminate: nobody waits for further messages of this kind.
             _ => Some(std::mem::take(&mut self.current)),
         }
     }
 }
 
-/// Splits what PostgreSQL answers.
+/// Splits what PostgreSQL answers into messages.
 #[derive(Default)]
 pub struct Answers {
     unread: Vec<u8>,
@@ -116,7 +116,8 @@ impl Answers {
         self.unread.extend_from_slice(bytes);
     }
 
-    /// The next message of an answer that ends so, if all of it is there, and whether it is the last one.
+    /// Returns the next message of such an answer, if all of it is there, and whether it is the last
+    /// message of the answer.
     pub fn next_message(&mut self, answer: Answer) -> Option<(Vec<u8>, bool)> {
         if answer == Answer::Byte {
             return (!self.unread.is_empty()).then(|| (vec![self.unread.remove(0)], true));
@@ -127,7 +128,8 @@ impl Answers {
     }
 }
 
-/// Takes the first message off, if all of it is there: a tag of so many bytes, a length that counts itself, the rest.
+/// Takes off the first message, if all of it is there. It has a tag of `tag` bytes, a length that counts
+/// itself, and the rest.
 fn take_message(unread: &mut Vec<u8>, tag: usize) -> Option<Vec<u8>> {
     let length = u32::from_be_bytes(*unread.get(tag..)?.first_chunk()?) as usize;
     let end = tag + length.max(4);

@@ -1,4 +1,4 @@
-//! Where a line stops until somebody has decided.
+//! Stops a line at a statement until somebody decides how it goes on.
 
 use std::sync::Arc;
 
@@ -9,29 +9,30 @@ use tokio::sync::{oneshot, watch};
 /// Which statement is held.
 #[derive(Clone, Copy, Debug)]
 pub enum Which {
-    /// The one with this number, from 1: counted on the connection of the first one that comes.
+    /// The statement with this number, from 1. Statements are counted on one connection: the one on which the
+    /// first of them comes.
     Number(usize),
-    /// The first one that holds these words.
+    /// The first statement that holds these words.
     Saying(&'static str),
 }
 
 /// Which part of an exchange is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
-    /// The statement: PostgreSQL does not get it.
+    /// The statement is held: PostgreSQL does not get it.
     Request,
-    /// Its answer: PostgreSQL has carried it out, and the client does not know.
+    /// The answer is held: PostgreSQL has carried the statement out, and the client does not know.
     Answer,
 }
 
-/// Somebody waits for a statement. Without this value it is handed on.
+/// A wait for a statement. When this value is dropped, the statement is handed on.
 pub struct Hold {
     reached: oneshot::Receiver<String>,
     decision: watch::Sender<Decision>,
     holds: Holds,
 }
 
-/// What is to be done with what is held.
+/// What to do with the statement or the answer that is held.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Decision {
     None,
@@ -39,7 +40,7 @@ enum Decision {
     Cut,
 }
 
-/// The one hold that is waited for, if any.
+/// The one hold that is waited for, if there is one.
 #[derive(Clone, Default)]
 pub struct Holds(Arc<Mutex<Option<Armed>>>);
 
@@ -51,24 +52,25 @@ struct Armed {
     gate: Gate,
 }
 
-/// Where a connection waits for the decision.
+/// The place where a connection waits for the decision.
 pub struct Gate {
     reached: oneshot::Sender<String>,
     decision: watch::Receiver<Decision>,
 }
 
 impl Hold {
-    /// Waits until it is held, and returns the statement; `None` when the connection was given back before.
+    /// Waits until the statement or its answer is held, and returns the statement. Returns `None` when the client gave
+    /// its connection back before.
     pub async fn reached(&mut self) -> Option<String> {
         (&mut self.reached).await.ok()
     }
 
-    /// Hands it on.
+    /// Hands on what is held.
     pub fn pass(self) {
         self.decision.send_replace(Decision::Pass);
     }
 
-    /// Ends the connection, towards both sides. What is held never arrives.
+    /// Ends the connection on both sides. What is held never arrives.
     pub fn cut(self) {
         self.decision.send_replace(Decision::Cut);
     }
@@ -89,7 +91,8 @@ impl Holds {
         Hold { reached: heard, decision, holds: self.clone() }
     }
 
-    /// Compares a statement of this connection with what is waited for. If it is that: where it is held, and the gate.
+    /// Compares a statement of this connection with the one that is waited for. If it is the same, returns the part
+    /// that is held, and the gate.
     pub fn meet(&self, connection: u64, statement: &str) -> Option<(At, Gate)> {
         let mut armed = self.0.lock();
         let waiting = armed.as_mut()?;
@@ -106,11 +109,11 @@ impl Holds {
 }
 
 impl Armed {
-    /// The number of this statement, if it is counted.
+    /// The number of this statement, if its connection is counted.
     fn count(&mut self, connection: u64, statement: &str) -> Option<usize> {
         let number = match self.counted {
             Some((counted, count)) => (counted == connection).then_some(count + 1)?,
-            // Of somebody who has just given the connection back.
+            // This statement belongs to a user who has just given the connection back.
             None => (statement != BETWEEN_TWO_USERS).then_some(1)?,
         };
         self.counted = Some((connection, number));
@@ -119,11 +122,11 @@ impl Armed {
 }
 
 impl Gate {
-    /// Says that the statement is held, and waits for the decision: whether it is to be handed on.
+    /// Says that the statement is held, and waits for the decision. Returns whether to hand it on.
     pub async fn wait(self, statement: String) -> bool {
         let Self { reached, mut decision } = self;
         let _ = reached.send(statement);
-        // Without somebody who decides any more, it passes.
+        // When nobody is left who could decide, it is handed on.
         let decided = decision.wait_for(|decision| *decision != Decision::None).await;
         decided.map_or(true, |decision| *decision == Decision::Pass)
     }

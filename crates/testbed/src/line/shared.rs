@@ -9,13 +9,13 @@ use super::hold::Holds;
 #[derive(Default)]
 pub(super) struct Shared {
     pub(super) delay_us: AtomicU64,
-    /// What is owed an answer to.
+    /// How many exchanges are under way: PostgreSQL owes them an answer, or the line holds them.
     pub(super) in_flight: AtomicUsize,
     pub(super) holds: Holds,
 }
 
 impl Shared {
-    /// In each direction.
+    /// The delay in each direction.
     pub(super) fn delay(&self) -> Duration {
         Duration::from_micros(self.delay_us.load(Ordering::Relaxed))
     }

@@ -1,23 +1,25 @@
-//! Where a private PostgreSQL listens. The lab's own is in a folder that nobody else gets into: whoever may connect may
-//! take one of its slots, also without a password (PostgreSQL gives it away before it asks for one).
+//! Where a private PostgreSQL listens. The lab's own listens in a folder that nobody else gets into. Everybody
+//! who may connect could take one of its slots, also without a password: PostgreSQL gives a slot away before it
+//! asks for the password.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-/// The number in the socket's name. The folder is the server's own, so that any does.
+/// The number in the socket's name. The folder is the server's own, so any number will do.
 const SOCKET_NUMBER: u16 = 5432;
 
-/// The longest path of a socket, in bytes: of the systems that we run on, macOS takes the shortest (`sockaddr_un`).
+/// The longest path of a socket, in bytes. Of the systems that we run on, macOS allows the shortest (`sockaddr_un`).
 const LONGEST_PATH: usize = 103;
 
-/// How a server is to be reached.
+/// How a server should be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
-    /// Through a Unix socket in its own folder, if the folder's path is short enough for one; or else on any free port.
+    /// Through a Unix socket in its own folder, if the folder's path is short enough for one. Otherwise
+    /// on any free port.
     InItsFolder,
-    /// On this port of 127.0.0.1; on any free one when `None`.
+    /// On this port of 127.0.0.1, or on any free one when it is `None`.
     OnPort(Option<u16>),
 }
 
@@ -32,13 +34,14 @@ pub enum Address {
 }
 
 impl Address {
-    /// The socket's, if the path of `folder` allows one.
+    /// The address of a socket in `folder`, if the folder's path is short enough for one.
     pub(super) fn in_folder(folder: &Path) -> Option<Self> {
         let path = socket_in(folder);
         path.to_str().is_some_and(|path| path.len() <= LONGEST_PATH).then(|| Self::Socket(folder.to_owned()))
     }
 
-    /// The number that PostgreSQL and its clients call the port, also where it only names a socket.
+    /// The number that PostgreSQL and its clients call the port. It has this name also where it is only a part
+    /// of a socket's name.
     pub fn number(&self) -> u16 {
         match self {
             Self::Socket(_) => SOCKET_NUMBER,
@@ -46,7 +49,7 @@ impl Address {
         }
     }
 
-    /// The URL of a database, for this role. It holds the password: don't show it.
+    /// The URL of a database, for this role. The URL holds the password: don't show it.
     pub fn url(&self, role: &str, password: &str, database: &str) -> String {
         let number = self.number();
         match self {
@@ -63,7 +66,7 @@ impl Address {
     }
 }
 
-/// PostgreSQL's own name for it.
+/// The name that PostgreSQL itself gives the socket.
 pub fn socket_in(folder: &Path) -> PathBuf {
     folder.join(socket_name())
 }

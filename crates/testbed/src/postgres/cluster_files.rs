@@ -1,4 +1,5 @@
-//! The files of a cluster, beside one another in its place.
+//! The files of a cluster. They stand beside one another in its place. (A cluster is the data of
+//! one PostgreSQL server.)
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,7 @@ use crate::own_files;
 /// The files of a cluster.
 #[derive(Clone, Debug)]
 pub struct ClusterFiles {
-    /// Where they are, and whose.
+    /// The folder that they are in, and the user that they belong to.
     pub place: Place,
 }
 
@@ -18,17 +19,17 @@ impl ClusterFiles {
         self.place.folder.join("data")
     }
 
-    /// The superuser's password; only its owner can read it.
+    /// The file with the superuser's password. Only its owner can read it.
     pub fn password(&self) -> PathBuf {
         self.place.folder.join("password")
     }
 
-    /// The password of the role that the shop works as.
+    /// The file with the password of the role that the shop works as.
     pub fn shop_password(&self) -> PathBuf {
         self.place.folder.join("shop-password")
     }
 
-    /// The server's log. Whoever holds the lock on this file owns the cluster.
+    /// The server's log. The process that holds the lock on this file owns the cluster.
     pub fn log(&self) -> PathBuf {
         Self::log_in(&self.place.folder)
     }

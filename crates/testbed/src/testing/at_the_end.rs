@@ -7,14 +7,14 @@ use std::process::{Child, Command, Stdio};
 
 use crate::shop_settings::OF_ONE_SHOP;
 
-/// Runs a program once: when it is told to, when this is dropped, and when the test's process is killed. A shell waits
-/// for it at the end of a pipe whose other end only this process has.
+/// Runs a program once: when `now` is called, when this value is dropped, or when the test's process is
+/// killed. A shell waits for that at the end of a pipe. Only this process has the other end.
 pub struct AtTheEnd {
     shell: Child,
 }
 
 impl AtTheEnd {
-    /// Will run `program` with these arguments, in `folder`, without the settings of any shop.
+    /// Will run `program` with these arguments, in `folder`. The program gets no shop's settings.
     ///
     /// # Panics
     /// When there is no shell.
@@ -23,7 +23,7 @@ impl AtTheEnd {
         for name in OF_ONE_SHOP {
             shell.env_remove(name);
         }
-        // A group of its own: Ctrl-C in the terminal ends the test, and not this.
+        // The shell has a process group of its own: Ctrl-C in the terminal ends the test, but not the shell.
         let shell = shell
             .args(["-c", r#"read -r _; exec "$@""#, "sh"])
             .arg(program)
@@ -37,7 +37,7 @@ impl AtTheEnd {
         Self { shell: shell.expect("a shell") }
     }
 
-    /// Runs it now, if it hasn't run yet, and waits for its end. Whether it succeeded.
+    /// Runs the program now, if it hasn't run yet, and waits for its end. Returns whether it succeeded.
     ///
     /// # Panics
     /// When the system refuses.

@@ -1,5 +1,5 @@
-//! One PostgreSQL for each test process. It lives on a thread with a runtime of its own, because each
-//! `#[tokio::test]` has one that ends with the test.
+//! One PostgreSQL for each test process. It lives on a thread with a runtime of its own, because the
+//! runtime of a `#[tokio::test]` ends with the test.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -29,7 +29,7 @@ enum Request {
     Drop(String),
 }
 
-/// One request at a time: a template can't be copied while anybody else copies it.
+/// Takes one request at a time: a template can't be copied while another copy of it is being made.
 static REQUESTS: LazyLock<mpsc::UnboundedSender<Request>> = LazyLock::new(|| {
     let (sender, receiver) = mpsc::unbounded_channel();
     thread::spawn(|| serve(receiver));
@@ -43,7 +43,7 @@ pub(super) async fn create(content: Content) -> anyhow::Result<DatabaseUrls> {
     answer.await.context("the tests' PostgreSQL did not start: see the panic above")?
 }
 
-/// Has a database dropped, whoever still uses it, some time soon.
+/// Has a database dropped some time soon, even when somebody still uses it.
 pub(super) fn drop_soon(url: &str) {
     let _ = REQUESTS.send(Request::Drop(url.to_owned()));
 }
@@ -62,9 +62,9 @@ fn serve(receiver: mpsc::UnboundedReceiver<Request>) {
 
 async fn start() -> anyhow::Result<(Cluster, DatabaseConnection)> {
     let folder = tempfile::Builder::new().prefix("flash-sale-test-").tempdir()?.keep();
-    // Fetched programs are kept for the next run, where the lab looks for them too.
+    // Fetched programs are kept for the next run. The lab looks for them there too.
     let programs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.flash-sale/programs");
-    // A standard error that nobody reads is no reason to fail.
+    // It is no failure when nobody reads our standard error.
     let say = |line: &str| drop(writeln!(io::stderr(), "{line}"));
     let mut settings = ClusterSettings::find(&folder, &programs, Durability::Disposable, &say)?;
     settings.remove_afterwards = true;
@@ -109,7 +109,7 @@ async fn create_database(connection: &DatabaseConnection, name: &str, content: C
     let template = if let Content::Migrated = content { TEMPLATE } else { "template1" };
     connection.execute_unprepared(&format!("CREATE DATABASE {name} TEMPLATE {template}")).await?;
     if let Content::Migrated = content {
-        // A copy has the rights on the tables, but not those on the database itself.
+        // A copy of the template has the rights on the tables, but not those on the database itself.
         connection.execute_unprepared(&format!("REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC")).await?;
     }
     Ok(())

@@ -1,22 +1,22 @@
-//! A database of one's own for each test.
+//! A database for each test alone.
 
 use flash_sale_core::database::{DatabaseSettings, connect};
 use sea_orm::DatabaseConnection;
 
 use super::cluster::{Content, create, drop_soon};
 
-/// A database that no other test sees. It is dropped with this value.
+/// A database that no other test sees. It is dropped together with this value.
 pub struct TestDatabase {
-    /// How to reach it, as its owner.
+    /// The URL for the database's owner.
     pub url: String,
-    /// How the shop reaches it: as a role that owns nothing.
+    /// The URL for the shop, whose role owns nothing.
     pub shop_url: String,
-    /// Five connections of the owner's, with the shop's own limits, to prepare rows and to look at them.
+    /// Five connections of the owner, with the shop's own limits. Tests prepare rows with them, and look at rows.
     pub connection: DatabaseConnection,
 }
 
 impl TestDatabase {
-    /// A database with the schema and its one book. The first call of a process also starts PostgreSQL.
+    /// Makes a database with the schema and its one book. The first call in a process also starts PostgreSQL.
     ///
     /// # Panics
     /// When PostgreSQL can't be started.
@@ -24,10 +24,10 @@ impl TestDatabase {
         Self::with(Content::Migrated).await
     }
 
-    /// A database without the schema: for tests of the migrations.
+    /// Makes a database without the schema, for tests of the migrations.
     ///
     /// # Panics
-    /// As [`TestDatabase::create`].
+    /// The same as those of [`TestDatabase::create`].
     pub async fn create_empty() -> Self {
         Self::with(Content::Nothing).await
     }

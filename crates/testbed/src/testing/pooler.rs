@@ -1,5 +1,5 @@
-//! What may stand between the shop and PostgreSQL: it hands sessions on, or refuses them in its own words, as a
-//! connection pooler does.
+//! A stand-in for a connection pooler, which may stand between the shop and PostgreSQL. It hands sessions on, or
+//! refuses them in its own words.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,26 +12,26 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What a client asks before its startup message: whether it may speak TLS (PostgreSQL manual, "Message Formats").
 const TLS_REQUEST: [u8; 4] = 80_877_103_u32.to_be_bytes();
-/// Longer messages are none that a session begins with.
+/// A session begins with no longer message.
 const LONGEST_STARTUP: usize = 10_000;
 
-/// Listens until the test ends.
+/// It listens until the test ends.
 pub struct Pooler {
-    /// The database's URL, through here.
+    /// The database's URL, which leads through the pooler.
     pub url: String,
     state: Arc<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// What sessions that ask for startup options are told; `None`: they are handed on.
+    /// The answer to sessions that ask for startup options. `None` when they are handed on.
     refusal: Mutex<Option<Vec<u8>>>,
     refused: AtomicUsize,
     drops_options: AtomicBool,
 }
 
 impl Pooler {
-    /// In front of the database of `url`; hands on all sessions.
+    /// Starts a pooler in front of the database of `url`. It hands on all sessions.
     ///
     /// # Panics
     /// When the URL doesn't hold an IP address and a port.
@@ -51,13 +51,13 @@ impl Pooler {
         Self { url: format!("{user}@{own_address}/{database}"), state }
     }
 
-    /// From now on, refuses the sessions that ask for startup options: the shop's, and not those of the migration.
-    /// The ones that are open stay.
+    /// From now on, refuses the sessions that ask for startup options. The shop's sessions do, and those of the
+    /// migration don't. Sessions that are open stay.
     pub fn refuse_options(&self, sqlstate: &str, message: &str) {
         self.set_refusal(Some(error_response(sqlstate, message)));
     }
 
-    /// From now on, hands on sessions without their startup options, and says nothing of it.
+    /// From now on, hands on sessions without their startup options, and doesn't say so.
     pub fn drop_options(&self) {
         self.state.drops_options.store(true, Ordering::SeqCst);
     }
@@ -67,7 +67,7 @@ impl Pooler {
         self.set_refusal(None);
     }
 
-    /// How many sessions it has refused.
+    /// How many sessions the pooler has refused.
     pub fn refused(&self) -> usize {
         self.state.refused.load(Ordering::SeqCst)
     }
@@ -99,7 +99,7 @@ async fn serve(mut client: TcpStream, address: SocketAddr, state: Arc<State>) ->
     Ok(())
 }
 
-/// The first message of a session, with its length.
+/// Reads the first message of a session, with its length.
 async fn read_startup(client: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut message = vec![0; 4];
     client.read_exact(&mut message).await?;
@@ -112,7 +112,7 @@ async fn read_startup(client: &mut TcpStream) -> io::Result<Vec<u8>> {
     Ok(message)
 }
 
-/// The same message, whose parameters are names and values in turn, each with a zero behind it.
+/// The same message without its options. Its parameters are names and values in turn, each with a zero byte behind it.
 fn without_options(startup: &[u8]) -> Vec<u8> {
     let parameters: Vec<&[u8]> = startup[8..].split_inclusive(|byte| *byte == 0).collect();
     let kept = parameters.chunks(2).filter(|parameter| parameter[0] != b"options\0");

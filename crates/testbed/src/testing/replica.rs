@@ -1,4 +1,4 @@
-//! The shop as a process.
+//! The shop as a process, for tests.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -22,7 +22,7 @@ pub struct ReplicaSettings {
     pub database_url: String,
     /// `REPLICA_NAME`
     pub name: String,
-    /// `ORDER_API_URL`; its own when `None`.
+    /// `ORDER_API_URL`. When it is `None`, the replica's own address.
     pub order_api_url: Option<String>,
     /// `RACE_WINDOW_MS`
     pub race_window_ms: u64,
@@ -30,14 +30,14 @@ pub struct ReplicaSettings {
     pub retry_after_ms: u64,
     /// `DATABASE_POOL_SIZE`
     pub database_pool_size: u32,
-    /// `STATIC_DIR`; the project's own by default.
+    /// `STATIC_DIR`. The project's own folder by default.
     pub static_dir: PathBuf,
-    /// Further variables; they win.
+    /// Further variables. They win over the others.
     pub variables: Vec<(String, String)>,
 }
 
 impl ReplicaSettings {
-    /// replica-1 with the shop's own defaults.
+    /// The settings of replica-1, with the shop's own defaults.
     pub fn new(database_url: &str) -> Self {
         Self {
             database_url: database_url.to_owned(),
@@ -69,13 +69,13 @@ impl ReplicaSettings {
     }
 }
 
-/// A running replica. It ends with this value, and with the test process however that ends.
+/// A running replica. It ends when this value is dropped, and when the test process ends in any way.
 pub struct Replica {
     /// `http://127.0.0.1:<port>`, without a slash at the end.
     pub url: String,
-    /// Its port.
+    /// The port that it listens on.
     pub port: u16,
-    /// Its process.
+    /// Its process id.
     pub pid: u32,
     process: Guarded,
     log: File,
@@ -85,7 +85,7 @@ impl Replica {
     /// Starts `binary` and waits until GET /health answers 200.
     ///
     /// # Panics
-    /// When it doesn't answer within ten seconds: with the end of its log.
+    /// When it doesn't answer within ten seconds. The panic shows the end of its log.
     pub async fn start(binary: &Path, settings: ReplicaSettings) -> Self {
         let mut attempts = 0;
         loop {
@@ -103,7 +103,7 @@ impl Replica {
         let port = free_port().expect("a free port");
         let (log, path) =
             tempfile::Builder::new().append(true).tempfile().expect("a temporary file").into_parts();
-        // A file without a name: nothing is left behind, however the test ends.
+        // The file has no name, so that nothing is left behind, however the test ends.
         path.close().expect("the file is ours");
         let process = GuardedCommand::new(binary)
             .envs(settings.environment(port))
@@ -116,7 +116,7 @@ impl Replica {
         if replica.answers().await { Ok(replica) } else { Err(replica.log()) }
     }
 
-    /// False when it has ended, or the time is over.
+    /// Returns false when the replica has ended, or when the time is over.
     async fn answers(&mut self) -> bool {
         let health = format!("{}/health", self.url);
         let deadline = Instant::now() + START_LIMIT;
@@ -134,14 +134,14 @@ impl Replica {
     /// # Panics
     /// When the log can't be read.
     pub fn log(&self) -> String {
-        // Not by seeking: the replica writes through the same open file.
+        // Don't seek in the file: the replica writes through the same open file.
         let length = self.log.metadata().expect("an open file").len() as usize;
         let mut bytes = vec![0; length];
         self.log.read_exact_at(&mut bytes, 0).expect("a log only grows");
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Sends SIGTERM and doesn't wait: for tests of what happens meanwhile.
+    /// Sends SIGTERM and doesn't wait. This is for tests of what happens meanwhile.
     ///
     /// # Panics
     /// When the kernel refuses.

@@ -1,4 +1,5 @@
-//! A second session: it holds a lock as another buyer would, and sees who waits for it.
+//! A second session on a test's database: it holds a lock as another buyer would, and sees who
+//! waits for the lock.
 
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 use uuid::Uuid;
@@ -7,7 +8,8 @@ use uuid::Uuid;
 /// statement fails.
 pub struct SideConnection {
     acting: DatabaseConnection,
-    // Its own session: within a transaction, pg_stat_activity is read once and never changes.
+    // It is a session of its own: within a transaction, PostgreSQL reads pg_stat_activity once, and
+    // what it says never changes.
     watching: DatabaseConnection,
 }
 
@@ -17,7 +19,7 @@ impl SideConnection {
         Self { acting: one_session(url).await, watching: one_session(url).await }
     }
 
-    /// Begins a transaction.
+    /// Begins a transaction in the acting session.
     pub async fn begin(&self) {
         self.execute("BEGIN").await;
     }
@@ -39,7 +41,7 @@ impl SideConnection {
         self.execute("COMMIT").await;
     }
 
-    /// Takes the transaction back.
+    /// Rolls the transaction back.
     pub async fn rollback(&self) {
         self.execute("ROLLBACK").await;
     }
@@ -53,7 +55,7 @@ impl SideConnection {
         rows.iter().map(|row| row.try_get_by_index(0).expect("query is text")).collect()
     }
 
-    /// How many other sessions on this database are in a transaction, or run a statement.
+    /// How many other sessions on this database are in a transaction or run a statement.
     pub async fn open_transactions(&self) -> i64 {
         let sql = "SELECT count(*) FROM pg_stat_activity
                    WHERE datname = current_database() AND state <> 'idle' AND pid <> pg_backend_pid()";

@@ -1,4 +1,4 @@
-//! Waiting for a condition, instead of sleeping and hoping.
+//! Waits for a condition, instead of sleeping and hoping.
 
 use std::panic::Location;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ const POLL: Duration = Duration::from_millis(5);
 /// ```
 ///
 /// # Panics
-/// When ten seconds have passed: it names the caller and what was waited for.
+/// When ten seconds have passed. The panic names the caller and what was waited for.
 #[track_caller]
 pub fn wait_until(what: &str, condition: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
     poll_until(what, condition, Location::caller())

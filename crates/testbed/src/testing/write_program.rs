@@ -1,4 +1,4 @@
-//! A program that a test makes itself.
+//! Writes a program that a test makes itself.
 
 use std::fs;
 use std::io::Write;
@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Writes a script that can be run at once. Another process writes it. If this one did, a child that another test is just
-/// starting might have the file open too, for writing, and the system refuses to run such a file (ETXTBSY).
+/// Writes a script that can be run at once. Another process writes it. If this process wrote it, a child that another
+/// test is just starting might also have the file open for writing. The system refuses to run such a file (ETXTBSY).
 ///
 /// # Panics
 /// When it can't be written.

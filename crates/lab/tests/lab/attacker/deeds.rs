@@ -15,7 +15,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 
 use super::*;
 
-/// A few thousand.
+/// It opens a few thousand connections.
 const CONNECTIONS: usize = 3000;
 const LOGINS: usize = 250;
 const PAUSE: Duration = Duration::from_millis(100);
@@ -73,7 +73,7 @@ impl Deeds {
         }
     }
 
-    /// What the shop has, as far as its names are known or can be seen.
+    /// The shop's files and folders, as far as the attacker knows their names or can see them.
     fn targets(&self) -> Vec<PathBuf> {
         let state = self.order.project.join(".flash-sale");
         let names = [
@@ -108,7 +108,7 @@ impl Deeds {
                 let mut options = OpenOptions::new();
                 let options = options.custom_flags(OFlags::NONBLOCK.bits().cast_signed());
                 for file in [options.read(true).open(&path), options.read(false).write(true).open(&path)] {
-                    // Also a shared lock, and one on a folder, would do.
+                    // A shared lock would also do harm, and so would a lock on a folder.
                     let locked = file.map(|file| (file.try_lock_shared().is_ok(), file));
                     self.note(
                         format!("a lock on {}", path.display()),
@@ -238,11 +238,11 @@ impl Deeds {
                 std::thread::sleep(PAUSE);
             }
         }
-        // Nobody's own only; the others are refused.
+        // This removes what belongs to the user nobody. The system refuses to remove the others.
         let _ = Command::new("ipcrm").arg("--all").output();
     }
 
-    /// Keeps `most` connections open, which begin with `first` and go on with `more`.
+    /// Keeps `most` connections open. It sends `first` on a new one, and `more` again and again.
     fn connect(&mut self, most: usize, ports: &[u16], first: &[u8], more: &[u8]) {
         let mut open: Vec<TcpStream> = Vec::new();
         while self.goes_on() {
@@ -287,11 +287,11 @@ impl Deeds {
     }
 }
 
-/// Of a request that needs much more.
+/// The beginning of a request that needs much more.
 const HALF: &[u8] = b"POST /api/orders HTTP/1.1\r\nHost: localhost\r\n";
 const MORE: &[u8] = b"X-More: 1\r\n";
 
-/// PostgreSQL manual, "Message Formats": protocol 3.0, user and database.
+/// The first message of a session (PostgreSQL manual, "Message Formats"): protocol 3.0, user and database.
 fn startup_packet() -> Vec<u8> {
     let parameters = b"user\0flash_sale_shop\0database\0flash_sale\0\0";
     let mut packet = (8 + parameters.len() as u32).to_be_bytes().to_vec();
