@@ -62,7 +62,8 @@ pub struct CheckOptions {
     pub allow_constraint: bool,
 }
 
-/// Judges the shop. At the end, also after an error, it resets the shop and removes all products of the lab.
+/// Judges the shop. Then it resets the shop and removes all products of the lab, also when the judging failed or was
+/// stopped.
 ///
 /// # Errors
 /// When no shop answers, its database can't be asked, another check runs, or the person stops the check.
