@@ -112,7 +112,7 @@ pub fn not_understood(answer: &(impl fmt::Debug + ?Sized)) -> String {
     )
 }
 
-/// Writes events as they come, until there are no more or the other side is gone, or doesn't read.
+/// Writes events as they come. Ends when there are no more, or when the other side is gone or doesn't read.
 pub async fn write_events(mut stream: impl AsyncWrite + Unpin, mut events: UnboundedReceiver<Event>) {
     while let Some(event) = events.recv().await {
         if !matches!(timeout(WRITE_LIMIT, write_line(&mut stream, &event)).await, Ok(Ok(()))) {

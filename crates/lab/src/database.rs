@@ -103,7 +103,7 @@ impl Database {
         Ok(Self { urls, status, stopping, outages: Some(outages), keeper, _door: door })
     }
 
-    /// How to reach it.
+    /// The URLs by which it is reached.
     pub fn urls(&self) -> &DatabaseUrls {
         &self.urls
     }

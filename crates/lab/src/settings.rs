@@ -48,7 +48,7 @@ impl LabSettings {
 /// The shop's variables that are set here and now.
 ///
 /// # Errors
-/// As [`LabSettings::read`].
+/// The same as those of [`LabSettings::read`].
 pub fn shop_variables() -> Result<ShopVariables, SettingError> {
     environment::milliseconds("RACE_WINDOW_MS", Duration::ZERO, LONGEST_RACE_WINDOW)?;
     environment::milliseconds("RETRY_AFTER_MS", Duration::ZERO, LONGEST_RETRY_AFTER)?;

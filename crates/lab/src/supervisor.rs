@@ -144,7 +144,7 @@ impl Supervisor {
     /// lent.
     ///
     /// # Errors
-    /// As [`Supervisor::restart`].
+    /// The same as those of [`Supervisor::restart`].
     pub async fn run(&self, wanted: Wanted, say: &(dyn Fn(String) + Sync)) -> anyhow::Result<Readiness> {
         let Wanted { binary, variables, only_if_changed } = wanted;
         // Locked until the end: two restarts at once come one after the other.
@@ -177,7 +177,7 @@ impl Supervisor {
     /// [`Supervisor::restart`] before that leaves these variables as they are.
     ///
     /// # Errors
-    /// As [`Supervisor::restart`].
+    /// The same as those of [`Supervisor::restart`].
     pub async fn lend(&self, what: Lent, lent: ShopVariables) -> anyhow::Result<()> {
         let mut running = self.running.lock().await;
         running.lent[what as usize] = lent;
@@ -188,7 +188,7 @@ impl Supervisor {
     /// Replaces each replica by a process without what was lent.
     ///
     /// # Errors
-    /// As [`Supervisor::restart`].
+    /// The same as those of [`Supervisor::restart`].
     pub async fn take_back(&self, what: Lent) -> anyhow::Result<()> {
         let mut running = self.running.lock().await;
         running.lent[what as usize].clear();

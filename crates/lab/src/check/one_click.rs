@@ -41,8 +41,8 @@ impl ClickRound {
         self.sold_by.len() > 1 || self.quantity < 0
     }
 
-    /// There is one order, and stock 0. One request was answered with 200, and each other one was turned away: 400, or
-    /// 409.
+    /// There is one order, and stock 0. One request was answered with 200, and each other one was turned away (400 or
+    /// 409).
     pub fn is_right(&self) -> bool {
         let statuses = || self.attempts.iter().filter_map(Attempt::status_code);
         let sold = statuses().filter(|status| *status == 200).count();

@@ -82,7 +82,7 @@ impl ShopDatabase {
     /// has.
     ///
     /// # Errors
-    /// As [`ShopDatabase::refuse_writes`].
+    /// The same as those of [`ShopDatabase::refuse_writes`].
     pub async fn allow_writes(&self) -> anyhow::Result<()> {
         self.change_settings("ALTER SYSTEM RESET default_transaction_read_only").await
     }
