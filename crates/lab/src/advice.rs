@@ -14,13 +14,13 @@ use rustix::process::geteuid;
 
 use crate::project::STATE;
 
-/// What failed and why, as [`told`] says it, and what to do where the system's own words don't say it.
+/// What failed and why, as [`told`] says it. If the system's own words don't say what to do, advice follows.
 pub fn told_with_advice(error: &Error) -> String {
     let told = told(error);
     let of_system = error.chain().find_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
     let advice = match of_system.map(Errno::from_raw_os_error) {
         Some(error) => advice(error),
-        // The words of a program that we have started.
+        // The error stands in the words of a program that we have started.
         None => {
             ADVISED.into_iter().find(|(_, words)| told.contains(words)).and_then(|(error, _)| advice(error))
         }
@@ -31,7 +31,7 @@ pub fn told_with_advice(error: &Error) -> String {
     }
 }
 
-/// What there is advice for, as the C library calls it.
+/// The errors that we look for in a program's words, as the C library calls them.
 const ADVISED: [(Errno, &str); 4] = [
     (Errno::NOSPC, "No space left on device"),
     (Errno::DQUOT, "Disk quota exceeded"),
@@ -54,7 +54,7 @@ fn advice(error: Errno) -> Option<String> {
     }
 }
 
-/// What to do when somebody else has run the lab in this project: only they, or root, can give back what they made.
+/// What to do when another user has run the lab in this project: only that user, or root, can give the files back.
 fn whose(state: &Path) -> Option<String> {
     let own = geteuid().as_raw();
     let entries = fs::read_dir(state).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -66,7 +66,7 @@ fn whose(state: &Path) -> Option<String> {
     let is_all = path == state;
     let (path, name, me) = (path.display(), name_of(owner), name_of(own));
     if own == 0 {
-        // What is in it may be PostgreSQL's user's.
+        // The files in it may belong to PostgreSQL's user.
         return is_all.then(|| format!(
             "{path} belongs to {name}, and you are root, who leaves nothing in the folder of another user. Work as {name}: \
              sudo -u {name} make run"
@@ -81,7 +81,7 @@ fn whose(state: &Path) -> Option<String> {
     ))
 }
 
-/// The folder that cargo builds into, when that is somebody else's.
+/// The folder that cargo builds into, if it belongs to another user.
 fn foreign_parent(program: &Path, own: u32) -> Option<PathBuf> {
     let folder = program.ancestors().nth(2)?;
     (fs::metadata(program).ok()?.uid() != own).then(|| folder.to_owned())

@@ -1,5 +1,5 @@
-//! Has cargo build the tree as it stands, and learns from it where the shop's program is: cargo may have been told to
-//! build somewhere else than into `target/`. Start with [`build`].
+//! Makes cargo build the files as they are now. Cargo also says where the shop's program is, because cargo may have
+//! been told to build into another folder than `target/`. Start with [`build`].
 
 mod put_back;
 pub mod sources;
@@ -15,28 +15,29 @@ use crate::program;
 
 /// The shop's program, by its name in Cargo.toml.
 const SHOP: &str = "flash-sale-web";
-/// As the Makefile's, so that neither undoes what the other has built. Errors of the compiler are printed for people.
+/// The same arguments as in the Makefile, so that neither build undoes the other. The compiler's errors are printed for
+/// people.
 const ARGUMENTS: [&str; 4] = ["build", "--workspace", "--locked", "--message-format=json-render-diagnostics"];
 
-/// The shop's program, built from the tree as it stands.
+/// The shop's program, built from the files as they are now.
 #[derive(Clone, Debug)]
 pub struct ShopBuild {
     /// Where it is.
     pub path: PathBuf,
-    /// What is there.
+    /// The file that is there.
     pub file: ProgramFile,
 }
 
-/// How much is said of a build.
+/// How much of a build is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Show {
     /// What cargo says of its progress, and what the compiler says.
     All,
-    /// What the compiler says: cargo has just been run, and is run once more.
+    /// Only what the compiler says: cargo has just been run, and is run once more.
     Messages,
 }
 
-/// Builds what has changed. `None`: it doesn't compile, and the compiler has said why.
+/// Builds what has changed. `None`: the shop doesn't compile, and the compiler has said why.
 ///
 /// # Errors
 /// When cargo can't be run, or builds no shop.
@@ -69,7 +70,7 @@ struct BuiltTarget {
     name: String,
 }
 
-/// Where the program of this name is, by what cargo says, a message in each line.
+/// Finds where the program of this name is, in cargo's messages: there is one message in each line.
 fn find_executable(messages: &str, name: &str) -> Option<PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
     let mut named =

@@ -1,6 +1,6 @@
-//! Judges the running shop from outside: is the bug gone, for the right reason, and at nobody's expense? Start
-//! with [`run`]; each other file looks at one thing. Whatever the shop does, there is a verdict within a minute: each
-//! part has a limit, and one that can't be played is said to be left out, and why.
+//! Judges the running shop from outside: is the bug gone, for the right reason, and at nobody's expense? Start with
+//! [`run`]; each other file looks at one thing. A verdict comes within a minute, however the shop behaves, because each
+//! part of the check has a time limit. A part that can't be played is reported as left out, with the reason.
 
 pub mod alone;
 pub mod architecture;
@@ -38,16 +38,17 @@ use crate::shop::database::ShopDatabase;
 use crate::shop::target::Target;
 use crate::signals::EndSignals;
 
-/// Copies and buyers of each crowd.
+/// For each crowd: how many copies there are, and how many buyers.
 const CROWDS: [(usize, usize); 2] = [(1, 50), (10, 200)];
-/// Also with a row lock they are all sold within a second and a bit, which is below every limit of the shop.
+/// A copy for each buyer. Even a shop that sells one copy after the other, as with a row lock, sells these ten in
+/// little more than a second. That is below every limit of the shop.
 const ENOUGH_FOR_ALL: (usize, usize) = (10, 10);
 
-/// Above the longest that a purchase may hold a connection.
+/// How long to wait until the shop can use its database: longer than a purchase may hold a connection.
 const READY_LIMIT: Duration = REQUEST_DEADLINE.saturating_add(Duration::from_secs(1));
-/// For all but the clicks. A right fix needs a quarter of that.
+/// The time for all parts except the clicks. A right fix needs a quarter of it.
 const TIME_BESIDE_CLICKS: Duration = Duration::from_secs(20);
-/// To leave the shop as it was. A purchase that hangs may hold a row until the shop gives it up.
+/// The time to remove the check's products. A purchase that hangs may hold a row until the shop gives it up.
 const CLEANING_LIMIT: Duration = Duration::from_secs(8);
 const RESET_LIMIT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(100);
@@ -61,10 +62,11 @@ pub struct CheckOptions {
     pub allow_constraint: bool,
 }
 
-/// Judges the shop, and leaves it reset and without any product of the lab, however that ends.
+/// Judges the shop. Then it resets the shop and removes all products of the lab, also when the judging failed or was
+/// stopped.
 ///
 /// # Errors
-/// When no shop answers, its database can't be asked, another check runs, or the person says stop.
+/// When no shop answers, its database can't be asked, another check runs, or the person stops the check.
 pub async fn run(target: &Target, options: CheckOptions, say: Say<'_>) -> anyhow::Result<CheckReport> {
     let shop = Shop::at(&target.url).await?;
     let away = "the shop can't use its database, and no edit can change that. See why: make logs";
@@ -82,8 +84,8 @@ pub async fn run(target: &Target, options: CheckOptions, say: Say<'_>) -> anyhow
     report
 }
 
-/// False when it says for a while that it can't. Purchases that hang may hold all connections of a replica, but no
-/// longer than the shop's own deadline.
+/// Whether the shop can use its database. Purchases that hang may hold all connections of a replica, but no longer than
+/// the shop's own deadline. So this asks for a while before it returns false.
 async fn uses_its_database(shop: &Shop) -> bool {
     let until_it_does = async {
         while shop.get("/ready").await.is_ok_and(|answer| answer.status == 503) {
@@ -93,7 +95,8 @@ async fn uses_its_database(shop: &Shop) -> bool {
     timeout(READY_LIMIT, until_it_does).await.is_ok()
 }
 
-/// A purchase that hangs may hold one of them. What is left is removed by the next check.
+/// Removes the lab's products. A purchase that hangs may hold one of their rows, so this tries for a while. The next
+/// check removes what is left.
 async fn remove_products(database: &ShopDatabase) {
     let removal = async {
         while database.remove_products().await.is_err() {
@@ -105,7 +108,7 @@ async fn remove_products(database: &ShopDatabase) {
     }
 }
 
-/// A replica that has just ended is there again in a moment.
+/// Resets the shop. A replica that has just ended is there again in a moment, so this tries for a while.
 async fn reset(shop: &Shop) {
     let mut refusal = "no answer".to_owned();
     let resetting = async {
@@ -119,7 +122,7 @@ async fn reset(shop: &Shop) {
     }
 }
 
-/// What was seen.
+/// What the parts of the check have seen.
 struct CheckFindings {
     replicas: BTreeSet<String>,
     alone: Alone,
@@ -161,7 +164,7 @@ async fn look(
     let mut crowds = Vec::new();
     for size in CROWDS {
         let sale = play(deadline, obstacle.as_ref(), crowd::sell(shop, database, size, say)).await;
-        // The verdict is clear, and to wait for another crowd may take half a minute.
+        // The verdict is clear already, and another crowd may take half a minute.
         if sale.as_ref().is_ok_and(Sale::has_failure) {
             obstacle = Some("the crowd before it met failures".to_owned());
         }

@@ -1,4 +1,4 @@
-//! What a person can type after `lab`, one file each.
+//! The commands that a person can type after `lab`, one file each.
 
 pub mod check;
 pub mod clean;
@@ -16,5 +16,5 @@ pub mod test_guide;
 pub mod up;
 pub mod watch;
 
-/// What a command says that needs the shop built. The compiler has said why it isn't.
+/// The message of a command that needs the built shop. The compiler has already said why it isn't built.
 const NOT_BUILT: &str = "the shop doesn't compile: see above. The replicas, if they run, are what they were";

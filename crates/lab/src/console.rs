@@ -1,7 +1,7 @@
-//! What a command prints. Who reads it may leave before the end (`lab status | head -1`), its terminal may be closed,
-//! the disk may be full. With `println!` each of these is a panic. Here the command goes on as if it had been read: it
-//! may have things to put in order, and its exit code says how its work went. Only that something else than the
-//! reader's leaving was in the way is told at the end, by [`failure`].
+//! What a command prints. The reader may leave before the end (`lab status | head -1`), the terminal may be closed, and
+//! the disk may be full. With `println!`, each of these is a panic. Here the command goes on as if its output had been
+//! read: it may have things to put in order, and its exit code says how its work went. If something else than the
+//! reader's leaving was in the way, [`failure`] tells it at the end.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -21,20 +21,20 @@ pub fn text(text: impl Display) {
     note(write!(output, "{text}").and_then(|()| output.flush()));
 }
 
-/// Prints a line to standard error. Nothing is left to say it with if that fails.
+/// Prints a line to standard error. If that fails, there is no other way to say it.
 pub fn error_line(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Remembers how printing went, for those who print in another way.
+/// Remembers whether printing failed, for callers that print in another way.
 pub fn note(printed: io::Result<()>) {
     if let Err(error) = printed {
-        // Later ones have the same reason.
+        // Later errors have the same reason.
         let _ = FIRST_ERROR.set(error);
     }
 }
 
-/// Whether nobody reads any more what is printed: then a command that only goes on to print may end.
+/// Whether nobody reads the output any more. Then a command that only goes on to print may end.
 pub fn reader_has_left() -> bool {
     FIRST_ERROR.get().is_some_and(has_left)
 }
@@ -46,7 +46,7 @@ pub fn failure() -> Option<anyhow::Error> {
     Some(anyhow::Error::new(error).context("not all of it could be printed"))
 }
 
-/// EPIPE of a pipe; EIO of a terminal that is closed.
+/// EPIPE comes from a pipe whose reader has left; EIO comes from a terminal that is closed.
 fn has_left(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
         || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())

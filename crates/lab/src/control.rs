@@ -1,4 +1,4 @@
-//! How a command talks to the running lab: a line of JSON over a Unix socket, and lines of JSON back.
+//! How a command talks to the running lab: it sends a line of JSON over a Unix socket, and gets lines of JSON back.
 
 pub mod loan;
 pub mod messages;
@@ -17,20 +17,21 @@ use tokio::time::timeout;
 use crate::project::{CONTROL_SOCKET, LAB_LOG};
 use messages::{Event, Request, Status, Wanted};
 
-/// From a connection to its request: a command sends it at once.
+/// How long a connection may take to send its request. A command sends it at once.
 const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 /// Far more than any request has, in bytes.
 const LONGEST_REQUEST: u64 = 64 * 1024;
-/// For a command to read what it is told. One that was frozen (Ctrl-Z) still has room for thousands of lines.
+/// How long a command may take to read an answer. For a command that was frozen (Ctrl-Z), there is still room for
+/// thousands of lines.
 const WRITE_LIMIT: Duration = Duration::from_secs(30);
 
-/// What a command says that needs a running shop.
+/// The message of a command that needs a running shop, when none runs.
 pub const NOT_RUNNING: &str = "the shop is not running. Start it: make run";
 
 /// The running lab's status.
 ///
 /// # Errors
-/// When no lab runs, or it can't be understood.
+/// When no lab runs, or its answer can't be understood.
 pub async fn running() -> anyhow::Result<Status> {
     match ask(&Request::Status, |_| {}).await?.context(NOT_RUNNING)? {
         Event::Status(status) => Ok(status),
@@ -38,12 +39,12 @@ pub async fn running() -> anyhow::Result<Status> {
     }
 }
 
-/// Asks the running lab, and hands its lines to `hear`. The last event, or `None` when no lab runs, or it was
-/// killed before it could answer.
+/// Asks the running lab, and hands its lines to `hear`. Returns the last event, or `None` when no lab runs, or when it
+/// was killed before it could answer.
 ///
 /// # Errors
-/// When the socket can't be used, or the answer can't be understood; when the lab goes on and has broken off its
-/// answer, as it does when what it was asked for panics.
+/// When the socket can't be used, or the answer can't be understood. Also when the lab breaks off its answer and goes
+/// on: this happens when the task that it was asked for panics.
 pub async fn ask(request: &Request, hear: impl FnMut(&str)) -> anyhow::Result<Option<Event>> {
     let Some(stream) = send(request).await? else { return Ok(None) };
     let last = last_event(stream, hear).await?;
@@ -56,7 +57,7 @@ pub async fn ask(request: &Request, hear: impl FnMut(&str)) -> anyhow::Result<Op
     Ok(last)
 }
 
-/// Whether a lab runs that says what runs.
+/// Whether a lab runs that answers a request for its status.
 async fn answers() -> bool {
     match send(&Request::Status).await {
         Ok(Some(stream)) => !matches!(last_event(stream, |_| {}).await, Ok(None)),
@@ -64,7 +65,7 @@ async fn answers() -> bool {
     }
 }
 
-/// Sends a request, and returns the stream that it will be answered on.
+/// Sends a request, and returns the stream on which the answer will come.
 async fn send(request: &Request) -> anyhow::Result<Option<UnixStream>> {
     let mut stream = match UnixStream::connect(CONTROL_SOCKET).await {
         Err(error) if error.kind() == io::ErrorKind::NotFound || is_gone(&error) => return Ok(None),
@@ -79,16 +80,17 @@ async fn send(request: &Request) -> anyhow::Result<Option<UnixStream>> {
     }
 }
 
-/// A killed lab refuses at once or, in the moment of its end, resets what it hasn't accepted.
+/// Whether the lab is gone. A killed lab's socket refuses connections at once; in the moment of the lab's end, it
+/// resets those that the lab hasn't accepted yet.
 fn is_gone(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionRefused | ConnectionReset | BrokenPipe)
 }
 
-/// Reads events up to the last one, or `None` when the other side ended without it.
+/// Reads events up to the last one, and returns it; `None` when the other side ended without a last one.
 ///
 /// # Errors
-/// When it says something else than events.
+/// When the other side says something else than events.
 pub async fn last_event(
     stream: impl AsyncRead + Unpin,
     mut hear: impl FnMut(&str),
@@ -103,14 +105,14 @@ pub async fn last_event(
     Ok(None)
 }
 
-/// After an update, a shop may still run that the version before has started.
+/// After an update, the running shop may still be one that the version before has started.
 pub fn not_understood(answer: &(impl fmt::Debug + ?Sized)) -> String {
     format!(
         "the running shop gives an answer that this version doesn't know. Start it anew: make stop run ({answer:?})"
     )
 }
 
-/// Writes events as they come, until there are no more or the other side is gone, or doesn't read.
+/// Writes events as they come. Ends when there are no more, or when the other side is gone or doesn't read.
 pub async fn write_events(mut stream: impl AsyncWrite + Unpin, mut events: UnboundedReceiver<Event>) {
     while let Some(event) = events.recv().await {
         if !matches!(timeout(WRITE_LIMIT, write_line(&mut stream, &event)).await, Ok(Ok(()))) {
@@ -122,8 +124,8 @@ pub async fn write_events(mut stream: impl AsyncWrite + Unpin, mut events: Unbou
 /// Reads the one request of a connection.
 ///
 /// # Errors
-/// When there is none in time, or it is too long, can't be understood, or asks for what nobody may: in words for whoever
-/// has asked.
+/// When no request comes in time, or it is too long, can't be understood, or asks for something that nobody may ask
+/// for. The error has words for the person who has asked.
 pub async fn read_request(stream: impl AsyncRead + Unpin) -> anyhow::Result<Request> {
     let mut reader = BufReader::new(stream.take(LONGEST_REQUEST));
     let mut line = String::new();

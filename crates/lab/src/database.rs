@@ -45,10 +45,10 @@ pub struct Database {
 }
 
 impl Database {
-    /// Starts the private PostgreSQL, or waits for the other one.
+    /// Starts the private PostgreSQL, or waits until the database of `DATABASE_URL` answers.
     ///
     /// # Errors
-    /// When it doesn't start or answer: why.
+    /// When it doesn't start or answer. The error says why.
     pub async fn open(settings: &LabSettings, progress: &Arc<Progress>) -> anyhow::Result<Self> {
         let stopping = CancellationToken::new();
         if let Some(urls) = settings.database.clone() {
@@ -62,7 +62,7 @@ impl Database {
 
         progress.say("PostgreSQL: starting…");
         let say = Arc::clone(progress);
-        // On a thread of its own: it may have to install PostgreSQL, and others want to be answered meanwhile.
+        // On a thread of its own: this may have to install PostgreSQL, and the lab has to answer commands meanwhile.
         let find = move || {
             let (place, programs) = (Path::new(project::POSTGRES), Path::new(project::PROGRAMS));
             ClusterSettings::find(place, programs, Durability::Durable, &|line| say.say(line))
@@ -78,7 +78,7 @@ impl Database {
         progress.say("PostgreSQL ready");
         let (port, door) = match cluster.address() {
             Address::Port(port) => {
-                // The replicas know this one.
+                // The replicas know this port, so that later starts need the same one.
                 cluster_settings.listen = Listen::OnPort(Some(*port));
                 (*port, None)
             }
@@ -103,16 +103,16 @@ impl Database {
         Ok(Self { urls, status, stopping, outages: Some(outages), keeper, _door: door })
     }
 
-    /// How to reach it.
+    /// The URLs by which it is reached.
     pub fn urls(&self) -> &DatabaseUrls {
         &self.urls
     }
 
-    /// Brings the schema up to date, and lets the shop's role do what it must and no more. Says what else is to be
-    /// known of that role.
+    /// Brings the schema up to date, and lets the shop's role do what it must and no more. Says what a person should
+    /// know about that role.
     ///
     /// # Errors
-    /// When the migration fails, or the shop's role can't be made or is not let in: why, and what to do.
+    /// When the migration fails, or the shop's role can't be made or is not let in. The error says why, and what to do.
     pub async fn migrate(&self, progress: &Progress) -> anyhow::Result<()> {
         let (owner, shop) = (self.urls.owner.reveal(), self.urls.shop.reveal());
         let failed = |error| not_prepared(&format!("the migration failed: {}", reason(&error)));
@@ -126,7 +126,7 @@ impl Database {
         Ok(())
     }
 
-    /// What to show of it.
+    /// What to show of the database.
     pub fn status(&self) -> DatabaseStatus {
         self.status.lock().clone()
     }
@@ -147,7 +147,7 @@ impl Database {
         over.await.ok().context(stopped)
     }
 
-    /// Stops the private PostgreSQL, and waits for its end. The other one stays.
+    /// Stops the private PostgreSQL, and waits for its end. A database of `DATABASE_URL` goes on.
     pub async fn stop(&self) {
         self.stopping.cancel();
         let keeper = self.keeper.lock().take();

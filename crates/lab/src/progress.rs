@@ -1,4 +1,4 @@
-//! What a starting and stopping lab tells to whoever waits for it.
+//! What a lab that starts or stops tells the commands that wait for it.
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
@@ -8,14 +8,14 @@ use crate::control::messages::Event;
 /// How far the lab is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Stage {
-    /// Not all runs yet.
+    /// Not everything runs yet.
     #[default]
     Starting,
     /// The shop answers at this URL.
     Open(String),
     /// It was told to stop, or can't go on.
     Stopping,
-    /// Everything has ended but the lab itself; with the reason when that was a failure.
+    /// Everything has ended except the lab itself. The text is the reason, if that was a failure.
     Stopped(Option<String>),
 }
 
@@ -25,7 +25,7 @@ struct State {
     stage: Stage,
 }
 
-/// All that was said since the lab began, so that those who come late hear it too.
+/// All lines since the lab began, so that listeners who come late hear them too.
 #[derive(Default)]
 pub struct Progress(watch::Sender<State>);
 
@@ -64,8 +64,8 @@ impl Progress {
         self.0.borrow().lines.len()
     }
 
-    /// Hands on all lines after the first `heard`, until a stage is reached of which `is_end` is true.
-    /// Returns that stage.
+    /// Hands on all lines after the first `heard`, until a stage is reached for which `is_end` is true. Returns that
+    /// stage.
     pub async fn follow(
         &self,
         mut heard: usize,
@@ -86,9 +86,9 @@ impl Progress {
         }
     }
 
-    /// Waits for a stage of which `is_end` is true.
+    /// Waits for a stage for which `is_end` is true.
     pub async fn wait_for(&self, is_end: impl Fn(&Stage) -> bool) {
-        // It can fail only without a sender, and we are it.
+        // This fails only when the sender is gone, and `self` is the sender.
         let _ = self.0.subscribe().wait_for(|state| is_end(&state.stage)).await;
     }
 }

@@ -20,7 +20,7 @@ pub const LOGS: &str = ".flash-sale/logs";
 pub const LAB_LOG: &str = ".flash-sale/logs/lab.log";
 /// The name of the lab's own log, without `.log`.
 pub const LAB: &str = "lab";
-/// What the lab is called before its lines in `make logs`: a learner knows it as the shop.
+/// The lab's name before its lines in `make logs`: a learner knows the lab as the shop.
 pub const LABS_LABEL: &str = "shop";
 /// The older part of PostgreSQL's log; the log itself is in its folder.
 pub const POSTGRES_LOG_ASIDE: &str = ".flash-sale/logs/postgres.log.1";
@@ -48,7 +48,7 @@ pub fn enter() -> anyhow::Result<()> {
 /// Makes the folders of the lab's state.
 ///
 /// # Errors
-/// When they can't be made, or are somebody else's: that holds for root too, who would leave files in them.
+/// When they can't be made, or belong to another user. This holds for root too, because root would leave files in them.
 pub fn make_folders() -> anyhow::Result<()> {
     make_state()?;
     own_files::make_folder(Path::new(LOGS), 0o700).with_context(|| format!("can't make {LOGS}"))?;
@@ -58,14 +58,15 @@ pub fn make_folders() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Nobody else sees anything in it; but as root, PostgreSQL's own user passes through.
+/// Makes the folder of the lab's state. No other user sees anything in it. If we are root, PostgreSQL's own user can
+/// pass through it.
 fn make_state() -> anyhow::Result<()> {
     let mode = own_files::mode_on_the_way();
     own_files::make_folder(Path::new(STATE), mode).with_context(|| format!("can't make {STATE}"))
 }
 
-/// Opens the socket that commands are heard on. Nobody else can connect to it, from its first moment: the umask is the
-/// whole process's, which makes no other file at that time.
+/// Opens the socket on which the lab hears commands. From its first moment, no other user can connect to it, because of
+/// the umask. The umask is that of the whole process, but the process makes no other file at that time.
 ///
 /// # Errors
 /// When it can't be made.
@@ -81,15 +82,16 @@ pub fn replica_log(name: &str) -> PathBuf {
     Path::new(LOGS).join(format!("{name}.log"))
 }
 
-/// Held by a running lab for its whole life: two can't run in one folder.
+/// Takes the lock that a running lab holds for its whole life, so that two labs can't run in one folder. `None`:
+/// another process holds it.
 ///
 /// # Errors
-/// When the lock's file can't be opened. `None`: somebody else holds it.
+/// When the lock's file can't be opened or locked.
 pub fn try_lock() -> anyhow::Result<Option<File>> {
     make_state()?;
     let opened = || format!("can't open {LOCK}");
     let file = own_files::open_to_append(Path::new(LOCK)).with_context(opened)?;
-    // Root may stop the shop of another user, who is to find no file of root's then.
+    // Root may stop the shop of another user, who must not find a file of root's afterwards.
     own_files::leave_to_owner_of(Path::new(STATE), &file).with_context(opened)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),

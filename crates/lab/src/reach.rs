@@ -1,5 +1,5 @@
-//! Where the running shop is reached: addresses that answer, whatever `HOST` is, and whatever this machine takes
-//! `localhost` for.
+//! Where the running shop is reached. The addresses answer for each `HOST`, and however this machine understands the
+//! name `localhost`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -7,22 +7,23 @@ use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-/// A machine that has to ask a far server for `localhost` gets an address instead of the name.
+/// How long to look the name up. A machine that has to ask a far server for `localhost` gets an address instead of the
+/// name.
 const LOOKUP_LIMIT: Duration = Duration::from_secs(1);
-/// This machine answers or refuses at once.
+/// How long to try a connection: this machine answers or refuses at once.
 const CONNECT_LIMIT: Duration = Duration::from_millis(200);
 
 /// Where the gateway is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reach {
-    /// By the programs of this machine.
+    /// The address for the programs of this machine.
     pub address: SocketAddr,
-    /// By a person: by the name `localhost`, where that leads to the gateway.
+    /// The URL for a person. It has the name `localhost`, if that leads to the gateway.
     pub url: String,
 }
 
 impl Reach {
-    /// Of a gateway that listens on `bound` already.
+    /// Finds where a gateway that listens on `bound` already is reached.
     pub async fn of(bound: SocketAddr) -> Self {
         let found = timeout(LOOKUP_LIMIT, lookup_host(("localhost", bound.port()))).await;
         let found: Vec<SocketAddr> = match found {
@@ -62,11 +63,11 @@ async fn is_first_to_listen(bound: SocketAddr, addresses: &[SocketAddr]) -> bool
     false
 }
 
-/// Whether who listens on `bound` hears `address`, an address of this machine.
+/// Whether a listener on `bound` hears `address`, an address of this machine.
 fn hears(bound: SocketAddr, address: SocketAddr) -> bool {
     match bound.ip() {
         IpAddr::V4(host) if host.is_unspecified() => address.is_ipv4(),
-        // The gateway's socket takes both kinds then.
+        // In this case, the gateway's socket takes both kinds.
         IpAddr::V6(host) if host.is_unspecified() => true,
         host => host == address.ip(),
     }

@@ -1,4 +1,4 @@
-//! A running lab: everything, from the first process to the last. Start with [`run`].
+//! Runs the lab: starts everything, and stops everything at the end. Start with [`run`].
 
 mod control_server;
 mod lab;
@@ -38,8 +38,8 @@ use starter::{stop_on_signals, stop_when_starter_ends, tell, tell_starter};
 pub use leftovers::wait_for_leftovers;
 pub use starter::{Starter, why_it_ended};
 
-/// Starts everything, with `binary` as the shop's program, and returns when everything has ended: told to by a command,
-/// or by a signal.
+/// Starts everything, with `binary` as the shop's program. Goes on until a command or a signal tells it to stop, and
+/// returns when everything has ended.
 ///
 /// # Errors
 /// When something doesn't start; nothing is left running then.
@@ -51,11 +51,11 @@ pub async fn run(settings: LabSettings, binary: PathBuf, starter: Starter) -> an
         }
         anyhow::bail!("the shop is running already. See it: make status. Stop it: make stop");
     };
-    // Only the end of this process gives it back: whoever gets it next may rely on our being gone.
+    // Only the end of this process gives the lock back. So the next process that gets it knows that this one is gone.
     std::mem::forget(lock);
     let result = run_locked(settings, binary, starter).await;
     if let (Err(error), Starter::Pipes) = (&result, starter) {
-        // Harmless when it was said before: only the first is heard.
+        // It does no harm if this was said before: the starter hears only the first such event.
         tell_starter(&Event::Failed(told_with_advice(error)));
     }
     result
@@ -161,7 +161,7 @@ impl Lab {
         Ok(())
     }
 
-    /// Stops everything, in the order in which nobody loses an answer.
+    /// Stops everything, in an order in which nobody loses an answer.
     async fn close(&self) {
         self.progress.set_stage(Stage::Stopping);
         self.gateway.stop_accepting();
@@ -177,7 +177,7 @@ impl Lab {
                     self.progress.say("PostgreSQL stopped");
                 }
             }
-            // Given up while it started: it ends by itself, and we wait for that.
+            // The start was given up. PostgreSQL ends by itself, and we wait for that.
             None => {
                 if let Err(error) = wait_for_leftovers().await {
                     log::error!("{}", told(&error));

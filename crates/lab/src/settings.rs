@@ -11,25 +11,25 @@ use flash_sale_core::limits::{LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
 use flash_sale_core::secret::Secret;
 use flash_sale_testbed::shop_settings::{DatabaseUrls, OWN_VARIABLES, ShopVariables};
 
-/// Where to look, and what to run.
+/// Where the lab listens, and what it runs.
 #[derive(Clone, Debug)]
 pub struct LabSettings {
     /// `HOST`: the address the gateway listens on. Only this machine reaches the default.
     pub host: IpAddr,
-    /// `PORT`: the gateway's.
+    /// `PORT`: the gateway's port.
     pub port: u16,
-    /// `REPLICAS`: how many.
+    /// `REPLICAS`: how many replicas run.
     pub replicas: u32,
     /// `DATABASE_URL` and `MIGRATION_DATABASE_URL`: `None` for a private PostgreSQL.
     pub database: Option<DatabaseUrls>,
-    /// `DATABASE_POOL_SIZE`: each replica's connections.
+    /// `DATABASE_POOL_SIZE`: how many connections each replica has.
     pub pool_size: u32,
     /// What is passed on to the replicas.
     pub shop: ShopVariables,
 }
 
 impl LabSettings {
-    /// Reads them.
+    /// Reads the settings.
     ///
     /// # Errors
     /// At the first variable that holds something else than it should.
@@ -48,7 +48,7 @@ impl LabSettings {
 /// The shop's variables that are set here and now.
 ///
 /// # Errors
-/// As [`LabSettings::read`].
+/// The same as those of [`LabSettings::read`].
 pub fn shop_variables() -> Result<ShopVariables, SettingError> {
     environment::milliseconds("RACE_WINDOW_MS", Duration::ZERO, LONGEST_RACE_WINDOW)?;
     environment::milliseconds("RETRY_AFTER_MS", Duration::ZERO, LONGEST_RETRY_AFTER)?;
@@ -87,7 +87,7 @@ fn host() -> Result<IpAddr, SettingError> {
 /// `DATABASE_URL` and `MIGRATION_DATABASE_URL`; `None` when they aren't set.
 ///
 /// # Errors
-/// When they hold something else, or only the latter is set.
+/// When they don't hold what they should, or only the latter is set.
 pub fn database() -> Result<Option<DatabaseUrls>, SettingError> {
     match (database_url()?, migration_database_url()?) {
         (Some(shop), owner) => {

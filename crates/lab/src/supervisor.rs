@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use crate::control::messages::{ReplicaStatus, Wanted};
 use replica::{Command, Replica};
 
-/// An end that takes longer is explained.
+/// If the end of the replicas takes longer than this, a message says why.
 const QUICK_END: Duration = Duration::from_secs(1);
 
 /// The replicas of a lab.
@@ -35,12 +35,12 @@ pub struct Supervisor {
     stopping: CancellationToken,
 }
 
-/// What can be lent. One borrower at a time has each of them.
+/// What can be lent. Each kind has one borrower at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lent {
     /// Any variables.
     Variables,
-    /// The way to the database: the variable that names it.
+    /// The way to the database: the variable that names the database.
     Line,
 }
 
@@ -49,7 +49,7 @@ pub enum Lent {
 struct RunSettings {
     binary: PathBuf,
     own: ShopVariables,
-    /// These win, as long as somebody needs them.
+    /// Lent variables win over the replicas' own, as long as somebody needs them.
     lent: [ShopVariables; 2],
 }
 
@@ -107,11 +107,11 @@ impl Supervisor {
         Self { replicas, running: running.into(), turns: Default::default(), stopping }
     }
 
-    /// Waits until all are ready, or run without their database, and says each that does. Returns whether all are
-    /// ready.
+    /// Waits until each replica is ready, or runs without its database, and says which for each one. Returns whether
+    /// all are ready.
     ///
     /// # Errors
-    /// At the first that doesn't start.
+    /// At the first replica that doesn't start.
     pub async fn wait_until_ready(&self, say: &dyn Fn(String)) -> anyhow::Result<Readiness> {
         let mut all = Readiness::Ready;
         for replica in &self.replicas {
@@ -134,16 +134,17 @@ impl Supervisor {
     /// their turn.
     ///
     /// # Errors
-    /// When a new process doesn't start; the old one then stays, as do those after it.
+    /// When a new process doesn't start. Then the old process stays, and so do those of the replicas after it.
     pub async fn restart(&self, say: &(dyn Fn(String) + Sync)) -> anyhow::Result<Readiness> {
         let running = self.running.lock().await;
         self.replace_each(&running, say).await
     }
 
-    /// As [`Supervisor::restart`], by processes of what is wanted from now on. What was lent stays lent.
+    /// As [`Supervisor::restart`], but the new processes are those that are wanted from now on. What was lent stays
+    /// lent.
     ///
     /// # Errors
-    /// As [`Supervisor::restart`].
+    /// The same as those of [`Supervisor::restart`].
     pub async fn run(&self, wanted: Wanted, say: &(dyn Fn(String) + Sync)) -> anyhow::Result<Readiness> {
         let Wanted { binary, variables, only_if_changed } = wanted;
         // Locked until the end: two restarts at once come one after the other.
@@ -167,16 +168,16 @@ impl Supervisor {
             .all(|process| process.program == built)
     }
 
-    /// Whoever holds it may [`Supervisor::lend`] this; others wait.
+    /// Waits for the turn to [`Supervisor::lend`] this. Others wait until the result is dropped.
     pub async fn loan_turn(&self, what: Lent) -> tokio::sync::MutexGuard<'_, ()> {
         self.turns[what as usize].lock().await
     }
 
     /// Replaces each replica by a process that has these variables too, until [`Supervisor::take_back`]. A
-    /// [`Supervisor::restart`] between the two changes nothing about them.
+    /// [`Supervisor::restart`] before that leaves these variables as they are.
     ///
     /// # Errors
-    /// As [`Supervisor::restart`].
+    /// The same as those of [`Supervisor::restart`].
     pub async fn lend(&self, what: Lent, lent: ShopVariables) -> anyhow::Result<()> {
         let mut running = self.running.lock().await;
         running.lent[what as usize] = lent;
@@ -187,7 +188,7 @@ impl Supervisor {
     /// Replaces each replica by a process without what was lent.
     ///
     /// # Errors
-    /// As [`Supervisor::restart`].
+    /// The same as those of [`Supervisor::restart`].
     pub async fn take_back(&self, what: Lent) -> anyhow::Result<()> {
         let mut running = self.running.lock().await;
         running.lent[what as usize].clear();
@@ -218,21 +219,21 @@ impl Supervisor {
         Ok(all)
     }
 
-    /// Whether each that runs and answers says that it can sell.
+    /// Whether each replica that runs and answers says that it can sell.
     pub async fn are_ready(&self) -> bool {
         let running = self.status().into_iter().filter_map(|replica| replica.process);
         let asked = running.filter(|process| process.answers).map(|process| is_ready(process.port));
         join_all(asked).await.into_iter().all(|is_ready| is_ready)
     }
 
-    /// How each is.
+    /// The status of each replica.
     pub fn status(&self) -> Vec<ReplicaStatus> {
         let copy = |replica: &Handle| replica.status.lock().clone();
         self.replicas.iter().map(copy).collect()
     }
 
-    /// Stops all of them at once: what they have accepted is answered. Returns when they have ended, and says which
-    /// take their time.
+    /// Stops all replicas at once. Each one still answers what it has accepted. Returns when all have ended, and names
+    /// those that take their time.
     pub async fn stop(&self, say: &dyn Fn(String)) {
         self.stopping.cancel();
         let take = |replica: &Handle| replica.task.lock().take();

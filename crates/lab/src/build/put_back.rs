@@ -1,6 +1,6 @@
-//! Sources that were put in place with a time that is not the one of that moment: a backup that was moved back, a
-//! submission that was unpacked over an earlier build. Cargo compares nothing but this time with that of its last
-//! build, and would take what it has built of another text.
+//! Finds sources that were put in place with the time of another moment: a backup that was moved back, or a submission
+//! that was unpacked over an earlier build. Cargo compares only this time with the time of its last build. So it would
+//! take what it has built from another text.
 
 use std::fs::{self, File, FileTimes};
 use std::io;
@@ -13,12 +13,12 @@ use super::sources::{WATCHED, is_source};
 /// Some file systems keep times in steps of two seconds.
 const STEP_SECONDS: i64 = 2;
 
-/// Gives each such source the present time, and returns which they are. One that can't be given it belongs to somebody
-/// else, and is left alone.
+/// Gives each such source the present time, and returns these sources. A source that can't be given this time belongs
+/// to another user, and is left alone.
 pub fn touch_sources(root: &Path) -> Vec<PathBuf> {
     let mut touched = Vec::new();
     for name in WATCHED {
-        // What can't be looked at, cargo can't build.
+        // Cargo can't build a file that can't be looked at.
         let _ = touch_below(root, Path::new(name), &mut touched);
     }
     touched
@@ -41,8 +41,8 @@ fn touch_below(root: &Path, below: &Path, touched: &mut Vec<PathBuf>) -> io::Res
     Ok(())
 }
 
-/// Writing a file sets both of its times. Nobody but the system sets the second one: when it got its name or its
-/// content, whatever its first one says.
+/// Whether the file's time is that of another moment. Writing a file sets both of its times. Only the system can set
+/// the second one (ctime): it is when the file got its name or its content, whatever the first one (mtime) says.
 fn was_put_back(path: &Path) -> io::Result<bool> {
     let file = path.metadata()?;
     Ok((file.ctime() - file.mtime()).abs() > STEP_SECONDS)

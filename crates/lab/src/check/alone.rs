@@ -1,5 +1,5 @@
-//! A purchase that nobody disturbs. What it shows decides what else can be looked at: crowds tell nothing of a shop
-//! that does not even sell to a buyer who is alone. Start with [`buy`].
+//! A purchase that nobody disturbs. Its outcome decides whether crowds are played: a shop that doesn't sell even to a
+//! single buyer can't show anything with crowds. Start with [`buy`].
 
 use std::time::{Duration, Instant};
 
@@ -11,23 +11,23 @@ use super::purchase::{BuyRequest, Outcome};
 use crate::shop::client::Shop;
 use crate::shop::database::ShopDatabase;
 
-/// Ten of these, one after the other, stay below the shop's `lock_timeout`. A shop that is slower would have buyers
-/// refused for that, and a right fix would be called wrong.
+/// The longest time that a sale may take. Ten such sales, one after the other, stay below the shop's `lock_timeout`. A
+/// slower shop would refuse buyers because of that limit, and the check would call a right fix wrong.
 const LONGEST_SALE: Duration = Duration::from_millis(250);
-/// Above the shop's own limit for an answer, so that its answer is seen.
+/// Longer than the shop's own limit for an answer, so that the shop's answer is seen.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
-/// A second purchase after a first one that took longer would only cost time.
+/// If the first purchase takes longer than this, a second one would only cost time.
 const WORTH_ANOTHER: Duration = Duration::from_secs(3);
-/// Above the longest payment that can be set.
+/// Longer than the longest payment that can be set.
 const PAYMENT_LIMIT: Duration = Duration::from_secs(5);
 
-/// What a buyer who was alone has met.
+/// The purchases of a buyer who was alone.
 #[derive(Clone, Debug)]
 pub struct Alone {
-    /// One purchase; or two, when the first did not show what a usual one does.
+    /// One purchase, or two: a second one is made when the first failed or was slow.
     pub purchases: Vec<BuyRequest>,
-    /// Whether the frozen reference of the exercise, which waits for the same payment, was as slow; asked only when
-    /// the exercise was.
+    /// Whether the payment is slow: the frozen reference of the exercise, which waits for the same payment, took as
+    /// long. It is asked only when the exercise was slow.
     pub payment_is_slow: bool,
 }
 
@@ -38,12 +38,12 @@ impl Alone {
         sold.map(|purchase| purchase.took).min()
     }
 
-    /// How long a sale took, when that is longer than the rest of the check can do with.
+    /// How long a sale took, if that is too long for the rest of the check.
     pub fn slow_sale(&self) -> Option<Duration> {
         self.sale().filter(|took| *took > LONGEST_SALE)
     }
 
-    /// Why crowds would tell nothing, if that is so.
+    /// Why crowds would show nothing, if that is so.
     pub fn obstacle(&self) -> Option<String> {
         if let Some(took) = self.slow_sale() {
             return Some(format!("a purchase that nobody disturbs takes {} ms", took.as_millis()));
@@ -61,7 +61,7 @@ impl Alone {
 pub async fn buy(shop: &Shop, database: &ShopDatabase) -> anyhow::Result<Alone> {
     let product = database.make_product("bought by one at a time", 3).await?;
     let first = purchase(shop, product).await;
-    // The first may have to open a connection, or have met the end of an earlier replica.
+    // The first purchase may have had to open a connection, or may have met the end of an earlier replica.
     let is_usual = first.failure().is_none() && first.took <= LONGEST_SALE;
     let is_worth_another = !is_usual && first.took < WORTH_ANOTHER;
     let mut alone = Alone { purchases: vec![first], payment_is_slow: false };

@@ -1,5 +1,5 @@
-//! The shop is still the one that the exercise is about: two replicas, a retry, a payment that takes its time,
-//! and no rule in the database that does the shop's work.
+//! Checks that the shop is still the one that the exercise is about: it has two replicas, a retry, a payment that takes
+//! its time, and no rule in the database that does the shop's work.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -15,19 +15,19 @@ use crate::shop::client::{Attempt, Shop};
 use crate::shop::database::ShopDatabase;
 use crate::wording::counted;
 
-/// What a purchase takes as shipped, at least: the payment.
+/// The payment, as shipped: a purchase takes at least this long.
 pub(super) const RACE_WINDOW: Duration = Duration::from_millis(100);
-/// Enough for each of the lab's replicas, of which there are at most eight, to answer twice.
+/// Enough questions for each replica to answer twice: the lab has at most eight replicas.
 const QUESTIONS: usize = 16;
-/// How long it may take until one answers: a replica that has ended is started again at once.
+/// How long it may take until a replica answers. One that has ended is started again at once.
 const START_LIMIT: Duration = Duration::from_secs(5);
 const HEALTH_LIMIT: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(100);
 
-/// The replicas that answer, by name: after a moment, should they just be starting.
+/// The names of the replicas that answer. If they are just starting, it waits for them for a moment.
 ///
 /// # Errors
-/// When none does.
+/// When no replica answers.
 pub async fn find_replicas(shop: &Shop) -> anyhow::Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     let (begun, mut answers) = (Instant::now(), 0);
@@ -44,7 +44,7 @@ pub async fn find_replicas(shop: &Shop) -> anyhow::Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// Two replicas at least are alive, and each of them has sold something, to whomever.
+/// At least two replicas are alive, and each of them has sold something, to a click or to another buyer.
 pub fn judge_replicas(alive: &BTreeSet<String>, clicks: &OneClick, purchases: &[&BuyRequest]) -> Check {
     let clicked = clicks.rounds.iter().flat_map(|round| &round.sold_by).map(String::as_str);
     let bought = purchases.iter().filter(|purchase| purchase.order().is_some());
@@ -73,7 +73,7 @@ pub fn judge_replicas(alive: &BTreeSet<String>, clicks: &OneClick, purchases: &[
     Check::new("replicas", is_right, seen, meaning)
 }
 
-/// A click still makes two requests, and they meet on two replicas.
+/// A click still makes two requests, and they go to two different replicas.
 pub fn judge_retry(clicks: &OneClick) -> Check {
     if clicks.rounds.is_empty() {
         return Check::left_out("retry", "no click could be made and looked at");
@@ -82,7 +82,8 @@ pub fn judge_retry(clicks: &OneClick) -> Check {
     let twice = clicks.rounds.iter().filter(|round| round.attempts.len() >= 2).count();
     let apart = clicks.rounds.iter().filter(|round| round.replicas().len() >= 2).count();
     let seen = format!("{twice} of {} made two requests, {apart} on two replicas", counted(rounds, "click"));
-    // Not all: a machine that stands still for a moment can delay the second request past the first answer.
+    // Not every click has to show it: on a machine that stands still for a moment, the second request can come later
+    // than the first answer.
     let is_right = twice * 10 >= rounds * 9 && apart * 2 >= rounds;
     let is_due = |attempt: &Attempt| Duration::from_millis(attempt.took_ms) >= RACE_WINDOW;
     let sells_without_failure = |round: &ClickRound| !round.has_failure() && !round.sold_by.is_empty();

@@ -1,4 +1,4 @@
-//! What a fix costs others, as it is seen from outside. Only what was measured is said: not how the shop does it.
+//! What a fix costs others, seen from outside. Only what was measured is said, and not how the shop does it.
 
 use std::time::Duration;
 
@@ -11,12 +11,14 @@ use super::verdict::with_thousands;
 use crate::statistics::median;
 use crate::wording::counted;
 
-/// How much longer than one purchase those of a crowd may take together, to be called made at the same time.
+/// A crowd's purchases are said to be made at the same time when, together, they take less than so many times the time
+/// of one.
 const TOGETHER: f64 = 3.0;
-/// The part of so many purchases, one after the other, from which on they are called that.
+/// They are said to be made one after the other when they take at least this share of the time that they would take one
+/// by one.
 const ONE_AFTER_THE_OTHER: f64 = 0.8;
 
-/// In sentences, for a shop whose checks have all passed.
+/// The costs, in sentences, for a shop whose checks have all passed.
 pub fn of(alone: &Alone, clicks: &OneClick, enough: Option<&Sale>, sales: &[&Sale]) -> Vec<String> {
     let sale = alone.sale();
     let waited = sale.and_then(|sale| second_buyers_wait(sale, clicks));

@@ -13,7 +13,7 @@ use crate::shop::client::Shop;
 use crate::shop::database::ShopDatabase;
 use crate::wording::counted;
 
-/// How long buyers come back who are told to try again. A shop that sells a copy each 100 ms needs about a
+/// How long buyers come back when they are told to try again. A shop that sells a copy every 100 ms needs about a
 /// second for ten.
 const PATIENCE: Duration = Duration::from_secs(4);
 
@@ -24,7 +24,7 @@ pub struct Sale {
     pub product: Uuid,
     /// Copies at the beginning.
     pub stock: usize,
-    /// How many wanted one.
+    /// How many buyers wanted a copy.
     pub buyers: usize,
     /// Each request, with its answer.
     pub purchases: Vec<BuyRequest>,
@@ -34,7 +34,7 @@ pub struct Sale {
     pub orders: BTreeSet<Uuid>,
     /// Copies left, in the database.
     pub left: i64,
-    /// What the API says of both, or why it says nothing.
+    /// What the API says of the orders and of the copies left, or why it says nothing.
     pub shown: Result<Shown, String>,
 }
 
@@ -48,7 +48,7 @@ pub struct Shown {
 }
 
 impl Sale {
-    /// Copies that were sold and not there.
+    /// How many more copies were sold than there were.
     pub fn oversold(&self) -> usize {
         self.orders.len().saturating_sub(self.stock)
     }
@@ -58,13 +58,13 @@ impl Sale {
         self.purchases.iter().any(|purchase| purchase.failure().is_some())
     }
 
-    /// How many purchases were told this.
+    /// How many purchases had this outcome.
     pub fn count(&self, outcome: &Outcome) -> usize {
         self.purchases.iter().filter(|purchase| purchase.outcome == *outcome).count()
     }
 }
 
-/// Puts a product with `stock` copies into the shop, has `buyers` buy it at once, and reads what came of it.
+/// Puts a product with `stock` copies into the shop, lets `buyers` buy it at once, and reads the result.
 ///
 /// # Errors
 /// When the database fails.
@@ -91,7 +91,7 @@ async fn look(shop: &Shop, product: Uuid) -> anyhow::Result<Shown> {
     Ok(Shown { orders, left: shop.product(product).await?.quantity })
 }
 
-/// Exactly the stock is sold to this crowd.
+/// The crowd gets exactly the copies in stock, no more and no fewer.
 pub fn judge((stock, buyers): (usize, usize), sale: &Part<Sale>) -> Check {
     let name = format!("crowd of {buyers}");
     let sale = match sale {

@@ -1,4 +1,4 @@
-//! Whoever asks gets an answer that is not the shop's own fault.
+//! Checks that every request gets an answer, and that no answer is a failure of the shop itself.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use super::purchase::failure_after;
 use super::verdict::Check;
 use crate::wording::counted;
 
-/// From here on a request was not just refused: something was waited for until a limit was reached.
+/// A request that took this long was not just refused: it waited for something until a limit was reached.
 const LONG: Duration = Duration::from_secs(7);
 
 const NAME: &str = "no failures";
 
-/// Adds the log's first error to each check in which somebody met a failure: in full to the first one, which the others
-/// name.
+/// Adds the log's first error to each check in which a buyer met a failure. The first such check has the whole text,
+/// and the others name that check.
 pub fn tell_reason(checks: &mut [Check], reason: &str) {
     let mut first: Option<String> = None;
     for check in checks.iter_mut().filter(|check| !check.passed && check.met_failure) {
@@ -44,7 +44,7 @@ pub fn judge(
         let took = Duration::from_millis(attempt.took_ms);
         is_late |= took >= LONG;
         is_silent |= attempt.status_code().is_none() || is_a_gateways(&attempt.status, &attempt.served_by);
-        // As purchases that no click has made are told of it.
+        // Only the number, as for the purchases outside the clicks, so that both are counted together.
         let status = attempt.status_code().map_or_else(|| attempt.status.clone(), |code| code.to_string());
         count(failure_after(&status, took));
     }
@@ -89,7 +89,8 @@ pub fn judge(
     Check::new(NAME, is_right, seen, meaning).at(place).after_failure(!is_right)
 }
 
-/// What a gateway says when the replica gives no answer, or none is there. A replica puts its name on each answer.
+/// Whether this is an answer of a gateway: it gives one when the replica doesn't answer, or when there is no replica. A
+/// replica puts its name on each answer.
 fn is_a_gateways(status: &str, served_by: &str) -> bool {
     matches!(served_by, "" | "–") && ["502", "503", "504"].iter().any(|own| status.starts_with(own))
 }

@@ -1,5 +1,5 @@
-//! What is logged while the replicas are judged, by them, and by the lab when one dies: a check that met a 5xx shows the
-//! reason, where it can be read.
+//! Finds the first error that was logged while the replicas were judged: by a replica, or by the lab when one died. A
+//! check that met a 5xx shows it, so that the reason can be read there.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -10,25 +10,26 @@ use sea_orm::prelude::ChronoUtc;
 
 use crate::project::{LAB, LABS_LABEL};
 
-/// Of each log no more is read: it may be written to all the time.
+/// At most so many bytes of each log are read: a log may be written to all the time.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
-/// Of a line no more is shown.
+/// At most so many letters of a line are shown.
 const MOST_LETTERS: usize = 240;
-/// A mistake explains more than an obstacle that passes, and is looked for first.
+/// Errors are looked for before warnings: a mistake explains more than an obstacle that passes.
 const LEVELS: [&str; 2] = [" ERROR] ", " WARN ] "];
 
-/// The logs from some moment on. By time, and not by length: a log may be put aside meanwhile.
+/// The logs from some moment on. The moment is a time, and not a length of the files, because a log may be put aside
+/// meanwhile.
 pub struct LogsSince {
     folder: PathBuf,
-    /// As a log's line begins, which sorts.
+    /// In the form in which a log's line begins. Its order is the order of time.
     time: String,
 }
 
-/// What a line says: its beginning up to the level, and what follows.
+/// The two parts of a line: its beginning up to the level, and the text that follows.
 type Said = (String, String);
 
 impl LogsSince {
-    /// Of the logs in this folder, from now on.
+    /// The logs in this folder, from now on.
     pub fn now(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -36,7 +37,7 @@ impl LogsSince {
         }
     }
 
-    /// The first error that was logged since, in a line: "replica-1: panicked at …", "shop: replica-1 died (…)".
+    /// The first error that was logged since then, in a line: "replica-1: panicked at …", "shop: replica-1 died (…)".
     pub fn first_error(&self) -> Option<String> {
         let paths = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
         let logs: Vec<(String, [Option<Said>; 2])> = paths
@@ -55,13 +56,14 @@ impl LogsSince {
     }
 }
 
-/// Who writes this log, as `make logs` calls it; `None` of others.
+/// The name of the log's writer, as `make logs` shows it; `None` for other logs.
 fn label(path: &Path) -> Option<String> {
     let name = path.file_stem().filter(|_| is_log(path))?.to_string_lossy().into_owned();
     if name == LAB { Some(LABS_LABEL.to_owned()) } else { name.starts_with("replica-").then_some(name) }
 }
 
-/// The first error of each level. A panic says where on its first line, and what on the second.
+/// The first error of each level. A panic has two lines: the first says where it was, and the second says what
+/// happened.
 fn first_errors(log: impl Read, since: &str) -> [Option<Said>; 2] {
     let mut lines = BufReader::new(log).split(b'\n').map_while(Result::ok);
     let mut found = LEVELS.map(|_| None);
@@ -116,7 +118,7 @@ mod tests {
         let error = since.first_error();
         assert_eq!(error.as_deref(), Some("replica-2: panicked at order_service.rs:44:13: all over"));
 
-        // Its log is put aside, and others write on.
+        // The log is put aside, and the replica writes on into a new one.
         let path = folder.path().join("replica-2.log");
         fs::rename(&path, aside(&path)).unwrap();
         writeln!(log("replica-2.log"), "[2026-01-01T00:00:04.000Z ERROR] later").unwrap();

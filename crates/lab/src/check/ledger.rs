@@ -1,4 +1,5 @@
-//! The books: what buyers were told, what the API shows and what the database holds must be the same story.
+//! Compares three accounts of the sales: what buyers were told, what the API shows, and what the database holds. They
+//! must agree.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,8 @@ use super::purchase::{BuyRequest, Outcome};
 use super::verdict::Check;
 use crate::wording::counted;
 
-/// Initial stock − orders = stock, after each click and each sale, in the API as in the database.
+/// Conservation: no copy appears or disappears. After each click and each sale, initial stock − orders = stock, in the
+/// API and in the database.
 pub fn judge_conservation(clicks: &OneClick, sales: &[&Sale]) -> Check {
     let is_kept = |stock: usize, orders: usize, left: i64| stock as i64 - orders as i64 == left;
     let broken_clicks = clicks.rounds.iter().filter(|round| !is_kept(1, round.sold_by.len(), round.quantity));
@@ -40,7 +42,7 @@ pub fn judge_conservation(clicks: &OneClick, sales: &[&Sale]) -> Check {
     )
 }
 
-/// Each 200 has its order, and no other answer has one, however late one looks.
+/// Honest answers: each 200 has its order, and no other answer has one, also when one looks later.
 pub fn judge_answers(clicks: &OneClick, sales: &[&Sale]) -> Check {
     if clicks.rounds.is_empty() && sales.is_empty() {
         return Check::left_out("honest answers", "no sale could be made and looked at");
@@ -65,7 +67,7 @@ pub fn judge_answers(clicks: &OneClick, sales: &[&Sale]) -> Check {
         .at("Look at what create_order answers when one of its statements fails or has no effect.")
 }
 
-/// While copies remain, nobody is told "Out of stock": `sale` had one for each buyer.
+/// No lost sale: nobody is told "Out of stock" while copies are left. In `sale`, there was a copy for each buyer.
 pub fn judge_lost_sales(sale: &Part<Sale>, others: &[&Sale]) -> Check {
     let sale = match sale {
         Ok(sale) => sale,

@@ -12,14 +12,15 @@ use super::verdict::Check;
 use crate::shop::client::{Attempt, Shop};
 use crate::wording::counted;
 
-/// After so many clicks that met a failure of the shop, more of them would only take time.
+/// The check gives up after so many clicks that met a failure of the shop: more of them would only take time.
 const FAILED_CLICKS_LIMIT: usize = 5;
-/// Also after a single one that took longer than this: others would, too.
+/// It also gives up after a single failed click that took longer than this: others would take as long.
 const FAILED_CLICK_TIME: Duration = Duration::from_secs(3);
-/// No click begins later: either this, or [`TIME_PER_ROUND`] for each. A right fix needs half of that.
+/// No click begins later than this, or than [`TIME_PER_ROUND`] for each click if that is longer. A right fix needs half
+/// of that time.
 const TIME: Duration = Duration::from_secs(15);
 const TIME_PER_ROUND: Duration = Duration::from_millis(300);
-/// For a click, with the reset before it and a look at what came of it. Buy Now itself waits for 10 s.
+/// The time for a click, including the reset before it and the look at its result. Buy Now itself waits for 10 s.
 const CLICK_LIMIT: Duration = Duration::from_secs(12);
 const ROUNDS_PER_LINE: usize = 10;
 
@@ -40,7 +41,8 @@ impl ClickRound {
         self.sold_by.len() > 1 || self.quantity < 0
     }
 
-    /// One order, stock 0; one request was told so, and each other was turned away: 400, or 409.
+    /// There is one order, and stock 0. One request was answered with 200, and each other one was turned away (400 or
+    /// 409).
     pub fn is_right(&self) -> bool {
         let statuses = || self.attempts.iter().filter_map(Attempt::status_code);
         let sold = statuses().filter(|status| *status == 200).count();
@@ -49,12 +51,12 @@ impl ClickRound {
         is_sold_once && sold == 1 && sold + refused == self.attempts.len()
     }
 
-    /// Somebody was told that the book is theirs.
+    /// A buyer was told that the book is theirs.
     pub fn has_sale(&self) -> bool {
         self.attempts.iter().any(|attempt| attempt.status_code() == Some(200))
     }
 
-    /// A request got no answer, or one that is the shop's own fault.
+    /// A request got no answer, or an answer that is the shop's own fault.
     pub fn has_failure(&self) -> bool {
         self.attempts.iter().any(|attempt| attempt.status_code().is_none_or(|status| status >= 500))
     }
@@ -68,13 +70,13 @@ impl ClickRound {
 /// What all rounds have shown.
 #[derive(Clone, Debug, Default)]
 pub struct OneClick {
-    /// Those that were played.
+    /// The rounds that were played.
     pub rounds: Vec<ClickRound>,
-    /// Those that could not be played to their end, and why: a reset that is refused, a page that doesn't answer.
+    /// Why rounds could not be played to their end: a reset that is refused, a page that doesn't answer.
     pub broken: Vec<String>,
-    /// Those that were asked for. Fewer are played when one click after the other fails, or takes too long.
+    /// How many rounds were asked for. Fewer are played when one click after the other fails, or takes too long.
     pub wanted: usize,
-    /// The orders that were there before, and that the first reset has deleted.
+    /// How many orders were there before. The first reset has deleted them.
     pub orders_deleted: u64,
 }
 
@@ -89,7 +91,7 @@ impl OneClick {
         self.rounds.iter().filter(|round| round.is_right()).count()
     }
 
-    /// How many were begun.
+    /// How many rounds were begun.
     pub fn begun(&self) -> usize {
         self.rounds.len() + self.broken.len()
     }
@@ -104,7 +106,7 @@ impl OneClick {
     }
 }
 
-/// The longest that so many clicks take, whatever the shop does.
+/// The longest time that so many clicks take, however the shop behaves.
 pub fn longest(rounds: usize) -> Duration {
     time_to_begin(rounds) + CLICK_LIMIT
 }
@@ -144,7 +146,7 @@ pub async fn run(shop: &Shop, rounds: usize, say: Say<'_>) -> OneClick {
     OneClick { orders_deleted: deleted.unwrap_or_default(), ..played }
 }
 
-/// `deleted` is what the first reset has deleted.
+/// Plays a round. The first reset writes into `deleted` how many orders it has deleted.
 async fn play(shop: &Shop, deleted: &mut Option<u64>) -> anyhow::Result<ClickRound> {
     let orders = shop.reset().await?;
     deleted.get_or_insert(orders);

@@ -3,5 +3,5 @@
 /// What a part of the check has seen, or why it was not played.
 pub type Part<T> = Result<T, String>;
 
-/// Hears how far a check is.
+/// A function that is told how far a check is.
 pub type Say<'a> = &'a (dyn Fn(&str) + Send + Sync);

@@ -1,5 +1,5 @@
-//! Nobody is punished: while a purchase holds a product's row, readers and buyers of another product go on.
-//! A side connection holds the row, so nothing here depends on luck.
+//! Checks that a purchase holds nobody else up: while it holds a product's row, readers and buyers of another product
+//! go on. A connection of the check itself holds the row, so nothing here depends on luck.
 
 use std::time::{Duration, Instant};
 
@@ -13,39 +13,39 @@ use super::verdict::Check;
 use crate::shop::client::{Shop, why_silent};
 use crate::shop::database::ShopDatabase;
 
-/// How long the held purchases get to arrive at the row.
+/// How long the purchases of the held product get to arrive at its row.
 const ARRIVAL_LIMIT: Duration = Duration::from_millis(700);
-/// How long the others are given while the row is held. Together with [`ARRIVAL_LIMIT`] it is well below the
-/// shop's own `lock_timeout`, so that whoever waits is not refused for that. What doesn't wait needs a few
-/// milliseconds, a purchase the payment's 100.
+/// How long the others get for an answer while the row is held. Together with [`ARRIVAL_LIMIT`] it is well below the
+/// shop's own `lock_timeout`, so that the shop refuses nobody who waits. A read that doesn't wait needs a few
+/// milliseconds, and a purchase needs the payment's 100.
 const ANSWER_LIMIT: Duration = Duration::from_millis(1300);
 const POLL: Duration = Duration::from_millis(5);
-/// One for each of two replicas: connections are handed out in turn.
+/// How many requests of each kind: one for each of two replicas, because connections are handed out in turn.
 const EACH: usize = 2;
 const STOCK: i32 = 10;
 
 /// What happened while the row was held.
 #[derive(Clone, Debug)]
 pub struct Held {
-    /// Each read: what, and how long it took; `None` when it was not answered in time.
+    /// Each read: what was read, and how long it took; `None` when it was not answered in time.
     pub reads: Vec<(&'static str, Option<Duration>)>,
     /// Reads that were answered with something else than 200.
     pub failed_reads: Vec<String>,
-    /// Purchases of the other product; `None` when it was not answered in time.
+    /// Purchases of other products; `None` for one that was not answered in time.
     pub others: Vec<Option<BuyRequest>>,
-    /// Purchases of the held product, which were let go at the end.
+    /// Purchases of the held product. They could go on at the end, when the row was released.
     pub held: Vec<BuyRequest>,
 }
 
-/// Holds a product's row and the shop's own book, starts a purchase of the product on each replica, and then
-/// reads and buys around them.
+/// Holds the rows of a product and of the shop's own book, starts a purchase of the product on each replica, and then
+/// reads, and buys other products.
 ///
 /// # Errors
 /// When the shop or its database can't be asked.
 pub async fn hold_and_look(shop: &Shop, database: &ShopDatabase, say: Say<'_>) -> anyhow::Result<Held> {
     say("while a purchase is under way: readers, and buyers of another product");
     let product = database.make_product("held", STOCK).await?;
-    // One for each: two purchases of one product may well wait for each other.
+    // A product for each buyer: two purchases of one product may well wait for each other.
     let others = [database.make_product("free", STOCK).await?, database.make_product("free", STOCK).await?];
     let featured = shop.featured_product().await?.id;
 
@@ -56,7 +56,7 @@ pub async fn hold_and_look(shop: &Shop, database: &ShopDatabase, say: Say<'_>) -
         buyers.spawn(async move { BuyRequest::make(&shop, product).await });
     }
     let arrival = Instant::now();
-    // Those that don't wait at all, as with NOWAIT, have been answered.
+    // Purchases that don't wait at all, as with NOWAIT, have been answered by now.
     while database.waiting_sessions().await? < EACH as i64
         && held.len() < EACH
         && arrival.elapsed() < ARRIVAL_LIMIT
@@ -70,7 +70,7 @@ pub async fn hold_and_look(shop: &Shop, database: &ShopDatabase, say: Say<'_>) -
     let reads = paths.iter().flat_map(|(what, path)| [(*what, *path); EACH]);
     let reads = join_all(reads.map(|(what, path)| read(shop, what, path)));
     let others = others.map(|product| timeout(ANSWER_LIMIT, BuyRequest::make(shop, product)));
-    // The purchases first, one connection after the other: one for each replica.
+    // The purchases come first, one connection after the other, so that each replica gets one.
     let (others, reads) = tokio::join!(join_all(others), reads);
     holder.rollback().await?;
 
@@ -92,7 +92,7 @@ async fn read(shop: &Shop, what: &'static str, path: &str) -> Read {
     }
 }
 
-/// Whoever only looks doesn't wait for whoever buys.
+/// Readers don't wait for buyers.
 pub fn judge_reads(held: &Part<Held>) -> Check {
     let held = match held {
         Ok(held) => held,
@@ -110,7 +110,7 @@ pub fn judge_reads(held: &Part<Held>) -> Check {
         .at("Look at who else calls the method that you changed.")
 }
 
-/// Whoever buys something else doesn't wait either.
+/// Buyers of another product don't wait either.
 pub fn judge_others(held: &Part<Held>) -> Check {
     let held = match held {
         Ok(held) => held,

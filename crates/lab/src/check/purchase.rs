@@ -10,12 +10,12 @@ use uuid::Uuid;
 use crate::shop::client::{Answer, Shop, why_silent};
 use crate::shop::told::Told;
 
-/// A buyer who was told to try again does so after a pause of this length, and a little longer than the buyer
-/// before: two who were turned away together don't meet again.
+/// A buyer who was told to try again waits for this pause, and each buyer a little longer than the one before. So two
+/// buyers who were turned away together don't meet again.
 const PAUSE: Duration = Duration::from_millis(60);
 const PAUSE_STEP: Duration = Duration::from_millis(23);
 const PAUSE_STEPS: usize = 11;
-/// A failure that came later says how late. Sooner, the time is of no interest.
+/// The text of a failure says how long it took, if it took longer than this. A shorter time is of no interest.
 const LATE: Duration = Duration::from_secs(2);
 
 /// What a buyer was told.
@@ -27,7 +27,7 @@ pub enum Outcome {
     OutOfStock,
     /// 409: others were faster, try again.
     TryAgain,
-    /// No answer, or one that is the shop's own fault.
+    /// No answer, or an answer that is the shop's own fault.
     Failed(String),
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for Outcome {
 /// One request, and its answer.
 #[derive(Clone, Debug)]
 pub struct BuyRequest {
-    /// What was to be bought.
+    /// The product that was to be bought.
     pub product: Uuid,
     /// What the buyer was told.
     pub outcome: Outcome,
@@ -56,7 +56,7 @@ pub struct BuyRequest {
 }
 
 impl BuyRequest {
-    /// Sends it, and waits for the answer.
+    /// Sends the request, and waits for the answer.
     pub async fn make(shop: &Shop, product: Uuid) -> Self {
         let sent = Instant::now();
         match shop.buy(product).await {
@@ -76,7 +76,7 @@ impl BuyRequest {
         if let Outcome::Sold(id) = self.outcome { Some(id) } else { None }
     }
 
-    /// What the shop was at fault with: "503", or why there was no answer.
+    /// The failure of the shop, if there was one: "503", or why there was no answer.
     pub fn failure(&self) -> Option<&str> {
         if let Outcome::Failed(reason) = &self.outcome { Some(reason) } else { None }
     }
@@ -92,16 +92,16 @@ fn outcome_of(answer: &Answer) -> Outcome {
     }
 }
 
-/// "503", or "503 after 8 s" when it took its time: then something was waited for in vain.
+/// "503", or "503 after 8 s" for a slow answer: then the shop waited for something in vain.
 pub fn failure_after(status: &str, took: Duration) -> String {
     if took < LATE { status.to_owned() } else { format!("{status} after {:.0} s", took.as_secs_f64()) }
 }
 
-/// `buyers` who all want one copy at the same moment, each on a connection of their own: with two replicas,
-/// half of them get to each. Who is told to try again (409) does, for `patience`: a fix may be honest about that
-/// it didn't get its turn. Who is told "Out of stock" goes home, and so does who meets a failure, 503 included:
-/// that is counted against the shop anyway. Each request is a purchase of its own in what is returned. Whoever stops
-/// waiting for them takes the buyers away.
+/// Lets `buyers` buy a copy at the same moment, each on a connection of their own: with two replicas, each replica gets
+/// half of them. A buyer who is told to try again (409) does so for `patience`, because a fix may say honestly that a
+/// purchase didn't get its turn. A buyer who is told "Out of stock" goes home. So does a buyer who meets a failure, 503
+/// included: a failure counts against the shop anyway. The result has an entry for each request. If the caller stops
+/// waiting for the result, the buyers stop too.
 pub async fn buy_at_once(shop: &Shop, product: Uuid, buyers: usize, patience: Duration) -> Vec<BuyRequest> {
     let deadline = Instant::now() + patience;
     let mut crowd = JoinSet::new();

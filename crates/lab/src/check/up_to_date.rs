@@ -1,4 +1,5 @@
-//! Makes sure that what is judged is the tree as it stands. Who forgets to rebuild would judge the old shop.
+//! Makes sure that the running shop was built from the files as they are now. Otherwise, a learner who forgets to
+//! rebuild would judge the old shop.
 
 use anyhow::ensure;
 use flash_sale_testbed::program_file::ProgramFile;
@@ -13,14 +14,14 @@ use crate::control::running;
 pub enum Refusal {
     /// The tree doesn't compile, and the compiler has said why.
     NotBuilt,
-    /// The replicas run another program than the one that the tree makes.
+    /// The replicas run a program that was not built from the files as they are now.
     Outdated,
-    /// The replicas were replaced meanwhile.
+    /// The replicas were replaced while the shop was judged.
     Replaced,
 }
 
 impl Refusal {
-    /// What the verdict is then.
+    /// The verdict that stands for this refusal.
     pub fn verdict(self) -> CheckVerdict {
         match self {
             Self::NotBuilt => CheckVerdict::NotBuilt,
@@ -45,10 +46,11 @@ impl std::fmt::Display for Refusal {
     }
 }
 
-/// Builds what has changed. Returns what runs, and the program that all replicas run.
+/// Builds what has changed. Returns the lab's status, and the program that all replicas run.
 ///
 /// # Errors
-/// A [`Refusal`] when they don't run what the tree makes; when no shop runs, or cargo can't be run.
+/// A [`Refusal`] when the tree doesn't compile, or the replicas run another program than the one built from it. Another
+/// error when no shop runs, or cargo can't be run.
 pub async fn running_as_built() -> anyhow::Result<(Status, ProgramFile)> {
     let ShopBuild { file, .. } = build(Show::All).await?.ok_or(Refusal::NotBuilt)?;
     let status = running().await?;
@@ -56,16 +58,17 @@ pub async fn running_as_built() -> anyhow::Result<(Status, ProgramFile)> {
     Ok((status, file))
 }
 
-/// Whether the replicas still run this program.
+/// Makes sure that the replicas still run this program.
 ///
 /// # Errors
-/// [`Refusal::Replaced`] when they don't; when no shop runs any more.
+/// [`Refusal::Replaced`] when they run another one. Another error when no shop runs any more.
 pub async fn still_running(file: &ProgramFile) -> anyhow::Result<()> {
     ensure!(all_run(&running().await?, file), Refusal::Replaced);
     Ok(())
 }
 
-/// A replica that has just died is started again from the same file, or isn't counted.
+/// Whether all replicas run this program. A replica that has just died is started again from the same file, and isn't
+/// counted as long as it has no process.
 fn all_run(status: &Status, file: &ProgramFile) -> bool {
     let mut processes = status.replicas.iter().filter_map(|replica| replica.process.as_ref());
     processes.all(|process| process.program.as_ref() == Some(file))

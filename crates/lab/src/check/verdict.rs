@@ -17,31 +17,31 @@ pub struct Check {
     pub meaning: Option<String>,
     /// Where in the code to look: it gives away a part of the exercise, so [`CheckReport::hide_places`] leaves it out.
     pub place: Option<String>,
-    /// Whether somebody met a failure of the shop here, which the log has the reason of.
+    /// Whether a buyer met a failure of the shop here. The log has the reason.
     #[serde(skip)]
     pub met_failure: bool,
 }
 
 impl Check {
-    /// A check and, should it have failed, what that means.
+    /// A check, with the meaning to tell when it has failed.
     pub fn new(name: &str, passed: bool, seen: String, meaning: &str) -> Self {
         let meaning = (!passed).then(|| meaning.to_owned());
         Self { name: name.to_owned(), passed, seen, meaning, place: None, met_failure: false }
     }
 
-    /// The same with the place where to look, should it have failed.
+    /// The same with the place in the code where to look, if it has failed.
     pub fn at(mut self, place: &str) -> Self {
         self.place = (!self.passed && !place.is_empty()).then(|| place.to_owned());
         self
     }
 
-    /// The same, with whether somebody met a failure of the shop.
+    /// The same, with whether a buyer met a failure of the shop.
     pub fn after_failure(mut self, met_failure: bool) -> Self {
         self.met_failure = met_failure;
         self
     }
 
-    /// A check that was not made, and why. Nobody knows that all is well, so it has not passed.
+    /// A check that was not made, and why. It counts as failed, because nobody knows whether all is well.
     pub fn left_out(name: &str, reason: &str) -> Self {
         Self::new(
             name,
@@ -52,13 +52,13 @@ impl Check {
     }
 }
 
-/// All in a word.
+/// The result in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckVerdict {
-    /// More was sold than there was.
+    /// More copies were sold than there were.
     Oversold,
-    /// Nothing was oversold, and something else is not as it should be.
+    /// Nothing was oversold, but something else is not as it should be.
     NotFixed,
     /// All is as it should be.
     Fixed,
@@ -103,7 +103,7 @@ pub struct Figures {
 /// }
 /// ```
 ///
-/// `place` says where in the code to look, if that was asked for. `costs` has what a fix costs, and is empty for any
+/// `place` says where in the code to look, if that was asked for. `costs` says what a fix costs, and is empty for any
 /// other verdict.
 ///
 /// When nothing was judged, it is the same object with `"verdict"`: `"not_judged"`, `"not_built"` or `"outdated"`, no
@@ -126,7 +126,7 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
-    /// Sums up. `costs` are kept if it is a fix.
+    /// Sums up the checks. `costs` are kept only for a fix.
     pub fn new(checks: Vec<Check>, mut costs: Vec<String>, figures: Figures) -> Self {
         let failed: Vec<&str> =
             checks.iter().filter(|check| !check.passed).map(|check| check.name.as_str()).collect();
@@ -153,13 +153,13 @@ impl CheckReport {
         Self { verdict, closing, checks, costs, figures, error: None }
     }
 
-    /// Leaves out where to look, for whoever has not asked. True: there was something to leave out.
+    /// Leaves out the places where to look, for a person who has not asked for them. Returns whether there was one.
     pub fn hide_places(&mut self) -> bool {
         let hidden = self.checks.iter_mut().filter_map(|check| check.place.take()).count();
         hidden > 0
     }
 
-    /// For a shop that was not judged, for this reason.
+    /// The report on a shop that was not judged, with the reason.
     pub fn without_verdict(verdict: CheckVerdict, reason: String) -> Self {
         let word = match verdict {
             CheckVerdict::NotBuilt => "NOT BUILT",

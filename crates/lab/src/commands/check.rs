@@ -27,7 +27,7 @@ const WIDTH: usize = 108;
 const MARK_WIDTH: usize = 8;
 const NAME_WIDTH: usize = 27;
 
-/// Of the commands that are named, those that a shop in containers has instead.
+/// The commands that messages name, each with the command that a shop in containers has instead.
 const IN_CONTAINERS: [(&str, &str); 4] = [
     ("make logs", "make docker-logs"),
     ("make build", "make docker-build"),
@@ -35,10 +35,11 @@ const IN_CONTAINERS: [(&str, &str); 4] = [
     ("make status", "docker compose ps"),
 ];
 
-/// What to read after a fix: the walkthrough, and a title there. A test looks whether it is there.
+/// What to read after a fix: the walkthrough, and the title of a section in it. A test makes sure that the section is
+/// there.
 pub const NEXT_SECTION: (&str, &str) = ("DETONADO.md", "8. In production");
 
-/// The exit code when there is no verdict. Also clap's, for arguments that it doesn't know.
+/// The exit code when there is no verdict. Clap uses it too, for arguments that it doesn't know.
 const NOT_JUDGED: u8 = 2;
 
 /// How to judge, and what.
@@ -67,17 +68,17 @@ pub struct CheckArguments {
 }
 
 impl CheckArguments {
-    /// Whether the lab of this folder runs what is judged.
+    /// Whether the lab of this folder runs the shop that is judged.
     pub fn is_here(&self) -> bool {
         self.url.is_none()
     }
 }
 
-/// Judges the running shop, and prints what was found. Fails unless all is as it should be. The shop is reset: the
+/// Judges the running shop, and prints what was found. Fails unless all is as it should be. It resets the shop: the
 /// orders of the book are gone afterwards.
 ///
 /// # Errors
-/// When it can't be judged.
+/// When the shop can't be judged.
 pub async fn check(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
     let is_here = arguments.is_here();
     open_files::require(open_files::FEWEST, "a check needs")?;
@@ -110,12 +111,13 @@ pub async fn check(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
     Ok(if report.verdict == CheckVerdict::Fixed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A shop elsewhere is one in containers: `make docker-check`.
+/// Replaces our commands by those for containers. A shop that this folder's lab doesn't run is one in containers:
+/// `make docker-check`.
 fn for_containers(text: &str) -> String {
     IN_CONTAINERS.iter().fold(text.to_owned(), |text, (here, there)| text.replace(here, there))
 }
 
-/// Says why there is no verdict: with `json` as an object, too. Its exit code is no other's.
+/// Says why there is no verdict; with `json`, as an object too. No verdict has this exit code.
 pub fn tell_error(error: &anyhow::Error, json: bool) -> ExitCode {
     let reason = told(error);
     console::error_line(format_args!("error: {reason}"));
@@ -128,7 +130,7 @@ pub fn tell_error(error: &anyhow::Error, json: bool) -> ExitCode {
     ExitCode::from(NOT_JUDGED)
 }
 
-/// Prints what clap has to say: help, or what is wrong with the arguments. Graders, who asked for JSON, get an object.
+/// Prints clap's message: help, or what is wrong with the arguments. Graders, who have asked for JSON, get an object.
 pub fn tell_usage(usage: &clap::Error) -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let is_for_graders = arguments.first().is_some_and(|first| first == "check")
@@ -168,7 +170,7 @@ fn text(report: &CheckReport, has_hidden: bool) -> String {
     text
 }
 
-/// What several checks mean is said with the first of them.
+/// The lines of a check. If several checks have the same meaning, only the first one prints it.
 fn lines(check: &Check, said: &mut BTreeSet<String>) -> String {
     let mark = if check.passed { "ok" } else { "FAILED" };
     let indent = MARK_WIDTH + NAME_WIDTH;

@@ -15,7 +15,7 @@ use crate::{project, server};
 const LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(20);
 
-/// Stops everything, and returns when it is gone. Nothing running is fine.
+/// Stops everything, and returns when it is gone. It is no error when nothing runs.
 ///
 /// # Errors
 /// When it doesn't stop.
@@ -24,7 +24,7 @@ pub async fn down() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Stops everything. While the lock is held, nothing can start.
+/// Stops everything, and returns the lab's lock. While the lock is held, nothing can start.
 pub(super) async fn stop() -> anyhow::Result<File> {
     let deadline = Instant::now() + LIMIT;
     let mut running = false;

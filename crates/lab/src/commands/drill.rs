@@ -13,11 +13,12 @@ use crate::drill::under_way::Step;
 use crate::drill::{self, definitions, fault, table};
 use crate::settings::LabSettings;
 
-/// The race window unless somebody names one: wide enough that there is always a purchase in the middle of its
-/// work, and so small that buyers don't only wait for one another.
+/// The race window (how long each payment takes), unless a person names one. It is wide enough that there is always a
+/// purchase in the middle of its work, and so small that buyers don't only wait for one another.
 const WINDOW_MS: u16 = 20;
 
-/// A transaction around a lock, one that is tried again, a single statement, and a queue: each breaks in another way.
+/// A transaction around a lock, a transaction that is tried again, a single statement, and a queue: each breaks in
+/// another way.
 const STRATEGIES: &str = "pessimistic,optimistic,single_statement,batched";
 
 /// What to do to the shop, and for how long.
@@ -69,7 +70,7 @@ pub struct DrillArguments {
 /// Drills the running shop, and prints what was seen. Fails unless every fault was survived.
 ///
 /// # Errors
-/// When it can't be drilled.
+/// When the shop can't be drilled.
 pub async fn drill(arguments: DrillArguments) -> anyhow::Result<ExitCode> {
     if arguments.list {
         console::text(fault::list());

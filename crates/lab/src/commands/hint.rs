@@ -6,7 +6,7 @@ use crate::console;
 use crate::hint;
 use crate::project::STATE;
 
-/// Prints the next hint; or forgets which were given, and prints the first.
+/// Prints the next hint. With `reset`, it first forgets which hints were given, and so prints the first one.
 ///
 /// # Errors
 /// When the lab's folder can't be written to.

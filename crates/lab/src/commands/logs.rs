@@ -18,27 +18,27 @@ use crate::control::messages::Request;
 use crate::project::{LAB, LABS_LABEL, LOGS};
 use crate::wording::counted;
 
-/// Longer than a line takes from its time stamp to its file.
+/// Longer than the time between a line's time stamp and its arrival in the file.
 const POLL: Duration = Duration::from_millis(100);
-/// So that a large log is read in pieces.
+/// The size of the pieces in which a large log is read.
 const PIECE_BYTES: u64 = 256 * 1024;
 
-/// When following, of each log no more is looked at: several checks fit in.
+/// When following begins, only so much of the end of each log is looked at. Several checks fit in.
 const BYTES_BEFORE: u64 = 2 * 1024 * 1024;
-/// When following, the entries that are shown of what was there before.
+/// When following begins, so many of the last entries are shown.
 const ENTRIES_BEFORE: usize = 60;
-/// And the warnings and errors that are shown of what was there before those.
+/// And so many of the last warnings and errors from before those entries.
 const TROUBLES_BEFORE: usize = 20;
 
 const LABEL_WIDTH: usize = 9;
 
-/// Prints the logs, merged by time, and what is added to them until Ctrl-C. Following begins with the last
-/// entries and the last troubles, and goes on when the shop is closed and opened again.
+/// Prints the logs, merged by time. With `follow`, it also prints what is added to them, until Ctrl-C: it begins with
+/// the last entries and the last troubles, and goes on when the shop is closed and opened again.
 ///
 /// # Errors
-/// When there are none yet, or they can't be read.
+/// When there are no logs yet, or they can't be read.
 pub async fn logs(follow: bool) -> anyhow::Result<()> {
-    // Heard from now on: whoever has seen a line may end this.
+    // The signal is heard from now on: a person may press Ctrl-C as soon as a line is there.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut logs: Vec<Log> = Vec::new();
     find_new(&mut logs)?;
@@ -77,10 +77,10 @@ pub async fn logs(follow: bool) -> anyhow::Result<()> {
     }
 }
 
-/// What was logged at once. A panic, and a backtrace, have several lines.
+/// A message in a log. A panic or a backtrace has several lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Entry {
-    /// As it was written, which sorts.
+    /// The time as it was written. The order of these texts is the order of time.
     time: String,
     level: Level,
     log: String,
@@ -139,14 +139,14 @@ impl Entry {
     }
 }
 
-/// By time. Entries of one log, and of one time, stay as they are.
+/// Sorts the entries by time. Entries of one log, and of one time, keep their order.
 fn in_order(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries.sort_by(|one, other| one.time.cmp(&other.time));
     entries
 }
 
-/// What can be printed, in the order of time, and what has to wait: until the next reading, another log may still get
-/// an entry that is older. `held` are those that have waited.
+/// Returns the entries that can be printed, in the order of time, and the entries that have to wait until the next
+/// reading: another log may still get an older one. `held` are the entries that have waited.
 fn settle(held: Vec<Entry>, new: Vec<Entry>) -> (Vec<Entry>, Vec<Entry>) {
     let Some(newest) = held.iter().map(|entry| entry.time.clone()).max() else {
         return (Vec::new(), new);
@@ -155,7 +155,7 @@ fn settle(held: Vec<Entry>, new: Vec<Entry>) -> (Vec<Entry>, Vec<Entry>) {
     (in_order([held, settled].concat()), later)
 }
 
-/// The last entries, and before them the last troubles.
+/// Prints the last troubles, and then the last entries.
 fn print_end(entries: &[Entry]) -> io::Result<()> {
     let (before, last) = entries.split_at(entries.len().saturating_sub(ENTRIES_BEFORE));
     let troubles: Vec<Entry> = before.iter().filter(|entry| entry.is_trouble()).cloned().collect();
@@ -170,7 +170,7 @@ fn print_end(entries: &[Entry]) -> io::Result<()> {
     print(last)
 }
 
-/// In colours, if it is a terminal that is printed on.
+/// Prints entries, in colours if the output is a terminal.
 fn print(entries: &[Entry]) -> io::Result<()> {
     let mut output = BufWriter::new(anstream::stdout().lock());
     for entry in entries {
@@ -182,22 +182,22 @@ fn print(entries: &[Entry]) -> io::Result<()> {
 struct Log {
     name: String,
     path: PathBuf,
-    /// Which part of it is read.
+    /// The part that is being read.
     part: LogPart,
-    /// How much of that was.
+    /// How many bytes of that part were read.
     position: u64,
     /// The beginning of a line whose end isn't written yet.
     unfinished: Vec<u8>,
-    /// The last entry that has begun: what follows may belong to it.
+    /// The last entry that has begun: the next lines may belong to it.
     last: Option<(String, Level)>,
 }
 
-/// A log that was long is in two files.
+/// A log that was long stands in two files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum LogPart {
-    /// What was put aside.
+    /// The part that was put aside.
     Older,
-    /// What is written to.
+    /// The part that is written to.
     Newer,
 }
 
@@ -219,7 +219,7 @@ fn find_new(logs: &mut Vec<Log>) -> io::Result<()> {
     Ok(())
 }
 
-/// What was finished in each log since the last call.
+/// The entries that were finished in each log since the last call.
 fn read_new(logs: &mut [Log]) -> io::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for log in logs {
@@ -234,7 +234,7 @@ impl Log {
         Self { name, path, part: LogPart::Older, position: 0, unfinished: Vec::new(), last: None }
     }
 
-    /// Leaves out all but the end, and the line that this cuts.
+    /// Skips all but the end, and the rest of the line that this cuts.
     fn skip_to_end(&mut self) -> io::Result<()> {
         let (older, newer) = (length(&aside(&self.path))?, length(&self.path)?);
         let skipped = (older + newer).saturating_sub(BYTES_BEFORE);
@@ -281,7 +281,7 @@ impl Log {
         Ok(String::from_utf8_lossy(&finished).lines().map(str::to_owned).collect())
     }
 
-    /// Of the older part, and then of the newer one. Empty when there is nothing more yet.
+    /// Reads a piece of the older part, and then of the newer one. The piece is empty when there is nothing more yet.
     fn read_piece(&mut self) -> io::Result<Vec<u8>> {
         loop {
             let path = match self.part {
@@ -294,12 +294,12 @@ impl Log {
             match self.part {
                 LogPart::Older if bytes.is_empty() => {
                     if length < self.position {
-                        // It wasn't put aside, but emptied: by the next lab, or `lab clean`.
+                        // The log wasn't put aside, but emptied: by the next lab, or by `lab clean`.
                         self.unfinished.clear();
                     }
                     (self.part, self.position) = (LogPart::Newer, 0);
                 }
-                // It was put aside, and its end may not be read yet.
+                // The log was put aside, and its end may not be read yet.
                 LogPart::Newer if length < self.position => self.part = LogPart::Older,
                 _ => return Ok(bytes),
             }
@@ -307,7 +307,7 @@ impl Log {
     }
 }
 
-/// In bytes; 0 when it isn't there. `lab clean` removes logs, and the next lab makes them again.
+/// A file's length in bytes; 0 when the file isn't there. `lab clean` removes logs, and the next lab makes them again.
 fn length(path: &Path) -> io::Result<u64> {
     match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
@@ -402,7 +402,7 @@ mod tests {
         from_the_end.skip_to_end().unwrap();
         assert_eq!(read(&mut from_the_end), ["12", "13", "14", "15"]);
 
-        // By the next lab.
+        // The next lab empties both files.
         fs::write(aside(&path), "").unwrap();
         fs::write(&path, line(20)).unwrap();
         assert_eq!(read(&mut log), Vec::<String>::new(), "as long as the line before");

@@ -1,9 +1,9 @@
-//! A line that says how far a command is. The terminal may be closed meanwhile: then nothing is said, and the command
-//! lives long enough to put things in order.
+//! A line that says how far a command is. The terminal may be closed meanwhile: then nothing is printed, and the
+//! command goes on, so that it can put things in order.
 
 use std::io::{IsTerminal, Write};
 
-/// On a terminal, each line takes the place of the one before.
+/// Shows a line. On a terminal, each line replaces the one before.
 pub fn show(line: &str) {
     let mut errors = std::io::stderr();
     // Nobody misses a line that can't be shown.
@@ -11,7 +11,7 @@ pub fn show(line: &str) {
         if errors.is_terminal() { write!(errors, "\r\x1b[K{line}…") } else { writeln!(errors, "{line}") };
 }
 
-/// Takes the last one away.
+/// Removes the last line from the terminal.
 pub fn clear() {
     let mut errors = std::io::stderr();
     if errors.is_terminal() {

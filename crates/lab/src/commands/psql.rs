@@ -20,11 +20,11 @@ use crate::database::owner_url::owner_url;
 use crate::project::PROGRAMS;
 use crate::settings;
 
-/// Becomes psql, with `arguments`, on the database of the running shop or else on that of `DATABASE_URL`. It gets the
-/// password through its environment, because anybody can read a process's arguments.
+/// Becomes psql, with `arguments`, on the database of the running shop, or else on the one that `DATABASE_URL` names.
+/// psql gets the password through its environment, because anybody can read a process's arguments.
 ///
 /// # Errors
-/// When neither is there, or there is no psql.
+/// When there is neither of these databases, or no psql.
 pub async fn psql(arguments: &[OsString]) -> anyhow::Result<()> {
     let url = match ask(&Request::Status, |_| {}).await? {
         Some(Event::Status(status)) => {
@@ -34,12 +34,12 @@ pub async fn psql(arguments: &[OsString]) -> anyhow::Result<()> {
     };
     let psql = find_psql(&fetched_into(Path::new(PROGRAMS)))?;
     let mut command = Command::new(&psql);
-    // No other one of libpq's is there: `environment::prepare`.
+    // libpq knows more variables. `environment::prepare` has left all of them out.
     command.env_remove("PGPASSWORD").envs(variables_of(&url)?).args(arguments);
     Err(command.exec()).with_context(|| format!("can't start {}", psql.display()))
 }
 
-/// What the driver makes of the URL, as libpq's variables: so psql connects as the shop does.
+/// The URL as the driver understands it, in libpq's variables. So psql connects as the shop does.
 fn variables_of(url: &str) -> anyhow::Result<Vec<(&'static str, String)>> {
     let unreadable = "the database's URL can't be read";
     let options = PgConnectOptions::from_str(url).context(unreadable)?;
@@ -48,7 +48,7 @@ fn variables_of(url: &str) -> anyhow::Result<Vec<(&'static str, String)>> {
         Some(folder) => folder.display().to_string(),
         None => options.get_host().trim_matches(['[', ']']).to_owned(),
     };
-    // The driver doesn't tell these.
+    // The driver doesn't tell the paths of these files.
     let file = |names: &[&str]| {
         let pairs = parsed.query_pairs().filter(|(name, _)| names.contains(&name.as_ref()));
         pairs.last().map(|(_, file)| file.into_owned())

@@ -17,8 +17,9 @@ use crate::shop::client::Shop;
 use crate::shop::contestant;
 use crate::shop::target::Target;
 
-/// The race window unless somebody names one: wide enough that every strategy meets it, and so small that all
-/// of them are raced in a minute or two, those too that sell one copy after the other.
+/// The race window (how long each payment takes), unless a person names one. It is wide enough that every strategy
+/// meets it, and so small that a race of all strategies takes a minute or two, although some of them sell one copy
+/// after the other.
 const WINDOW_MS: u16 = 5;
 
 /// How to race, and who.
@@ -68,7 +69,7 @@ pub struct RaceArguments {
     url: Option<String>,
 }
 
-/// Races on the running shop, and prints what was measured. Fails when a strategy did what it must not.
+/// Races on the running shop, and prints what was measured. Fails when a strategy did something that it must not do.
 ///
 /// # Errors
 /// When there can't be a race.
@@ -127,7 +128,7 @@ async fn list(url: Option<String>) -> anyhow::Result<String> {
     Ok(table::list(&strategies))
 }
 
-/// On standard error; nothing when that is no terminal.
+/// A bar on standard error. It shows nothing when standard error is no terminal.
 fn progress_bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} round {pos} of {len}, {eta} left: {msg}");
     let bar = ProgressBar::new(1).with_style(style.expect("the template is right"));

@@ -1,4 +1,4 @@
-//! `lab restart`: new processes of what is built now, one replica after the other.
+//! `lab restart`: replaces the replicas, one after the other, by processes of what is built now.
 
 use anyhow::{Context, bail};
 
@@ -13,7 +13,8 @@ use crate::settings;
 /// Builds what has changed, and replaces each replica without refusing a connection.
 ///
 /// # Errors
-/// When it doesn't compile, nothing runs, a new process doesn't start, or the new ones can't use their database.
+/// When the shop doesn't compile, nothing runs, a new process doesn't start, or the new processes can't use their
+/// database.
 pub async fn restart(show: Show) -> anyhow::Result<()> {
     let variables = settings::shop_variables()?;
     let binary = build(show).await?.context(NOT_BUILT)?.path;

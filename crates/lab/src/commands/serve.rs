@@ -10,7 +10,7 @@ use crate::settings::LabSettings;
 /// # Errors
 /// When something doesn't start.
 pub async fn serve(binary: PathBuf) -> anyhow::Result<()> {
-    // A session of its own: a Ctrl-C in the terminal, or its closing, is not for us.
+    // A session of its own, so that a Ctrl-C in the terminal, or the terminal's end, doesn't reach this process.
     let _ = rustix::process::setsid();
     server::run(LabSettings::read()?, binary, Starter::Pipes).await
 }

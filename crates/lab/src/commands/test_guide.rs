@@ -1,5 +1,5 @@
-//! `lab test-guide`: does the walkthrough lead from the bug to the fix? It is read, and then done to the letter
-//! in a copy of the project.
+//! `lab test-guide`: does the walkthrough lead from the bug to the fix? This reads the walkthrough, and then follows it
+//! to the letter in a copy of the project.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::signals::end_signal;
 
 const VERIFY: &str = "Verify the fix";
 const IN_PRODUCTION: &str = "In production";
-/// What has Buy Now send a key.
+/// The setting that makes Buy Now send a key.
 const KEYS: &str = "RETRY_WITH_IDEMPOTENCY_KEY=";
 const WITHOUT_KEYS: &str = "make build";
 
@@ -35,11 +35,11 @@ pub struct TestGuideArguments {
     when_fixed: Option<String>,
 }
 
-/// Reads the walkthrough, and follows it in a copy of the project. The project itself stays as it is. It must
-/// be as shipped: whoever has made the edit already is told so.
+/// Reads the walkthrough, and follows it in a copy of the project. The project itself stays as it is. It must be as
+/// shipped: if the edit was made already, an error says so.
 ///
 /// # Errors
-/// When the text and the tree have drifted apart, or following the one doesn't fix the other: how.
+/// When the text and the tree have drifted apart, or following the text doesn't fix the shop. The error says how.
 pub async fn test_guide(arguments: TestGuideArguments) -> anyhow::Result<()> {
     let begun = Instant::now();
     let guide = fs::read_to_string(GUIDE).with_context(|| format!("can't read {GUIDE}"))?;
@@ -47,7 +47,7 @@ pub async fn test_guide(arguments: TestGuideArguments) -> anyhow::Result<()> {
     ensure!(problems.is_empty(), "{GUIDE} and the tree don't fit together:\n\n{}", problems.join("\n\n"));
     console::line(format_args!("{GUIDE} names nothing that isn't there"));
 
-    // Not the link that make has started.
+    // The file itself, and not the link that make has started.
     let own = std::env::current_exe().and_then(fs::canonicalize);
     let own = own.context("this program can't find its own file")?;
     let target = own.ancestors().nth(2).context("this program is not in cargo's folder")?;
@@ -105,7 +105,7 @@ async fn follow(guide: &str, copy: &Copy, arguments: &TestGuideArguments) -> any
     show(copy, arguments.when_fixed.as_deref()).await
 }
 
-/// The part of section "In production" that is done without the fix: clicks that have a key, and the check of them.
+/// The part of section "In production" that is done without the fix: clicks that have a key, and a check of them.
 async fn check_with_keys(copy: &Copy, guide: &str) -> anyhow::Result<()> {
     let section = section(guide, IN_PRODUCTION).unwrap_or_default();
     let mut lines = blocks(section, "sh").flat_map(str::lines);
@@ -123,11 +123,12 @@ async fn check_with_keys(copy: &Copy, guide: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Compares a check with what the section prints of one: the block of the language `check` with this number.
+/// Compares the output of a check with the output that the section prints: its block number `number` of the language
+/// `check`.
 fn expect_check(guide: &str, title: &str, number: usize, checked: &CommandOutcome) -> anyhow::Result<()> {
     let expected = section(guide, title).and_then(|section| blocks(section, "check").nth(number));
     let expected = expected.with_context(|| format!("{GUIDE}'s section {title:?} prints too few checks"))?;
-    // First it says how far it is, which on a terminal is gone by now.
+    // The check first says how far it is. On a terminal, that is gone by now.
     let verdict: String = checked
         .output
         .split_inclusive('\n')
@@ -156,7 +157,7 @@ async fn step<T>(name: &str, doing: impl Future<Output = anyhow::Result<T>>) -> 
     done
 }
 
-/// The line of a check that has its verdict. Others follow.
+/// The line of the check's output that has its verdict. Other lines follow it.
 fn closing(checked: &CommandOutcome) -> &str {
     let is_verdict =
         |line: &&str| ["FIXED", "NOT FIXED", "OVERSOLD"].iter().any(|word| line.starts_with(word));

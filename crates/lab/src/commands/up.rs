@@ -24,12 +24,12 @@ use crate::settings::LabSettings;
 const BUSY_PAUSE: Duration = Duration::from_millis(50);
 const BUSY_ATTEMPTS: usize = 1200;
 
-/// Builds what has changed and starts everything, or has a running shop take over what has changed. In the foreground
-/// it returns when everything has ended.
+/// Builds what has changed, and starts everything. If the shop runs already, its replicas take over what has changed.
+/// In the foreground, this returns when everything has ended.
 ///
 /// # Errors
-/// When it doesn't compile, or something doesn't start; nothing is left running then. When the replicas run and can't
-/// use their database; they go on then.
+/// When the shop doesn't compile, or something doesn't start: then nothing is left running. Also when the replicas run
+/// but can't use their database: then they go on.
 pub async fn up(foreground: bool, show: Show) -> anyhow::Result<()> {
     let settings = LabSettings::read()?;
     if others_may_read_passwords(Path::new(".")) {
@@ -45,7 +45,7 @@ pub async fn up(foreground: bool, show: Show) -> anyhow::Result<()> {
         match ask(&Request::WaitUntilOpen, print).await? {
             Some(Event::Open(url)) => return renew(&url, binary, settings).await,
             Some(Event::Failed(reason) | Event::WithoutDatabase(reason)) => bail!(reason),
-            // It was stopping, and has stopped now.
+            // The lab was stopping, and has stopped now.
             Some(_) => continue,
             None => {}
         }
@@ -62,7 +62,7 @@ pub async fn up(foreground: bool, show: Show) -> anyhow::Result<()> {
     bail!("another start of the shop in this folder neither ends nor opens it. Look at {LAB_LOG}")
 }
 
-/// Has the replicas of the running lab replaced, if they run something else than what is wanted now.
+/// Replaces the replicas of the running lab, if they run something else than what is wanted now.
 async fn renew(url: &str, binary: PathBuf, settings: LabSettings) -> anyhow::Result<()> {
     let mut are_replaced = false;
     let hear = |line: &str| {
@@ -84,7 +84,7 @@ async fn renew(url: &str, binary: PathBuf, settings: LabSettings) -> anyhow::Res
     Ok(())
 }
 
-/// Starts `lab serve`, prints what it says, and returns its last word.
+/// Starts `lab serve`, prints what it says, and returns its last event.
 async fn start(binary: &Path) -> anyhow::Result<Event> {
     project::make_folders()?;
     let log = open_to_append(Path::new(LAB_LOG)).with_context(|| format!("can't open {LAB_LOG}"))?;

@@ -1,4 +1,4 @@
-//! `lab watch`: after each save, the verdict.
+//! `lab watch`: prints the verdict after each save.
 
 use std::path::Path;
 use std::pin::pin;
@@ -19,8 +19,8 @@ use crate::watch::cycle::{Cycle, End};
 use crate::watch::keys::{Key, Keys};
 use crate::wording::counted;
 
-/// Builds, replaces the replicas and clicks, now and after each save, until it is told to end or nobody reads any more
-/// what it says. The shop stays open.
+/// Builds, replaces the replicas and clicks, now and after each save. It ends when it is told to, or when nobody reads
+/// its output any more. The shop stays open.
 ///
 /// # Errors
 /// When files can't be watched, or the shop doesn't start the first time.
@@ -49,7 +49,7 @@ struct Watch {
     has_keys: bool,
 }
 
-/// What is done, one after the other.
+/// The tasks of a watch, which are done one after the other.
 enum Task {
     Judge(Instant),
     Check,
@@ -79,7 +79,8 @@ impl Watch {
                 tokio::select! {
                     done = &mut doing => break done,
                     asked = asked_for(keys) => match asked? {
-                        // One is remembered: nobody wants what was asked for five times five times.
+                        // Only one task is remembered: a person who presses a key five times doesn't want it done five
+                        // times.
                         Some(task) => next = Some(task),
                         None => return Ok(()),
                     },
@@ -128,7 +129,7 @@ impl Watch {
     }
 }
 
-/// Waits for a key that asks for something that takes its time; answers the others. `None`: to end.
+/// Waits for a key that asks for a task, and answers the other keys at once. `None`: the watch is to end.
 async fn asked_for(keys: &mut Keys) -> anyhow::Result<Option<Task>> {
     loop {
         match keys.next().await {
@@ -152,7 +153,7 @@ fn print_save(save: &Save) {
     }
 }
 
-/// In the check's words. What a click alone can't show is not called FIXED.
+/// The verdict, in the check's words. A click alone can't show that the shop is fixed, so this never says FIXED.
 fn verdict(played: &OneClick, has_keys: bool) -> (AnsiColor, String, String) {
     let rounds = counted(played.begun(), "round");
     let check = if has_keys { "press c (make check)" } else { "make check" };

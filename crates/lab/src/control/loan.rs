@@ -1,5 +1,5 @@
-//! What the replicas run with only for a while: other variables, or a database that is far away. Whoever borrows it
-//! gives it back by going away: also when it is killed, the lab notices.
+//! A loan: other variables, or a database that is far away, with which the replicas run only for a while. A borrower
+//! gives the loan back when its connection to the lab ends. So the lab notices it also when the borrower is killed.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use tokio::net::UnixStream;
 use super::messages::{Event, Request};
 use super::{NOT_RUNNING, last_event, not_understood, send};
 
-/// The replicas run with what was borrowed as long as this lives.
+/// The replicas run with what was borrowed as long as this value lives.
 pub struct Loan(UnixStream);
 
 impl Loan {
-    /// Has the running lab replace its replicas; returns when they run with `variables`. When somebody else
-    /// has borrowed some, it waits for them.
+    /// Makes the running lab replace its replicas, and returns when they run with `variables`. If another command has
+    /// borrowed variables, this waits until it gives them back.
     ///
     /// # Errors
     /// When no lab runs, or the replicas don't start with them.
@@ -24,11 +24,11 @@ impl Loan {
         Self::ask_for(&Request::Lend(variables)).await
     }
 
-    /// As [`Loan::take`], of distance: PostgreSQL is so far away from the replicas, in each direction. It can be
-    /// borrowed besides variables.
+    /// As [`Loan::take`], but borrows distance: PostgreSQL is `delay` away from the replicas, in each direction.
+    /// Distance and variables can be borrowed at the same time.
     ///
     /// # Errors
-    /// When no lab runs, no line can lead to its database, or the replicas don't start with it.
+    /// When no lab runs, no line to its database can be opened, or the replicas don't start with it.
     pub async fn take_distance(delay: Duration) -> anyhow::Result<Self> {
         let milliseconds = u32::try_from(delay.as_millis())?;
         Self::ask_for(&Request::LendDistance { milliseconds }).await
@@ -47,7 +47,7 @@ impl Loan {
     /// Returns when the replicas run as before.
     ///
     /// # Errors
-    /// When they don't start.
+    /// When the replicas don't start.
     pub async fn give_back(self) -> anyhow::Result<()> {
         let Self(mut stream) = self;
         // A lab that was stopped meanwhile has nothing to take back.

@@ -9,32 +9,33 @@ use flash_sale_testbed::program_file::ProgramFile;
 use flash_sale_testbed::shop_settings::ShopVariables;
 use serde::{Deserialize, Serialize};
 
-/// What a lab can be asked.
+/// What a command can ask of the lab.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Request {
     /// What runs?
     Status,
-    /// Answer when the shop is open, with or without its database, or won't be.
+    /// Answer when the shop is open, with or without its database, or when it has failed to open.
     WaitUntilOpen,
     /// Replace each replica by a new process of the same program, with the same variables.
     Restart,
-    /// Replace each replica by a new process of what is wanted from now on.
+    /// Replace each replica by a new process of the program, and with the variables, that are wanted from now on.
     Run(Wanted),
-    /// Replace them with these variables too, for as long as the connection stays open: then they are replaced again,
-    /// without them.
+    /// Replace each replica by a process that has these variables too. When the connection closes, replace the replicas
+    /// again, by processes without these variables.
     Lend(ShopVariables),
-    /// As Lend, with distance: the replicas reach PostgreSQL through a line on which everything takes so many
+    /// As Lend, but lend distance: the replicas reach PostgreSQL through a line on which everything takes so many
     /// milliseconds, in each direction.
     LendDistance {
-        /// In each direction.
+        /// The delay in each direction.
         milliseconds: u32,
     },
-    /// Stop the lab's own PostgreSQL, and start it again after so many seconds. Done when it accepts connections.
+    /// Stop the lab's own PostgreSQL, and start it again after so many seconds. The answer comes when it accepts
+    /// connections.
     StopDatabase {
         /// How long it stays stopped; 0: it is started again at once.
         seconds: u32,
-        /// How it ends.
+        /// How it is stopped.
         how: DatabaseStop,
     },
     /// Stop everything.
@@ -44,12 +45,13 @@ pub enum Request {
 /// What the replicas are to run from now on.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Wanted {
-    /// The shop's program. Any that we may run: whoever asks is the same user (or root), and could start it without us.
+    /// The shop's program: any that we may run. The process that asks belongs to the same user (or to root), and could
+    /// start the program without us.
     pub binary: PathBuf,
-    /// The variables that are set for it. All others are not. None but the shop's own: an environment is easier to slip in
-    /// than a program.
+    /// The variables that are set for the program. No other ones are set. Only the shop's own variables are allowed: an
+    /// environment is easier to slip in than a program.
     pub variables: ShopVariables,
-    /// Leave replicas as they are that run just this.
+    /// Don't replace replicas that run just this already.
     pub only_if_changed: bool,
 }
 
@@ -57,13 +59,13 @@ pub struct Wanted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DatabaseStop {
-    /// As a crash would (SIGQUIT): the next start replays the log.
+    /// As in a crash (SIGQUIT): the next start replays the log.
     Immediate,
     /// In order (SIGINT): all sessions are ended, all is written.
     Fast,
 }
 
-/// What it answers: any number of lines, then one of the others.
+/// What the lab answers: any number of lines, then one of the other events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
@@ -71,7 +73,7 @@ pub enum Event {
     Line(String),
     /// The shop is open at this URL.
     Open(String),
-    /// The replicas run, and can't use their database: why, and what to do. They go on, and sell once they can.
+    /// The replicas run, but can't use their database: why, and what to do. They go on, and sell as soon as they can.
     WithoutDatabase(String),
     /// What runs.
     Status(Status),
@@ -90,15 +92,15 @@ pub struct Status {
     pub pid: u32,
     /// The shop's URL, for a person.
     pub url: String,
-    /// Where programs of this machine reach the shop. They need not know what `localhost` is.
+    /// The address at which programs of this machine reach the shop. It works also where `localhost` has no meaning.
     pub address: SocketAddr,
-    /// Open through the gateway just now.
+    /// How many connections are open through the gateway just now.
     pub connections_open: usize,
-    /// The most that it keeps open at once; more wait for their turn.
+    /// How many connections the gateway keeps open at once, at most. More of them wait for their turn.
     pub most_connections: usize,
-    /// Accepted by the gateway since the start.
+    /// How many connections the gateway has accepted since the start.
     pub connections_accepted: u64,
-    /// The replicas, in their turn.
+    /// The replicas, in the order in which they have their turn.
     pub replicas: Vec<ReplicaStatus>,
     /// The database; `None` while it starts.
     pub database: Option<DatabaseStatus>,
@@ -124,10 +126,10 @@ pub struct ProcessStatus {
     pub port: u16,
     /// When it started, in seconds since 1970.
     pub started_at: u64,
-    /// The file that it was started from, which a build may have replaced since. `None`: it was replaced while it
-    /// started, or the lab that runs is too old to know.
+    /// The file that the process was started from. A build may have replaced the file since. `None`: the file was
+    /// replaced while the process started, or the running lab is too old to know.
     pub program: Option<ProgramFile>,
-    /// False when it lives and doesn't answer: it is frozen, and left out of the gateway's turn.
+    /// False when the process lives but doesn't answer: it is frozen, and left out of the gateway's turn.
     pub answers: bool,
 }
 
@@ -155,6 +157,6 @@ pub enum DatabaseStatus {
         /// Its log.
         log: PathBuf,
     },
-    /// The one of `DATABASE_URL`.
+    /// The database that `DATABASE_URL` names.
     External,
 }

@@ -1,4 +1,5 @@
-//! A port of 127.0.0.1 for a person's own programs. The private PostgreSQL itself listens where nobody else gets.
+//! A port of 127.0.0.1 through which a person's own programs reach the private PostgreSQL. PostgreSQL itself listens
+//! where no other user can reach it.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -10,20 +11,20 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 
-/// Connections at once; one more is closed. Any user of this machine may take them all. That keeps other programs out,
-/// and leaves the shop all it needs.
+/// How many connections there may be at once; one more is closed. Any user of this machine may take them all. Then
+/// other programs are kept out, but the shop still has all the connections that it needs.
 pub(super) const MOST_CONNECTIONS: u32 = 10;
 
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// It is closed with this value, and so are its connections.
+/// An open port. It closes when this value is dropped, and so do its connections.
 pub(super) struct Door {
     port: u16,
     serving: JoinHandle<()>,
 }
 
 impl Door {
-    /// Opens one to this socket, on any free port.
+    /// Opens a port that leads to this socket. It may be any free port.
     ///
     /// # Errors
     /// When the machine has no port left.
@@ -54,14 +55,15 @@ async fn serve(listener: TcpListener, socket: PathBuf) {
                     connections.spawn(carry(client, socket.clone()));
                 }
                 Ok(_) => {}
-                // No file is left to be opened: some will be.
+                // The process can't open more files just now. It can as soon as others are closed.
                 Err(_) => sleep(PAUSE).await,
             },
         }
     }
 }
 
-/// Ends when one side does: PostgreSQL closes on whoever says no password in time, and that one may stay.
+/// Carries bytes in both directions, and ends when one side does. PostgreSQL closes the connection of a client that
+/// sends no password in time, and the client may stay.
 async fn carry(client: TcpStream, socket: PathBuf) -> io::Result<u64> {
     client.set_nodelay(true)?;
     let (mut from_client, mut to_client) = client.into_split();

@@ -1,5 +1,5 @@
-//! Keeps the private PostgreSQL running, at one address: the replicas know that one. Starts it again when it dies, and
-//! stops it for a while when it is told to.
+//! Keeps the private PostgreSQL running, at one address, because the replicas know that address. Starts it again when
+//! it dies, and stops it for a while when it is told to.
 
 use std::io;
 use std::path::Path;
@@ -20,21 +20,22 @@ use crate::control::messages::{DatabaseStatus, DatabaseStop};
 use crate::project::POSTGRES_LOG_ASIDE;
 
 const BACK_OFF: Duration = Duration::from_secs(1);
-/// A checkpoint on a slow disk takes seconds. After this, the server is stopped as at the lab's end, and then killed.
+/// How long the server's end may take: a checkpoint on a slow disk takes seconds. After that, the server is stopped as
+/// at the lab's end, and then killed.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// A time without PostgreSQL.
 pub(super) struct Outage {
     pub(super) how: DatabaseStop,
-    /// From its end to its next start.
+    /// The time from the server's end to its next start.
     pub(super) pause: Duration,
-    /// Told when it accepts connections again.
+    /// Gets a message when the server accepts connections again.
     pub(super) reply: oneshot::Sender<()>,
 }
 
 pub(super) struct Keeper {
     pub(super) settings: ClusterSettings,
-    /// For a person's own programs.
+    /// The port for a person's own programs.
     pub(super) port: u16,
     pub(super) status: Arc<Mutex<DatabaseStatus>>,
     pub(super) outages: mpsc::UnboundedReceiver<Outage>,
@@ -42,7 +43,7 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Lives until the lab stops, and stops the server then.
+    /// Runs until the lab stops, and then stops the server.
     pub(super) async fn run(mut self, mut cluster: Cluster) {
         let stopping = self.stopping.clone();
         loop {
@@ -67,7 +68,7 @@ impl Keeper {
                         Some(new) => cluster = new,
                         None => return,
                     }
-                    // Whoever asked may be gone.
+                    // The command that asked may be gone.
                     let _ = outage.reply.send(());
                 }
             }
@@ -106,7 +107,7 @@ impl Keeper {
     }
 }
 
-/// What is said of the database while this server runs.
+/// The database's status while this server runs.
 pub(super) fn status_of(cluster: &Cluster, port: u16) -> DatabaseStatus {
     DatabaseStatus::Private {
         pid: Some(cluster.pid()),
@@ -117,14 +118,15 @@ pub(super) fn status_of(cluster: &Cluster, port: u16) -> DatabaseStatus {
     }
 }
 
-/// In the folder of the logs, which is ours alone; its own folder may be another user's.
+/// Puts the older part of a long log aside, into the folder of the logs, which is ours alone. PostgreSQL's own folder
+/// may belong to another user.
 async fn keep_log_short(cluster: &Cluster) {
     if let Err(error) = cluster.keep_log_short(Path::new(POSTGRES_LOG_ASIDE)).await {
         log::warn!("PostgreSQL's log was long, and not all of it was put aside: {error}");
     }
 }
 
-/// Returns when it has ended.
+/// Ends the server in this way, and returns when it has ended.
 async fn end(mut cluster: Cluster, how: DatabaseStop) {
     let signal = match how {
         DatabaseStop::Immediate => Signal::QUIT,

@@ -1,4 +1,4 @@
-//! Where a running lab's database is, as the owner of the tables.
+//! The URL of a running lab's database, for the owner of the tables.
 
 use anyhow::Context;
 use flash_sale_testbed::own_files::read_to_string;
@@ -10,7 +10,7 @@ use crate::settings;
 /// The shop's database in the private PostgreSQL.
 pub const DATABASE_NAME: &str = "flash_sale";
 
-/// The URL of the database with this status, as the owner of the tables. It holds the password: don't show it.
+/// The URL of the database with this status, for the owner of the tables. It holds the password: don't show it.
 ///
 /// # Errors
 /// When the password can't be read, or `DATABASE_URL` is not set here as it was for the lab.

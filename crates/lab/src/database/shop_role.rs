@@ -1,5 +1,5 @@
-//! Puts the shop's role right while the shop runs: PostgreSQL lets each role change its own password, and what its
-//! sessions begin with.
+//! Puts the shop's role right while the shop runs. This is needed because PostgreSQL lets each role change its own
+//! password, and the settings that its sessions begin with.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::Database;
 const INTERVAL: Duration = Duration::from_secs(5);
 
 impl Database {
-    /// Never ends. Says in the log what was put right, and once what can't be.
+    /// Never ends. The log gets each correction, and once the reason why a correction fails.
     pub async fn keep_shop_role(&self) {
         let mut said = None;
         loop {

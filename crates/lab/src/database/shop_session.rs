@@ -1,4 +1,4 @@
-//! Sessions as the shop's own: can one be opened, and does it keep to what the shop has asked for?
+//! Opens sessions as the shop does: can one be opened, and does it have the settings that the shop has asked for?
 
 use flash_sale_core::database::{DatabaseSettings, connect};
 use flash_sale_core::database_reason;
@@ -19,8 +19,8 @@ impl Database {
         }
     }
 
-    /// A sentence when sessions come without the time limits that the shop asks for as it logs in: then something
-    /// between the two has dropped them, and the shop knows nothing of it. `None` also when nobody answers.
+    /// A warning, if sessions come without the time limits that the shop asks for as it logs in. Then something between
+    /// the shop and PostgreSQL has dropped the limits, and the shop doesn't know it. `None` also when nobody answers.
     pub async fn lost_limits(&self) -> Option<String> {
         let DatabaseStatus::External = self.status() else { return None };
         let options = self.session_options().await.ok()?;
@@ -34,8 +34,9 @@ impl Database {
         })
     }
 
-    /// What the shop's sessions are opened with. Its pool is made for that alone, on a runtime of its own, which ends
-    /// with all that a pool does in the background: where nobody answers, it would go on for minutes.
+    /// The options that the shop's sessions are opened with. A pool is made only to learn them. It has a runtime of its
+    /// own, because a pool would go on for minutes in the background where nobody answers. All of that ends with the
+    /// runtime.
     async fn session_options(&self) -> anyhow::Result<PgConnectOptions> {
         let settings = DatabaseSettings {
             url: self.urls.shop.reveal().to_owned(),
@@ -51,7 +52,7 @@ impl Database {
     }
 }
 
-/// In milliseconds.
+/// The session's limit in milliseconds.
 async fn lock_timeout(options: &PgConnectOptions) -> Result<String, sqlx::Error> {
     let mut session = PgConnection::connect_with(options).await?;
     // Not prepared: a pooler may mix up the prepared statements of its clients.

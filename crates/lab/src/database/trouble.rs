@@ -6,11 +6,11 @@ use anyhow::anyhow;
 
 use crate::control::messages::DatabaseStatus;
 
-/// Words of what stands between the shop and PostgreSQL, and never of PostgreSQL itself: it knows each startup
-/// parameter that we send, and no session of its own has a prepared statement of another one.
+/// Words of a program that stands between the shop and PostgreSQL, and never of PostgreSQL itself: PostgreSQL knows
+/// each startup parameter that we send, and keeps the prepared statements of its sessions apart.
 const WORDS_OF_A_POOLER: [&str; 2] = ["unsupported startup parameter", "prepared statement"];
 
-/// What to do when the shop runs, and can't use the database with this status for this reason.
+/// What to do when the shop runs, and can't use the database with this status, for this reason.
 pub fn advice(database: &DatabaseStatus, reason: &str) -> String {
     let hint = hint(reason);
     match database {
@@ -23,7 +23,7 @@ pub fn advice(database: &DatabaseStatus, reason: &str) -> String {
     }
 }
 
-/// The lab can't start: what failed, and what to do.
+/// The error when the lab can't start: what failed, and what to do.
 pub(super) fn not_prepared(what: &impl Display) -> anyhow::Error {
     let what = what.to_string();
     anyhow!("{what}\n{}When that is mended: make run", hint(&what))

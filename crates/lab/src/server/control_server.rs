@@ -18,13 +18,13 @@ use crate::control::messages::{DatabaseStop, Event, Request, Wanted};
 use crate::control::{read_request, write_events};
 use crate::progress::Stage;
 
-/// At once. People have a handful of terminals.
+/// How many commands may talk to the lab at once. People have a handful of terminals.
 const MOST_CONNECTIONS: usize = 64;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// For commands that still read their last lines when everything has ended.
+/// How long commands may take to read their last lines when everything has ended.
 const LAST_LINES_LIMIT: Duration = Duration::from_secs(1);
 
-/// Answers until the lab has stopped, and the last answers are written.
+/// Answers commands until the lab has stopped and the last answers are written.
 pub(super) async fn serve(listener: UnixListener, lab: Arc<Lab>) {
     let mut connections = JoinSet::new();
     let stopped = lab.progress.wait_for(|stage| matches!(stage, Stage::Stopped(_)));
@@ -46,9 +46,10 @@ pub(super) async fn serve(listener: UnixListener, lab: Arc<Lab>) {
     let _ = timeout(LAST_LINES_LIMIT, all_done).await;
 }
 
-/// Why nothing is done for whoever is at the other end.
+/// Why the lab does nothing for the process at the other end.
 fn refusal(stream: &UnixStream, open: usize) -> Option<String> {
-    // Nobody else can open the socket. Should its mode have been changed, whoever asks still has to be us.
+    // No other user can open the socket. If somebody has changed its mode, the other process must still run as our
+    // user, or as root.
     let asks = stream.peer_cred().map(|peer| peer.uid());
     if !asks.is_ok_and(|user| user == geteuid().as_raw() || user == 0) {
         return Some("only who started the shop, and root, may tell it what to do".to_owned());
@@ -59,7 +60,8 @@ fn refusal(stream: &UnixStream, open: usize) -> Option<String> {
     })
 }
 
-/// Doesn't wait: the first line has room in the kernel, and who doesn't read it needs no answer.
+/// Refuses a command, and doesn't wait for it: the first line has room in the kernel, and a command that doesn't read
+/// it needs no answer.
 fn refuse(stream: UnixStream, why: String) {
     log::warn!("control: {why}");
     let line = serde_json::to_string(&Event::Failed(why)).expect("an event is plain data");

@@ -14,11 +14,11 @@ use crate::reach::Reach;
 use crate::settings::LabSettings;
 use crate::supervisor::Supervisor;
 
-/// Everything that runs. Parts that aren't there yet are empty.
+/// Everything that runs. Parts that have not started yet are empty.
 pub(super) struct Lab {
     pub(super) settings: LabSettings,
     pub(super) reach: Reach,
-    /// The shop's program that it was started with.
+    /// The shop's program that the lab was started with.
     pub(super) binary: PathBuf,
     /// The project's static/.
     pub(super) static_folder: PathBuf,
@@ -45,10 +45,10 @@ impl Lab {
     }
 }
 
-/// Tells `events` how the start goes, until the shop is open or won't be.
+/// Tells `events` how the start goes, until the shop is open or the lab has stopped.
 pub(super) async fn wait_until_open(lab: &Lab, events: &UnboundedSender<Event>) -> Event {
     let is_end = |stage: &Stage| matches!(stage, Stage::Open(_) | Stage::Stopped(_));
-    // To somebody who comes when it is open, its start is no news.
+    // When the shop is open already, the lines about its start are no news.
     let heard = if lab.progress.stage() == Stage::Starting { 0 } else { lab.progress.said() };
     match lab.progress.follow(heard, events, is_end).await {
         Stage::Open(url) => Event::Open(url),
@@ -57,7 +57,7 @@ pub(super) async fn wait_until_open(lab: &Lab, events: &UnboundedSender<Event>) 
     }
 }
 
-/// The replicas' supervisor, once the shop is open; otherwise, what to answer.
+/// The replicas' supervisor, once the shop is open; otherwise, the event to answer with.
 pub(super) async fn open_supervisor<'a>(
     lab: &'a Lab,
     events: &UnboundedSender<Event>,

@@ -10,10 +10,10 @@ use flash_sale_testbed::postgres::{cluster_files::ClusterFiles, place};
 
 use crate::project;
 
-/// Waits until nothing of an earlier lab runs any more. Killed, it leaves its children to end by themselves.
+/// Waits until no process of an earlier lab runs any more. The children of a lab that was killed end by themselves.
 ///
 /// # Errors
-/// When one is still there after half a minute: which log it writes to.
+/// When such a process is still there after half a minute. The error names the log that it writes to.
 pub async fn wait_for_leftovers() -> anyhow::Result<()> {
     let entries = fs::read_dir(project::LOGS).into_iter().flatten().flatten();
     let replicas = entries.map(|entry| entry.path()).filter(|path| path != Path::new(project::LAB_LOG));
@@ -32,7 +32,7 @@ pub async fn wait_for_leftovers() -> anyhow::Result<()> {
 pub(super) fn make_way() -> anyhow::Result<()> {
     project::make_folders()?;
     for entry in fs::read_dir(project::LOGS)?.flatten() {
-        // Emptied, not removed: we write to one of them, and somebody may be reading the others.
+        // The logs are emptied, not removed: we write to one of them, and somebody may be reading the others.
         open_to_append(&entry.path())?.set_len(0)?;
     }
     match fs::remove_file(project::CONTROL_SOCKET) {

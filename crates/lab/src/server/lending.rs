@@ -1,4 +1,5 @@
-//! Lends what the replicas run with for a while, until its borrower gives it back or is gone.
+//! Lends variables, or a distance to the database. The replicas run with them until the borrower gives them back or is
+//! gone.
 
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use crate::control::messages::Event;
 use crate::progress::Stage;
 use crate::supervisor::{Lent, Supervisor};
 
-/// Answers twice: when the replicas run with `variables` and, once the other side has gone, when they run
-/// without.
+/// Answers twice: when the replicas run with `variables` and, after the other side has gone, when they run without
+/// them.
 pub(super) async fn lend(
     lab: &Lab,
     variables: ShopVariables,
@@ -30,7 +31,7 @@ pub(super) async fn lend(
     }
 }
 
-/// As [`lend`], with a line to the database.
+/// As [`lend`], but lends distance: the replicas reach the database through a line with a delay.
 pub(super) async fn lend_distance(
     lab: &Lab,
     milliseconds: u32,
@@ -50,12 +51,12 @@ pub(super) async fn lend_distance(
     let variables = ShopVariables::from([("DATABASE_URL".to_owned(), url)]);
     let last = lend_until_given_back(lab, supervisor, Lent::Line, variables, borrower, events).await;
     match last {
-        // At the lab's end, the replicas still answer what they have accepted.
+        // At the lab's end, the replicas still answer what they have accepted, and need the line for that.
         Event::Done if is_stopping(&lab.progress.stage()) => {
             lab.progress.wait_for(|stage| matches!(stage, Stage::Stopped(_))).await;
         }
         Event::Done => {}
-        // Who could not be replaced needs it for good.
+        // A replica that could not be replaced needs the line for good.
         _ => {
             line.set_delay(Duration::ZERO);
             std::mem::forget(line);
@@ -77,7 +78,7 @@ async fn lend_until_given_back(
     if lent.is_ok() {
         let _ = events.send(Event::Done);
         tokio::select! {
-            // It says nothing more: this is its end.
+            // The borrower says nothing more: this is its end.
             _ = borrower.read_u8() => {}
             () = lab.progress.wait_for(is_stopping) => return Event::Done,
         }

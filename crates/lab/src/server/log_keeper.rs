@@ -1,5 +1,5 @@
-//! Keeps the logs of the replicas and of the lab itself short, as long as the lab runs. PostgreSQL's is kept short by
-//! whoever keeps PostgreSQL (`database/keeper.rs`).
+//! Keeps the logs of the replicas and of the lab itself short, as long as the lab runs. `database/keeper.rs` keeps
+//! PostgreSQL's log short.
 
 use std::fs;
 use std::io;

@@ -1,5 +1,5 @@
-//! What a person is told once the replicas run: where the shop is or, when it can't use its database, why, and what
-//! to do.
+//! What a person is told once the replicas run: where the shop is. If the shop can't use its database, the person is
+//! told why, and what to do.
 
 use super::lab::Lab;
 use crate::control::messages::Event;
@@ -14,13 +14,13 @@ impl Lab {
         }
     }
 
-    /// `None` when all replicas can sell.
+    /// `None` when all replicas can sell; otherwise, what to tell a person.
     pub(super) async fn missing_database(&self) -> Option<String> {
         let (supervisor, database) = (self.supervisor.get()?, self.database.get()?);
         if supervisor.are_ready().await {
             return None;
         }
-        // A login of our own, as the replicas': their answers say nothing of the reason.
+        // We log in as the replicas do, because their answers don't say the reason.
         let reason = database.why_unusable().await;
         let reason = reason.unwrap_or_else(|| "it answers, but not its replicas within a second".to_owned());
         let url = &self.reach.url;

@@ -1,4 +1,4 @@
-//! Whoever started the lab: hears how it goes, and may end it.
+//! The starter is the person or the command that started the lab. It hears how the start goes, and may end the lab.
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -17,13 +17,13 @@ use crate::signals::EndSignals;
 /// The exit code of a program whose main thread panicked.
 const PANICKED: i32 = 101;
 
-/// Who hears how it goes.
+/// Who has started the lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Starter {
-    /// A person, on the terminal, to the end.
+    /// A person on the terminal, who hears everything to the end.
     Terminal,
-    /// `lab up`, through our standard output, until the shop is open. When it ends before that, its end of
-    /// our standard input closes, and we stop.
+    /// `lab up`, which hears everything through our standard output until the shop is open. If it ends before that, our
+    /// standard input closes, and we stop.
     Pipes,
 }
 
@@ -47,11 +47,12 @@ pub(super) async fn tell(starter: Starter, mut events: UnboundedReceiver<Event>)
 /// Tells `lab up` through our standard output.
 pub(super) fn tell_starter(event: &Event) {
     let line = serde_json::to_string(event).expect("an event is plain data");
-    // It may be gone, and nobody else reads this.
+    // The starter may be gone, and nobody else reads this.
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// What `lab up` says of a lab that ended without a last word: it was killed, or it panicked, and then `log` has where.
+/// The message of `lab up` for a lab that ended without a last event. The lab was killed, or it panicked: then `log`
+/// says where.
 pub fn why_it_ended(ended: ExitStatus, log: &Path) -> String {
     let look = format!("Look at {}", log.display());
     if ended.code() != Some(PANICKED) {
@@ -71,7 +72,8 @@ fn panic_in(log: &str) -> Option<String> {
     Some(format!("{} {}", lines.next()?, lines.next().unwrap_or_default()))
 }
 
-/// Stops the lab at the first signal that asks for it. To a lab in the background, a terminal that is closed is none.
+/// Stops the lab at the first signal that asks for it. For a lab in the background, the end of a terminal is no such
+/// signal.
 pub(super) fn stop_on_signals(starter: Starter, progress: &Arc<Progress>) -> io::Result<()> {
     let mut signals = EndSignals::listen()?;
     let progress = Arc::clone(progress);
@@ -86,7 +88,8 @@ pub(super) fn stop_on_signals(starter: Starter, progress: &Arc<Progress>) -> io:
     Ok(())
 }
 
-/// Stops the lab when its starter ends before the shop is open. On a plain thread: tokio's own would keep the process from ending while it reads.
+/// Stops the lab when its starter ends before the shop is open. It reads on a plain thread, because a thread of tokio
+/// would keep the process from ending while it reads.
 pub(super) fn stop_when_starter_ends(progress: &Arc<Progress>) {
     let progress = Arc::clone(progress);
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! The shop as its visitors have it: over HTTP, through the gateway, each request on a connection of its own.
+//! The shop as its visitors reach it: over HTTP, through the gateway, each request on a connection of its own.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -19,10 +19,10 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
 const HEALTH_LIMIT: Duration = Duration::from_secs(3);
 const HEALTH_POLL: Duration = Duration::from_millis(50);
-/// Far more than a thousand orders are. Of an answer without an end no more is kept.
+/// Far more than a thousand orders need. If a body is longer, nothing of it is kept: it may have no end.
 const LONGEST_BODY: usize = 4 * 1024 * 1024;
 
-/// A visitor.
+/// A visitor of the shop.
 #[derive(Clone)]
 pub struct Shop {
     http: Client,
@@ -69,7 +69,7 @@ pub struct Order {
     pub served_by: String,
 }
 
-/// One of the requests that a click on Buy Now made, as the page tells it.
+/// One of the requests that a click on Buy Now made, as the page shows it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Attempt {
     /// "200 OK", "no answer".
@@ -128,11 +128,11 @@ impl Shop {
         Ok(Self { http, url, host, address })
     }
 
-    /// Another visitor, who keeps one connection from request to request as long as it lasts, and with it one
+    /// Another visitor, who keeps one connection from request to request as long as it lasts, and so reaches the same
     /// replica.
     ///
     /// # Errors
-    /// When there can't be one more.
+    /// When the HTTP client can't be made.
     pub fn with_one_connection(&self) -> reqwest::Result<Self> {
         Ok(Self { http: client(&self.host, self.address, 1)?, ..self.clone() })
     }
@@ -184,7 +184,7 @@ impl Shop {
     /// One click on Buy Now, and what each of its requests was told.
     ///
     /// # Errors
-    /// When it isn't answered as the page does.
+    /// When the answer is not the one that the page gives.
     pub async fn click(&self) -> anyhow::Result<Vec<Attempt>> {
         match self.submit("/buy").await? {
             Notice::Bought(attempts) => Ok(attempts),
@@ -195,7 +195,7 @@ impl Shop {
     /// Reset, as the page does it. Returns how many orders it has deleted.
     ///
     /// # Errors
-    /// When it isn't answered as the page does.
+    /// When the answer is not the one that the page gives.
     pub async fn reset(&self) -> anyhow::Result<u64> {
         match self.submit("/reset").await? {
             Notice::WasReset { deleted_orders } => Ok(deleted_orders),
@@ -203,7 +203,7 @@ impl Shop {
         }
     }
 
-    /// One of the page's forms, and the notice that it leads to.
+    /// Sends one of the page's forms, and returns the notice that it leads to.
     async fn submit(&self, form: &str) -> anyhow::Result<Notice> {
         let answer = self.post(form).await.map_err(|error| anyhow!("POST {form}: {}", why_silent(&error)))?;
         ensure!(
@@ -240,14 +240,14 @@ impl Shop {
         Ok(orders.into_iter().filter(|order| order.product_id == product).collect())
     }
 
-    /// Returns when a replica answers; or, when none does, after a few seconds.
+    /// Returns when a replica answers. When none does, it returns after a few seconds.
     pub async fn wait_until_healthy(&self) {
         let answers = async {
             while !self.get("/health").await.is_ok_and(|answer| answer.status == 200) {
                 sleep(HEALTH_POLL).await;
             }
         };
-        // Whatever comes next says what is wrong.
+        // If no replica answers, the next request says what is wrong.
         let _ = timeout(HEALTH_LIMIT, answers).await;
     }
 
@@ -258,7 +258,7 @@ impl Shop {
     }
 }
 
-/// A name may stand for several addresses, of which not all listen.
+/// Finds the address that listens: a name may stand for several addresses, and some may have no listener.
 async fn find_listener(host: &str, port: u16) -> anyhow::Result<SocketAddr> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let connection = TcpStream::connect((host, port)).await;
@@ -270,7 +270,7 @@ fn client(host: &str, address: SocketAddr, idle_connections: usize) -> reqwest::
     Client::builder()
         .pool_max_idle_per_host(idle_connections)
         .no_proxy()
-        // Looked up once: hundreds of buyers at once would wait for one another's lookups.
+        // The name is looked up once: hundreds of buyers at once would wait for each other's lookups.
         .resolve(host, address)
         .redirect(Policy::none())
         .connect_timeout(CONNECT_LIMIT)
@@ -294,7 +294,7 @@ async fn send(request: RequestBuilder) -> reqwest::Result<Answer> {
     Ok(Answer::new(status, header, &body, sent.elapsed()))
 }
 
-/// Why there is no answer, in a few words that are the same for each request that met the same.
+/// Why there is no answer, in a few words: requests that failed in the same way get the same words.
 pub fn why_silent(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         format!("no answer within {} s", ANSWER_LIMIT.as_secs())

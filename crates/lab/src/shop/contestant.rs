@@ -1,4 +1,4 @@
-//! Who races: the strategies that the shop knows, and the exercise as it is.
+//! The contestants of a race: the strategies that the shop knows, and the exercise as it is.
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
@@ -8,17 +8,17 @@ use uuid::Uuid;
 use crate::shop::client::Shop;
 use crate::shop::database::ShopDatabase;
 
-/// The name of what the shop does when nobody names a strategy.
+/// The name of the exercise: what the shop does when a purchase names no strategy.
 pub const EXERCISE: &str = "exercise";
 
 /// Whether a strategy is allowed to sell more copies than there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Oversell {
-    /// It is there to show how.
+    /// It must oversell: it is there to show how that happens.
     Must,
-    /// It does until somebody has fixed it.
+    /// It may oversell, and does so until somebody has fixed it.
     May,
-    /// Never.
+    /// It must never oversell.
     MustNot,
 }
 
@@ -27,24 +27,24 @@ pub enum Oversell {
 pub struct Contestant {
     /// As the shop calls it, or [`EXERCISE`].
     pub name: String,
-    /// What it is allowed to.
+    /// Whether it is allowed to oversell.
     pub oversell: Oversell,
 }
 
-/// As `GET /api/strategies` lists it.
+/// A strategy, as `GET /api/strategies` lists it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Strategy {
-    /// What a purchase names it by.
+    /// The name by which a purchase asks for it.
     pub name: String,
     /// How it sells, in one line.
     pub description: String,
-    /// What somebody gets who was not fast enough.
+    /// What a buyer gets who was not fast enough.
     pub loser_gets: String,
     /// Whether it can sell more copies than there are.
     pub can_oversell: bool,
 }
 
-/// Those of these names, or all when there are none.
+/// The contestants with these names, or all of them when no name is given.
 ///
 /// # Errors
 /// When the shop can't be asked, or doesn't know one of them.
@@ -63,7 +63,7 @@ pub async fn choose(shop: &Shop, names: &[String]) -> anyhow::Result<Vec<Contest
     names.iter().map(find).collect()
 }
 
-/// Those that the shop knows.
+/// The strategies that the shop knows.
 ///
 /// # Errors
 /// When the shop can't be asked.
@@ -97,7 +97,7 @@ impl Contestant {
         matches!(self.name.as_str(), "skip_locked" | "check_constraint")
     }
 
-    /// A product that can be sold by it.
+    /// Makes a product that this contestant can sell.
     ///
     /// # Errors
     /// When the database fails.

@@ -1,5 +1,5 @@
-//! The database behind the shop: what the API says is compared with its rows, and the lab's own products are
-//! put there and taken away again.
+//! The database behind the shop. The lab compares its rows with what the API says, puts products of its own into it,
+//! and removes them again.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// Marks the lab's products, so that a later check, race or drill finds those of one that was killed.
 const AUTHOR: &str = "the lab";
-/// Any number that nobody else takes an advisory lock on.
+/// The number of an advisory lock. It can be any number that nobody else uses.
 const TURN: i64 = 0x464c_4153_4843_484b;
 const CONNECTIONS: u32 = 4;
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -39,21 +39,21 @@ impl ShopDatabase {
     /// When the database doesn't answer, or doesn't let us in.
     pub async fn connect(url: &str) -> anyhow::Result<Self> {
         let options = PgConnectOptions::from_str(url).context("the database's URL")?;
-        // Not for ever: a purchase that holds a row may be stuck.
+        // A statement doesn't wait for ever: a purchase that holds a row may be stuck.
         let options = options.application_name("lab check").options([("lock_timeout", "5s")]);
         let pool = PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(CONNECT_LIMIT);
-        // What the lab writes, it also writes while a drill has the shop refused.
+        // The lab's own statements can write also while a drill makes the database refuse the shop's.
         let writing = options.clone().options([("default_transaction_read_only", "off")]);
         let pool = pool.connect_with(writing).await.context("can't reach the shop's database")?;
         Ok(Self { pool, options })
     }
 
-    /// Keeps other checks, races and drills away as long as the connection lives: two would count each other's
-    /// orders. `command` is what a person can type later. Lets the shop write again if a drill that was killed
-    /// had switched that off.
+    /// Keeps other checks, races and drills away as long as the connection lives: two of them would count each other's
+    /// orders. `command` is the command that a person can type later. A killed drill may have left the shop unable to
+    /// write. Then this lets it write again.
     ///
     /// # Errors
-    /// When another one runs.
+    /// When another check, race or drill runs.
     pub async fn take_turn(&self, command: &str) -> anyhow::Result<PgConnection> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
         let sql = "SELECT pg_try_advisory_lock($1)";
@@ -69,8 +69,8 @@ impl ShopDatabase {
         Ok(connection)
     }
 
-    /// Has every transaction of this PostgreSQL that writes refused, as a full disk would, until
-    /// [`ShopDatabase::allow_writes`]. Those that run go on.
+    /// Makes this PostgreSQL refuse every transaction that writes, as with a full disk, until
+    /// [`ShopDatabase::allow_writes`]. Transactions that run already go on.
     ///
     /// # Errors
     /// When the database fails, or doesn't let us: only a superuser may.
@@ -78,10 +78,11 @@ impl ShopDatabase {
         self.change_settings("ALTER SYSTEM SET default_transaction_read_only = on").await
     }
 
-    /// Takes [`ShopDatabase::refuse_writes`] back, whoever has done it. Does no harm when nobody has.
+    /// Takes [`ShopDatabase::refuse_writes`] back, also when another command has called it. Does no harm when nobody
+    /// has.
     ///
     /// # Errors
-    /// As [`ShopDatabase::refuse_writes`].
+    /// The same as those of [`ShopDatabase::refuse_writes`].
     pub async fn allow_writes(&self) -> anyhow::Result<()> {
         self.change_settings("ALTER SYSTEM RESET default_transaction_read_only").await
     }
@@ -133,8 +134,8 @@ impl ShopDatabase {
         Ok(Rows { quantity, orders })
     }
 
-    /// Begins a transaction that holds the rows of these products, as a purchase in the middle of its work
-    /// may. Dropping it lets go.
+    /// Begins a transaction that holds the rows of these products, as a purchase in the middle of its work may. The
+    /// rows are released when the transaction is dropped.
     ///
     /// # Errors
     /// When the database fails.
@@ -164,9 +165,9 @@ impl ShopDatabase {
         Ok(sqlx::query_scalar(sql).fetch_one(&self.pool).await?)
     }
 
-    /// What of the schema refuses rows by a rule that the shipped one doesn't have: CHECK, UNIQUE and EXCLUDE
-    /// constraints, unique indexes, triggers and rules on the two tables, by name. The one CHECK that is
-    /// shipped binds no product but those that opt in: so whichever has, counts here.
+    /// The names of all rules that refuse rows and that the shipped schema doesn't have: CHECK, UNIQUE and EXCLUDE
+    /// constraints, unique indexes, triggers and rules on the two tables. The one CHECK that is shipped binds only
+    /// products that opt in. So a product of the shop that has opted in counts here too.
     ///
     /// # Errors
     /// When the database fails.

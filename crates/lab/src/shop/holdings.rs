@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::database::ShopDatabase;
 
-/// "Out of stock" is too early only if a copy was sold more than this later: clocks are read one after the other.
+/// "Out of stock" is too early only if a copy was sold more than this later: the two clocks are read one after the
+/// other.
 const CLOCK_MARGIN: Duration = Duration::from_millis(1);
 
 /// The rows of one product.
@@ -18,13 +19,13 @@ pub struct Holdings {
     pub left: i64,
     /// Its orders.
     pub orders: BTreeSet<Uuid>,
-    /// When the order was written that took the last copy, by our own clock; `None` while copies are left. The copy was
-    /// in stock until then and, because its transaction had yet to commit, a little longer.
+    /// When the order that took the last copy was written, by our own clock; `None` while copies are left. The copy was
+    /// in stock until then, and a little longer, because the order's transaction had yet to commit.
     pub last_copy_sold: Option<SystemTime>,
 }
 
 impl Holdings {
-    /// Whether initial stock - orders = stock, of a product that had `stock` copies.
+    /// Conservation: whether initial stock - orders = stock, for a product that had `stock` copies at first.
     pub fn are_conserved(&self, stock: usize) -> bool {
         stock as i64 - self.orders.len() as i64 == self.left
     }
@@ -41,8 +42,8 @@ impl Holdings {
 }
 
 impl ShopDatabase {
-    /// What there is of a product that had `stock` copies. `clock_ahead` is by how many seconds the database's clock is
-    /// ahead of ours.
+    /// What the rows say of a product that had `stock` copies. `clock_ahead` says by how many seconds the database's
+    /// clock is ahead of ours.
     ///
     /// # Errors
     /// When the database fails.
@@ -62,7 +63,8 @@ impl ShopDatabase {
         Ok(Holdings { left, orders: orders.into_iter().collect(), last_copy_sold })
     }
 
-    /// By how many seconds the database's clock is ahead of ours: the answer that came fastest says it best.
+    /// By how many seconds the database's clock is ahead of ours. Of several answers, the fastest one is the most
+    /// exact.
     ///
     /// # Errors
     /// When the database fails.

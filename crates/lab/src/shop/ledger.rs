@@ -4,13 +4,13 @@ use serde::Serialize;
 
 use super::holdings::Holdings;
 
-/// What is wrong with the sales of a product, or of several; with the names that a report's figures have.
+/// What is wrong with the sales of one product, or of several. The fields have the names that they have in a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Ledger {
     /// Orders.
     #[serde(rename = "orders")]
     pub sold: usize,
-    /// Products of which initial stock - orders isn't the stock.
+    /// Products for which initial stock - orders isn't the stock.
     pub unconserved: usize,
     /// Orders beyond the copies that were there.
     pub oversold: usize,
@@ -23,7 +23,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// What the rows of a product alone show, which had `stock` copies.
+    /// What the rows alone show of a product that had `stock` copies.
     pub fn of_rows(holdings: &Holdings, stock: usize) -> Self {
         Self {
             sold: holdings.orders.len(),
@@ -33,7 +33,7 @@ impl Ledger {
         }
     }
 
-    /// Adds another one.
+    /// Adds another ledger.
     pub fn add(&mut self, other: Self) {
         self.sold += other.sold;
         self.unconserved += other.unconserved;
@@ -43,7 +43,7 @@ impl Ledger {
         self.committed_later += other.committed_later;
     }
 
-    /// The sum of several.
+    /// The sum of several ledgers.
     pub fn sum(ledgers: impl IntoIterator<Item = Self>) -> Self {
         let mut sum = Self::default();
         ledgers.into_iter().for_each(|ledger| sum.add(ledger));

@@ -1,4 +1,4 @@
-//! A purchase with its connection in hand: who has sent it can close it at any moment, also before the answer.
+//! A purchase whose connection is in the buyer's hand: the buyer can close it at any moment, also before the answer.
 
 use std::io::{self, ErrorKind};
 use std::time::Instant;
@@ -12,17 +12,17 @@ use super::client::{Answer, Shop};
 /// More than an answer of the shop has.
 const MOST_HEADERS: usize = 64;
 
-/// A purchase that was sent, all of it. Whoever drops it closes its connection.
+/// A purchase whose whole request was sent. Its connection is closed when this value is dropped.
 pub struct SentOrder {
     connection: TcpStream,
     sent: Instant,
 }
 
 impl Shop {
-    /// As [`Shop::order_once`], without the answer, on a connection that is for this purchase alone.
+    /// As [`Shop::order_once`], but doesn't wait for the answer. The connection is for this purchase alone.
     ///
     /// # Errors
-    /// When it can't be sent.
+    /// When the request can't be sent.
     pub async fn send_order(&self, body: &Value, key: Option<&str>) -> io::Result<SentOrder> {
         let body = body.to_string();
         let key = key.map(|key| format!("Idempotency-Key: \"{key}\"\r\n")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Where the shop and its database are that a check judges.
+//! The URLs of the shop that a check judges, and of its database.
 
 use anyhow::Context;
 
@@ -12,24 +12,24 @@ use crate::settings;
 pub struct Target {
     /// `http://host:port`, where its visitors reach it.
     pub url: String,
-    /// As the owner of the tables. It holds the password: don't show it.
+    /// The database's URL, for the owner of the tables. It holds the password: don't show it.
     pub database_url: String,
 }
 
 impl Target {
-    /// What the lab runs in this folder.
+    /// The shop that the lab runs in this folder.
     ///
     /// # Errors
-    /// When it doesn't run.
+    /// When no lab runs.
     pub async fn of_running_lab() -> anyhow::Result<Self> {
         Self::of(&running().await?)
     }
 
-    /// The shop at this URL, on the database that `MIGRATION_DATABASE_URL` or `DATABASE_URL` names: an argument could be read by everybody
-    /// on the machine.
+    /// The shop at this URL, on the database that `MIGRATION_DATABASE_URL` or `DATABASE_URL` names. The database's URL
+    /// is no argument, because everybody on the machine can read arguments.
     ///
     /// # Errors
-    /// When they are missing, or no URL of PostgreSQL.
+    /// When these variables are missing, or hold no URL of PostgreSQL.
     pub fn elsewhere(url: String) -> anyhow::Result<Self> {
         let database = settings::database()?.context(
             "--url is for a shop that make run has not started, and needs its database too: DATABASE_URL",
@@ -37,7 +37,7 @@ impl Target {
         Ok(Self { url, database_url: database.owner.reveal().to_owned() })
     }
 
-    /// What a lab with this status runs.
+    /// The shop that a lab with this status runs.
     ///
     /// # Errors
     /// When its database can't be found.

@@ -1,5 +1,5 @@
-//! What an answer to a purchase means to whoever asked. The shop's promise: 503 with `Retry-After` is a purchase
-//! that was not made and never will be; one whose outcome nobody knows is told as such.
+//! What an answer to a purchase means to the buyer. The shop promises: after a 503 with `Retry-After`, the purchase was
+//! not made, and never will be. When nobody knows the outcome of a purchase, the answer says so.
 
 use std::error::Error;
 use std::io;
@@ -16,17 +16,17 @@ pub enum Told {
     Sold(Uuid),
     /// 400, Out of stock.
     OutOfStock,
-    /// 409: others were faster, or this key's first request is still worked on.
+    /// 409: others were faster, or the first request with this key is still worked on.
     Conflict,
     /// 503 with `Retry-After`: not carried out.
     NotCarriedOut,
     /// 503 that says that the outcome is unknown.
     OutcomeUnknown,
-    /// The connection broke after the request was sent, or time was up: which.
+    /// The connection broke after the request was sent, or time was up. The text says which.
     NoAnswer(String),
     /// Nothing: the buyer closed the connection before the answer.
     Left,
-    /// Whatever else: what. The purchase may have been made or not.
+    /// Any other answer, in words. The purchase may have been made or not.
     Wrong(String),
 }
 
@@ -37,16 +37,16 @@ pub struct Asked {
     pub told: Told,
     /// Whether that was the answer to an earlier request with the same key.
     pub is_replay: bool,
-    /// When, by a clock that never jumps.
+    /// When the answer came, by a clock that never jumps.
     pub answered: Instant,
-    /// When, by the clock that the database's is compared with.
+    /// When the answer came, by the clock that is compared with the database's clock.
     pub answered_at: SystemTime,
     /// From the request to the end of the answer.
     pub took: Duration,
 }
 
 impl Asked {
-    /// One that began at `begun` and is over now.
+    /// A request that began at `begun` and is over now.
     pub fn over(begun: Instant, told: Told, is_replay: bool) -> Self {
         let answered = Instant::now();
         Self { told, is_replay, answered, answered_at: SystemTime::now(), took: answered - begun }
@@ -63,7 +63,7 @@ impl Told {
         }
     }
 
-    /// As [`Told::of`], of a request that was sent on a connection of its own.
+    /// As [`Told::of`], for a request that was sent on a connection of its own.
     pub fn of_sent(answer: &io::Result<Answer>) -> Self {
         match answer {
             Ok(answer) => Self::of_answer(answer),
@@ -78,7 +78,7 @@ impl Told {
             200 => order().map_or_else(|| Self::Wrong("200 without an order".to_owned()), Self::Sold),
             400 if answer.body["detail"] == "Out of stock" => Self::OutOfStock,
             409 => Self::Conflict,
-            // First: with a key, it has a Retry-After too.
+            // This comes first: with a key, such an answer has a Retry-After too.
             503 if answer.body["outcome"] == "unknown" => Self::OutcomeUnknown,
             503 if answer.asks_to_retry => Self::NotCarriedOut,
             503 => Self::Wrong("503 without Retry-After".to_owned()),
@@ -91,7 +91,7 @@ impl Told {
         matches!(self, Self::OutcomeUnknown | Self::NoAnswer(_) | Self::Left | Self::Wrong(_))
     }
 
-    /// Whether there is nothing left to ask.
+    /// Whether the outcome is certain, so that the buyer has nothing left to ask.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Sold(_) | Self::OutOfStock)
     }

@@ -1,5 +1,5 @@
-//! Asks a process again and again whether it answers. One that lives and doesn't is frozen: stopped by a signal,
-//! held by a debugger, or stuck.
+//! Asks a process again and again whether it answers. A process that lives but doesn't answer is frozen: stopped by a
+//! signal, held by a debugger, or stuck.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,25 +9,26 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-/// Between two questions to a replica whether it answers. With the next one: a frozen replica, which leaves two of
-/// them without an answer, is left out of the gateway's turn after 2.5 s at the latest.
+/// The time between two questions to a replica whether it answers. A frozen replica leaves two of them without an
+/// answer. With this time and `HEALTH_TIMEOUT`, it is left out of the gateway's turn after 2.5 s at the latest.
 pub const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
-/// For the answer. /health waits for nothing, and comes within 50 ms.
+/// How long an answer may take. /health waits for nothing, and answers within 50 ms.
 pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// So many questions in a row without an answer, and it is frozen. One alone may only be a busy machine.
+/// After so many questions in a row without an answer, a process counts as frozen. A single one may only mean that the
+/// machine is busy.
 const MOST_UNANSWERED: u32 = 2;
 
-/// Watches for as long as it lives.
+/// Watches a process, as long as this value lives.
 pub(super) struct HealthWatch {
     answers: watch::Receiver<bool>,
     task: JoinHandle<()>,
 }
 
 impl HealthWatch {
-    /// Of a process that answers now.
+    /// Watches a process that answers now.
     pub(super) fn start(address: SocketAddr) -> reqwest::Result<Self> {
-        // A connection for each question: it also asks whether the process accepts.
+        // Each question gets a new connection: so it also shows whether the process accepts connections.
         let client =
             Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(HEALTH_TIMEOUT).build()?;
         let (sender, answers) = watch::channel(true);
@@ -46,7 +47,7 @@ impl HealthWatch {
         Ok(Self { answers, task })
     }
 
-    /// Waits until that changes, and returns whether it answers now.
+    /// Waits until the process begins to answer, or stops answering, and returns whether it answers now.
     pub(super) async fn changed(&mut self) -> bool {
         if self.answers.changed().await.is_err() {
             // Its task never ends by itself.

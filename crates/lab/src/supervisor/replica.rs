@@ -18,17 +18,17 @@ use crate::control::messages::{ProcessStatus, ReplicaStatus};
 
 const FIRST_BACK_OFF: Duration = Duration::from_millis(200);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
-/// A process that lived this long is replaced at once. Pausing is for one that dies again and again as soon as it
-/// is ready, and would keep the machine busy with its starts.
+/// A process that lived this long is replaced at once. There is a pause only for a process that dies again and again as
+/// soon as it is ready: its starts would keep the machine busy.
 const SETTLED_AFTER: Duration = Duration::from_secs(1);
-/// The kernel accepts connections for a process before the process does. In this time it takes them over, so
+/// The kernel accepts connections for a process before the process does. In this time the process takes them over, so
 /// that none is lost when it stops listening.
 const TAKE_OVER: Duration = Duration::from_millis(100);
 
 /// A process that has its turn.
 struct RunningProcess {
     process: ShopProcess,
-    /// When it took its turn.
+    /// Whether it was ready when it took its turn.
     readiness: Readiness,
     health: HealthWatch,
 }
@@ -51,7 +51,8 @@ pub(super) struct Replica {
 }
 
 impl Replica {
-    /// Lives until it is stopped, or until its first process didn't start; `report` hears of that one.
+    /// Runs until the replica is stopped, or until its first process fails to start. `report` gets the outcome of that
+    /// first start.
     pub(super) async fn run(mut self, report: oneshot::Sender<anyhow::Result<Readiness>>) {
         let mut running = match self.start(&self.program.binary, &self.variables).await {
             Ok(running) => running,
@@ -136,7 +137,7 @@ impl Replica {
         let new = self.start(&binary, &variables).await?;
         (self.program.binary, self.variables) = (binary, variables);
         self.take_turn(&new);
-        // No longer watched: it has no turn any more.
+        // The old process is no longer watched: it has no turn any more.
         let old = std::mem::replace(running, new).process;
         sleep(TAKE_OVER).await;
         old.stop().await;
@@ -165,7 +166,7 @@ impl Replica {
         });
     }
 
-    /// A frozen process is passed over, and not killed: somebody may be looking at it.
+    /// The gateway passes over a frozen process. The process is not killed, because somebody may be looking at it.
     fn note_health(&self, answers: bool) {
         self.gateway.set_frozen(self.index, !answers);
         let name = &self.name;
