@@ -68,7 +68,7 @@ hint: $(LAB) ## Say the next of three hints, each a step closer (from the first:
 race: $(LAB) ## Race the ways to sell (ARGS=--list, ARGS="--strategy optimistic --window 5", ARGS=--help)
 	@$(LAB) race $(ARGS)
 
-drill: $(LAB) ## Do faults to the running shop while buyers buy (make drill ARGS=--list; minutes; ARGS=--help)
+drill: $(LAB) ## Cause faults in the running shop while buyers buy (make drill ARGS=--list; minutes; ARGS=--help)
 	@$(LAB) drill $(ARGS)
 
 stop: $(LAB) ## Stop all of it; the data stay

@@ -68,8 +68,8 @@ fn whose(state: &Path) -> Option<String> {
     if own == 0 {
         // The files in it may belong to PostgreSQL's user.
         return is_all.then(|| format!(
-            "{path} belongs to {name}, and you are root, who leaves nothing in the folder of another user. Work as {name}: \
-             sudo -u {name} make run"
+            "{path} belongs to {name}, and you are root. As root, the shop writes nothing into the folder of another user. \
+             Work as {name}: sudo -u {name} make run"
         ));
     }
     let target = std::env::current_exe().ok().and_then(|program| foreign_parent(&program, own));

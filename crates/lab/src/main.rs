@@ -60,7 +60,7 @@ enum Command {
     Check(commands::check::CheckArguments),
     /// Race the strategies: a crowd of buyers for too few copies, and what came of it
     Race(commands::race::RaceArguments),
-    /// Do faults to the running shop while buyers buy: what they see, and what the ledger says
+    /// Cause faults in the running shop while buyers buy: what buyers see, and what the ledger says
     Drill(commands::drill::DrillArguments),
     /// Stop everything, and remove the database and the logs
     Clean,

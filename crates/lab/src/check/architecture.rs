@@ -62,12 +62,12 @@ pub fn judge_replicas(alive: &BTreeSet<String>, clicks: &OneClick, purchases: &[
         seen.push_str("; all sell");
     }
     let meaning = if alive.len() >= 2 && selling.is_empty() {
-        "Whether each replica sells can't be said of a shop that sells nothing. Look at the other checks that failed \
+        "This shop sells nothing, so nobody can see whether each replica sells. Look at the other checks that failed \
          first, and then judge again."
     } else if alive.len() >= 2 {
         "A replica runs and sells nothing. Look at: make status, make logs."
     } else {
-        "The shop stands on fewer replicas than it was built with. A fix that needs that is none: look at \
+        "The shop runs on fewer replicas than it was built with. A fix must work with all of them: look at \
          REPLICAS, and at: make status."
     };
     Check::new("replicas", is_right, seen, meaning)
@@ -152,7 +152,7 @@ pub async fn judge_constraints(database: &ShopDatabase, is_allowed: bool) -> any
         (false, true) => format!("{}, allowed", added.join(", ")),
         (false, false) => added.join(", "),
     };
-    let meaning = "The database refuses what the shop still tries: a safety net, not a decision of the shop. Remove \
-                   it, or have it allowed: make check ARGS=--allow-constraint.";
+    let meaning = "A rule of the database refuses orders that the shop still tries to make: a safety net, not a decision \
+                   of the shop. Remove it, or have it allowed: make check ARGS=--allow-constraint.";
     Ok(Check::new("no constraint", added.is_empty() || is_allowed, seen, meaning))
 }

@@ -104,7 +104,7 @@ pub fn judge((stock, buyers): (usize, usize), sale: &Part<Sale>) -> Check {
     let (meaning, place) = if sold > stock {
         (
             "More buyers were told yes than there were copies.",
-            "Look at what one purchase can know of the others between its check and its commit, in \
+            "Look at the time between a purchase's check and its commit: what does another purchase see then? \
              crates/services/src/order_service.rs.",
         )
     } else if sold == 0 && sale.has_failure() {

@@ -72,17 +72,17 @@ pub fn judge(
         )
     } else if is_late {
         (
-            "Requests were given up after seconds: something is waited for that doesn't come. See which: make logs.",
+            "Requests waited for seconds for something that didn't come, and were given up. See which: make logs.",
             "Look at what create_order waits for: crates/services/src/order_service.rs.",
         )
     } else if is_silent {
         (
             "The replica that worked on a request gave no answer to it. Look at: make logs, make status (restarts).",
-            "Look at whether create_order ends more than the purchase.",
+            "Look at whether create_order can end the whole process.",
         )
     } else {
         (
-            "Buyers met failures of the shop where a plain answer was due. The reason is in the log: make logs.",
+            "Buyers met failures of the shop instead of a plain answer. The reason is in the log: make logs.",
             "",
         )
     };

@@ -60,7 +60,7 @@ pub fn judge_answers(clicks: &OneClick, sales: &[&Sale]) -> Check {
     let seen = match broken {
         0 => "each buyer who was told yes has an order, and nobody else".to_owned(),
         1 => "1 order or answer has no counterpart".to_owned(),
-        _ => format!("{broken} orders and answers don't fit each other"),
+        _ => format!("{broken} answers and orders don't match"),
     };
     let meaning = "Buyers were told something else than what the database holds.";
     Check::new("honest answers", broken == 0, seen, meaning)
@@ -89,6 +89,6 @@ pub fn judge_lost_sales(sale: &Part<Sale>, others: &[&Sale]) -> Check {
     }
     let meaning = "Buyers got nothing while there were copies for them.";
     Check::new("no lost sale", refused == 0 && sold >= sale.stock, seen, meaning)
-        .at("Look at when create_order says that there are none, and what a buyer can do who was only too slow.")
+        .at("Look at when create_order says that no copies are left, and at its answer to a buyer who was only slow.")
         .after_failure(sale.has_failure())
 }

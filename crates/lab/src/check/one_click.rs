@@ -183,7 +183,7 @@ pub fn judge(clicks: &OneClick) -> Check {
         )
     } else if wrong.is_some_and(ClickRound::has_failure) {
         (
-            "A buyer met a failure where the answer is that the book is gone. See which: make logs.",
+            "The book was gone, and a buyer met a failure instead of that answer. See which: make logs.",
             "Look at what the slower of two purchases runs into in create_order.",
         )
     } else if wrong.is_none() && !clicks.broken.is_empty() {

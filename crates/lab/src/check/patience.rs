@@ -105,7 +105,7 @@ pub fn judge_reads(held: &Part<Held>) -> Check {
         None => format!("the page and the product answer in {} ms at most", slowest.as_millis()),
         Some(what) => format!("{what} did not answer while a purchase was under way"),
     };
-    let meaning = "Whoever only looks at a book waits for whoever buys it.";
+    let meaning = "Readers of a book wait for its buyers.";
     Check::new("readers don't wait", waited.is_empty(), seen, meaning)
         .at("Look at who else calls the method that you changed.")
 }
@@ -133,7 +133,7 @@ pub fn judge_others(held: &Part<Held>) -> Check {
     };
     let (meaning, place) = if held.others.iter().any(Option::is_none) {
         (
-            "A purchase waits for one of another product.",
+            "A purchase waits for a purchase of another product.",
             "Look at how much of the shop one purchase in create_order keeps to itself.",
         )
     } else {

@@ -39,7 +39,7 @@ pub const DEFINITIONS: [Definition; 31] = [
     ),
     (
         "dishonest",
-        "invariant 4: answers without their order, and orders of nobody beyond the unknown outcomes without a key; \
+        "invariant 4: answers without their order, and orders of which no buyer was told, but for the unknown outcomes without a key; \
          orders recorded for a key whose buyer was told 503, not carried out",
     ),
     (
@@ -57,7 +57,7 @@ pub const DEFINITIONS: [Definition; 31] = [
     ),
     (
         "health_late",
-        "late, invariant 5: answers of /health that the prober saw to be missing after 50 ms, the time taken off \
+        "late, invariant 5: answers of /health that had not come after 50 ms, the time taken off \
          in which the machine had no processor for the replica",
     ),
     (
@@ -67,7 +67,7 @@ pub const DEFINITIONS: [Definition; 31] = [
     ),
     (
         "leaving",
-        "who left: buyers who left before the answer (left), and who meant to and were faster answered (answered); in \
+        "who left: buyers who left before the answer (left), and buyers who meant to leave and got the answer first (answered); in \
          how many tenths of a request's life somebody left (parts_of_life, of the strategy with the fewest: at least 8 \
          of 10), and how long it is for each strategy (life_ms); purchases with a key that had been made when their \
          buyers came back (made) and that had not (taken_back). Where one of them is missing, the fault was not met",

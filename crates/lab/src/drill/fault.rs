@@ -77,7 +77,7 @@ pub const FAULTS: [Fault; 13] = [
     Fault {
         kind: Kind::PostgresStopped,
         name: "postgres-stopped",
-        what: "PostgreSQL is stopped in order (SIGINT), and stays so",
+        what: "PostgreSQL is stopped in order (SIGINT), and stays stopped",
         lasts_seconds: Some(5),
         may_lose_answers: true,
         may_refuse: true,
@@ -109,7 +109,7 @@ pub const FAULTS: [Fault; 13] = [
     Fault {
         kind: Kind::ReadOnly,
         name: "read-only",
-        what: "PostgreSQL refuses whatever writes, as with a full disk (default_transaction_read_only)",
+        what: "PostgreSQL refuses every write, as with a full disk (default_transaction_read_only)",
         lasts_seconds: Some(5),
         may_lose_answers: false,
         may_refuse: true,

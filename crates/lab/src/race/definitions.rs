@@ -21,7 +21,7 @@ pub const DEFINITIONS: [Definition; 20] = [
     ("unconserved_rounds", "rounds in which initial stock - orders is not the stock"),
     (
         "verdict",
-        "ok, or what of that must not be; unlocked must oversell, and the exercise may until somebody has \
+        "ok, or the rule that was broken; unlocked must oversell, and the exercise may until somebody has \
          fixed it",
     ),
     ("conflicts", "409: answers that others were faster, try again"),
@@ -36,7 +36,7 @@ pub const DEFINITIONS: [Definition; 20] = [
         "sold_per_second",
         "sold/s: orders for each second between the first request of a round and its last 200",
     ),
-    ("replicas", "how many buyers got their last answer from which (JSON only)"),
+    ("replicas", "how many buyers got their last answer from each replica (JSON only)"),
     ("failures", "what the errors were (JSON, and below the tables)"),
 ];
 

@@ -124,10 +124,10 @@ fn closing(report: &RaceReport) -> String {
     let wrong = report.strategies.iter().filter(|raced| !raced.row.verdict.is_right());
     let wrong: Vec<&str> = wrong.map(|raced| raced.row.strategy.as_str()).collect();
     match (wrong.len(), report.strategies.len()) {
-        (0, 1) => "It did nothing that it must not.".to_owned(),
-        (0, all) => format!("None of {all} did what it must not."),
+        (0, 1) => "It kept the rules.".to_owned(),
+        (0, all) => format!("All {all} kept the rules."),
         (count, all) => {
-            format!("{count} of {all} did what it must not: {}. Look at: make logs", wrong.join(", "))
+            format!("{count} of {all} broke a rule: {}. Look at: make logs", wrong.join(", "))
         }
     }
 }

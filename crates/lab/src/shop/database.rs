@@ -64,7 +64,7 @@ impl ShopDatabase {
         );
         let sql = "SELECT current_setting('default_transaction_read_only')::bool";
         if sqlx::query_scalar(sql).fetch_one(&mut connection).await? {
-            self.allow_writes().await.context("the database refuses whatever writes")?;
+            self.allow_writes().await.context("the database refuses every write")?;
         }
         Ok(connection)
     }
