@@ -6,7 +6,8 @@ mod as_sea_orm;
 use std::sync::Arc;
 
 use sea_orm::{
-    DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbErr, TransactionOptions, TransactionTrait,
+    AccessMode, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbErr, IsolationLevel,
+    TransactionOptions, TransactionTrait,
 };
 
 use crate::begin;
@@ -48,8 +49,20 @@ impl TillDatabase {
     /// # Errors
     /// When there is no connection, or the database refuses.
     pub async fn begin(&self) -> Result<TillTransaction, DbErr> {
-        begin_on(&self.executor(), TransactionOptions::default(), matches!(self.0, Outer::Transaction(_)))
-            .await
+        self.begin_with_config(None, None).await
+    }
+
+    /// As [`Self::begin`], with an isolation level and an access mode of its own.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn begin_with_config(
+        &self,
+        isolation_level: Option<IsolationLevel>,
+        access_mode: Option<AccessMode>,
+    ) -> Result<TillTransaction, DbErr> {
+        let options = TransactionOptions { isolation_level, access_mode, ..TransactionOptions::default() };
+        TransactionTrait::begin_with_options(self, options).await
     }
 
     fn executor(&self) -> DatabaseExecutor<'_> {

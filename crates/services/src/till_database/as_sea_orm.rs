@@ -74,7 +74,7 @@ impl TransactionTrait for TillDatabase {
     type Transaction = TillTransaction;
 
     async fn begin(&self) -> Result<TillTransaction, DbErr> {
-        self.begin_with_options(TransactionOptions::default()).await
+        self.begin().await
     }
 
     async fn begin_with_config(
@@ -82,7 +82,7 @@ impl TransactionTrait for TillDatabase {
         isolation_level: Option<IsolationLevel>,
         access_mode: Option<AccessMode>,
     ) -> Result<TillTransaction, DbErr> {
-        self.begin_with_options(options(isolation_level, access_mode)).await
+        self.begin_with_config(isolation_level, access_mode).await
     }
 
     async fn begin_with_options(&self, options: TransactionOptions) -> Result<TillTransaction, DbErr> {
@@ -95,7 +95,7 @@ impl TransactionTrait for TillDatabase {
         T: Send,
         E: Display + Debug + Send,
     {
-        carry_out(TransactionTrait::begin(self).await, work).await
+        carry_out(self.begin().await, work).await
     }
 
     async fn transaction_with_config<F, T, E>(
@@ -126,7 +126,8 @@ impl TransactionTrait for TillTransaction {
         isolation_level: Option<IsolationLevel>,
         access_mode: Option<AccessMode>,
     ) -> Result<TillTransaction, DbErr> {
-        self.begin_with_options(options(isolation_level, access_mode)).await
+        let options = TransactionOptions { isolation_level, access_mode, ..TransactionOptions::default() };
+        self.begin_with_options(options).await
     }
 
     async fn begin_with_options(&self, options: TransactionOptions) -> Result<TillTransaction, DbErr> {
@@ -139,7 +140,7 @@ impl TransactionTrait for TillTransaction {
         T: Send,
         E: Display + Debug + Send,
     {
-        carry_out(TransactionTrait::begin(self).await, work).await
+        carry_out(self.begin().await, work).await
     }
 
     async fn transaction_with_config<F, T, E>(
@@ -158,10 +159,6 @@ impl TransactionTrait for TillTransaction {
 }
 
 type Work<'c, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send + 'c>>;
-
-fn options(isolation_level: Option<IsolationLevel>, access_mode: Option<AccessMode>) -> TransactionOptions {
-    TransactionOptions { isolation_level, access_mode, ..TransactionOptions::default() }
-}
 
 /// Keeps what `work` has done if it succeeds, and otherwise takes it back.
 async fn carry_out<F, T, E>(begun: Result<TillTransaction, DbErr>, work: F) -> Result<T, TransactionError<E>>
