@@ -37,7 +37,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use fastrand::Rng;
 use flash_sale_core::limits::{LOCK_TIMEOUT, STATEMENT_TIMEOUT};
-use flash_sale_testbed::shop_settings::ShopVariables;
 use sea_orm::sqlx::Connection;
 use tokio::time::{sleep, sleep_until};
 
@@ -97,7 +96,7 @@ pub async fn run(
     let skipped = place.skip(faults, options, &contestants);
     let faults: Vec<&Fault> =
         faults.iter().copied().filter(|fault| !skipped.contains_key(fault.name)).collect();
-    let loan = Loan::take(race_window(options.window_ms)).await?;
+    let loan = Loan::take_race_window(options.window_ms).await?;
     let pulse = Pulse::feel(&running().await?.replicas);
     let distance = Distance::default();
 
@@ -136,10 +135,6 @@ pub async fn run(
 async fn take_back(database: &ShopDatabase) -> anyhow::Result<()> {
     database.remove_products().await?;
     database.forget_keys().await
-}
-
-fn race_window(milliseconds: u16) -> ShopVariables {
-    ShopVariables::from([("RACE_WINDOW_MS".to_owned(), milliseconds.to_string())])
 }
 
 impl Drill<'_> {

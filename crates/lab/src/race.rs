@@ -16,7 +16,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use fastrand::Rng;
-use flash_sale_testbed::shop_settings::ShopVariables;
 
 use crate::control::loan::Loan;
 use crate::shop::client::Shop;
@@ -50,7 +49,7 @@ pub async fn run(
     database.remove_products().await?;
     let contestants = contestant::choose(&shop, names).await?;
     let loan = match options.window_ms {
-        Some(window) => Some(Loan::take(race_window(window)).await?),
+        Some(window) => Some(Loan::take_race_window(window).await?),
         None => None,
     };
 
@@ -68,10 +67,6 @@ pub async fn run(
     let report = report?;
     removed.and(given_back)?;
     Ok(report)
-}
-
-fn race_window(milliseconds: u16) -> ShopVariables {
-    ShopVariables::from([("RACE_WINDOW_MS".to_owned(), milliseconds.to_string())])
 }
 
 async fn race_all(

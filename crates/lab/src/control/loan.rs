@@ -24,6 +24,14 @@ impl Loan {
         Self::ask_for(&Request::Lend(variables)).await
     }
 
+    /// As [`Loan::take`], of a race window (`RACE_WINDOW_MS`).
+    ///
+    /// # Errors
+    /// As [`Loan::take`].
+    pub async fn take_race_window(milliseconds: u16) -> anyhow::Result<Self> {
+        Self::take(ShopVariables::from([("RACE_WINDOW_MS".to_owned(), milliseconds.to_string())])).await
+    }
+
     /// As [`Loan::take`], but borrows distance: PostgreSQL is `delay` away from the replicas, in each direction.
     /// Distance and variables can be borrowed at the same time.
     ///

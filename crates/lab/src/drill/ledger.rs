@@ -27,15 +27,17 @@ impl OrdersOfKeys {
     /// # Errors
     /// When the database fails.
     pub async fn read(database: &ShopDatabase, purchases: &[Purchase]) -> anyhow::Result<Self> {
-        let keys_of = |ending: PurchaseEnding| -> Vec<String> {
-            let meant = purchases.iter().filter(|purchase| purchase.ending() == ending);
-            meant.filter_map(|purchase| purchase.key.clone()).collect()
-        };
         Ok(Self {
-            refused: database.orders_of_keys(&keys_of(PurchaseEnding::NotCarriedOut)).await?,
-            open: database.orders_of_keys(&keys_of(PurchaseEnding::Unknown)).await?,
+            refused: database.orders_of_keys(&keys_of(purchases, &PurchaseEnding::NotCarriedOut)).await?,
+            open: database.orders_of_keys(&keys_of(purchases, &PurchaseEnding::Unknown)).await?,
         })
     }
+}
+
+/// The keys of the purchases that ended in this way.
+pub fn keys_of(purchases: &[Purchase], ending: &PurchaseEnding) -> Vec<String> {
+    let meant = purchases.iter().filter(|purchase| purchase.ending() == *ending);
+    meant.filter_map(|purchase| purchase.key.clone()).collect()
 }
 
 /// Compares all purchases of a product with its rows. `stock` is the number of copies at the beginning.

@@ -16,7 +16,7 @@ use super::faults::strike;
 use super::findings::{DrillFindings, Recovery, THE_BOOK};
 use super::goods::{Item, Shelf, put_on_sale};
 use super::leavers::Leavers;
-use super::ledger::{OrdersOfKeys, compare as compare_purchases};
+use super::ledger::{OrdersOfKeys, compare as compare_purchases, keys_of};
 use super::market::Market;
 use super::notary::Notary;
 use super::purchase::{Purchase, PurchaseEnding};
@@ -188,8 +188,7 @@ async fn compare_book(
     purchases: &[Purchase],
     sightings: &Sightings,
 ) -> anyhow::Result<Ledger> {
-    let refused = purchases.iter().filter(|purchase| purchase.ending() == PurchaseEnding::NotCarriedOut);
-    let keys: Vec<String> = refused.filter_map(|purchase| purchase.key.clone()).collect();
+    let keys = keys_of(purchases, &PurchaseEnding::NotCarriedOut);
     let of_refused_keys = drill.database.orders_of_keys(&keys).await?;
     let rows = drill.database.rows(book).await?;
     Ok(sightings.clone().ledger(purchases, &rows, &of_refused_keys))
