@@ -70,7 +70,8 @@ async fn a_page_instead_of_each_order() {
     let judged = judge(ORDERS, Oddity::Answer("200 OK", "<html>Sold!</html>")).await;
 
     judged.assert_failed("crowd of 200", "(200 without an order)", "");
-    judged.assert_failed("honest answers", "50 answers and orders don't match", "");
+    // 50, or more: a click whose first answer took long has a second one.
+    judged.assert_failed("honest answers", "answers and orders don't match", "");
 }
 
 #[tokio::test]
