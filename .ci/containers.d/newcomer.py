@@ -155,8 +155,8 @@ def volumes():
     make("docker-run")
     make("docker-stop")
     told("another POSTGRES_PASSWORD than that of the data", make("docker-run", POSTGRES_PASSWORD="another"),
-         "another POSTGRES_PASSWORD than the one set now", "make docker-clean docker-run")
-    told("... with the one from then it opens", make("docker-run"), "The shop is open", code=0)
+         "another POSTGRES_PASSWORD than the present one", "make docker-clean docker-run")
+    told("... with the old one it opens", make("docker-run"), "The shop is open", code=0)
     told("another POSTGRES_SHOP_PASSWORD is set at the start", make("docker-run", POSTGRES_SHOP_PASSWORD="n€w p@$$"),
          "The shop is open", code=0)
     told("... and the shop sells", answers(), code=0)

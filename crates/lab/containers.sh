@@ -66,7 +66,7 @@ require_own_project() {
         # One that was moved since has its containers here.
         if [ -e "$owner/docker-compose.yml" ] && [ "$owner" != "$PWD" ] && [ "$owner" != "$(pwd -P)" ]; then
             fail "the containers named $COMPOSE_PROJECT_NAME belong to $owner" \
-                "Stop them there: (cd '$owner' && make docker-stop). Or have another name and port here:" \
+                "Stop them there: (cd '$owner' && make docker-stop). Or take another name and port here:" \
                 "printf 'COMPOSE_PROJECT_NAME=$COMPOSE_PROJECT_NAME-2\nPORT=3001\n' >> .env; make docker-run"
         fi
     done
@@ -93,8 +93,8 @@ say_why_not_started() {
     log=$(docker logs --since "$1" "$(container migrate)" 2>&1) || true
     case $log in
         *"password authentication failed"*)
-            fail "the data were made with another POSTGRES_PASSWORD than the one set now" \
-                "Set the one from then (in the shell or in .env), and: make docker-run" \
+            fail "the data were made with another POSTGRES_PASSWORD than the present one" \
+                "Set the old password (in the shell or in .env), then: make docker-run" \
                 "Or remove the data, all orders with them: make docker-clean docker-run" ;;
         *"database \"flash_sale\" does not exist"* | *"role \"flash_sale\" does not exist"*)
             fail "the data are half made: the first start was interrupted" \

@@ -37,12 +37,12 @@ const COMMENT: &str = "made by the migration of Flash Sale";
 pub enum ShopRoleError {
     /// The role isn't there, and we may not make it.
     #[error(
-        "there is no role {0} as DATABASE_URL says, and the one of MIGRATION_DATABASE_URL may not make it. As one \
-         that may: CREATE ROLE {0} LOGIN PASSWORD '…'"
+        "the role {0} of DATABASE_URL does not exist, and the role of MIGRATION_DATABASE_URL may not make it. Make it \
+         as a superuser: CREATE ROLE {0} LOGIN PASSWORD '…'"
     )]
     Missing(String),
     /// The role is there, but it can't work with the tables.
-    #[error("the role {role} of DATABASE_URL can't work with the shop's tables: {reason}{advice}")]
+    #[error("the role {role} of DATABASE_URL can't use the shop's tables: {reason}{advice}")]
     Refused {
         /// The role's name.
         role: String,
@@ -130,7 +130,7 @@ impl Owner {
             Ok(()) => self.what_is_left(role).await,
             Err(Failure::No(error)) => Err(refused(role, &error)),
             Err(Failure::NotYet(reason)) => Ok(vec![format!(
-                "it is not known whether the role {role} of DATABASE_URL can log in: {reason}"
+                "the login of the role {role} of DATABASE_URL could not be tested: {reason}"
             )]),
         }
     }
@@ -216,26 +216,26 @@ impl Owner {
             let fix =
                 format!("ALTER ROLE {name} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS");
             return Ok(vec![format!(
-                "the role {role} has rights over the whole server. To take them away: {fix}"
+                "the role {role} has rights over the whole server. A superuser can remove them: {fix}"
             )]);
         }
         let mut left = Vec::new();
         if is(1)? {
             let fix = "REVOKE CREATE ON SCHEMA public FROM PUBLIC";
             left.push(format!(
-                "the role {role} can make tables. Its schema's owner can take that away: {fix}"
+                "the role {role} can make tables. The owner of the schema can remove this right: {fix}"
             ));
         }
         if is(2)? {
             let fix = "REVOKE TEMPORARY ON DATABASE … FROM PUBLIC";
             left.push(format!(
-                "the role {role} can make temporary tables. The database's owner can take that away: {fix}"
+                "the role {role} can make temporary tables. The owner of the database can remove this right: {fix}"
             ));
         }
         if is(3)? {
             let fix = format!("REVOKE EXECUTE ON FUNCTION {MAKE_LARGE_OBJECTS} FROM PUBLIC");
             left.push(format!(
-                "the role {role} can make large objects. A superuser can take that away, in this database: {fix}"
+                "the role {role} can make large objects. A superuser can remove this right, in this database: {fix}"
             ));
         }
         Ok(left)
@@ -270,7 +270,10 @@ async fn try_to_work(shop: &PgConnectOptions) -> Result<(), Failure> {
 
 fn refused(role: &str, error: &sqlx::Error) -> ShopRoleError {
     let advice = if is_refused_login(error) {
-        format!(". If its password is another one: ALTER ROLE {role} LOGIN PASSWORD '…'")
+        format!(
+            ". If PostgreSQL has another password for it, set that of DATABASE_URL: ALTER ROLE {role} LOGIN \
+                 PASSWORD '…'"
+        )
     } else {
         String::new()
     };

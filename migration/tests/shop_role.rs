@@ -346,7 +346,7 @@ async fn a_server_that_does_not_answer_the_role_is_not_waited_for_for_ever() {
     let admitted = timeout(Duration::from_secs(30), admit_shop(&database.url, shop_url.as_str())).await;
     let notes = admitted.expect("it ends").unwrap();
 
-    let said = "it is not known whether the role flash_sale_shop of DATABASE_URL can log in: no answer";
+    let said = "the login of the role flash_sale_shop of DATABASE_URL could not be tested: no answer";
     assert_eq!(notes, [said]);
 }
 

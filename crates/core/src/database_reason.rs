@@ -45,8 +45,8 @@ pub fn driver_reason(error: &SqlxError) -> String {
         SqlxError::Io(error) => in_one_line(&error.to_string()),
         // The driver shows the character. RFC 4013, which SCRAM prepares passwords with, knows nothing newer.
         SqlxError::Configuration(error) if error.to_string().contains("saslprep password") => {
-            "the password holds a character that can't be logged in with: a control character, or one that is newer \
-             than Unicode 3.2, as an emoji"
+            "the password has a character that is not allowed in a login: a control character, or one that is newer \
+             than Unicode 3.2, such as an emoji"
                 .to_owned()
         }
         error => in_one_line(&error.to_string()),

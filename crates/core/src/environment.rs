@@ -51,7 +51,8 @@ pub enum SettingError {
     DotEnv(io::Error),
     /// The variables of libpq could not be left out.
     #[error(
-        "can't start without the variables of PostgreSQL's own programs: {0}. Unset those that begin with PG"
+        "this program could not start itself again without the variables of PostgreSQL's own programs: {0}. Unset the \
+         variables that begin with PG"
     )]
     Libpq(io::Error),
 }

@@ -33,7 +33,8 @@ impl OwnAnswer {
             Self::OutcomeUnknown => (
                 503,
                 "Service Unavailable",
-                "Whether this was carried out is not known: the answer was lost. The same Idempotency-Key settles it",
+                "The answer was lost, so the outcome is unknown. If the request had an Idempotency-Key, send it again \
+                 with the same key",
             ),
             Self::NoHttp => (400, "Bad Request", "This is not an HTTP request that can be passed on"),
             Self::HeadTooSlow => (408, "Request Timeout", "The request took too long to arrive"),

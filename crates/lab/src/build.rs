@@ -44,7 +44,8 @@ pub enum Show {
 pub async fn build(show: Show) -> anyhow::Result<Option<ShopBuild>> {
     for file in put_back::touch_sources(Path::new(".")) {
         console::error_line(format_args!(
-            "{} was put in place with the time of another moment: it counts as new",
+            "{}: its time of change was wrong, as after a move. It is the present time now, so that cargo builds the \
+             file",
             file.display()
         ));
     }

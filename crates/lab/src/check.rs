@@ -104,7 +104,7 @@ async fn remove_products(database: &ShopDatabase) {
         }
     };
     if timeout(CLEANING_LIMIT, removal).await.is_err() {
-        warn!("the products of this check could not be removed; the next check does it");
+        warn!("the products of this check could not be removed. The next check removes them");
     }
 }
 
@@ -166,7 +166,7 @@ async fn look(
         let sale = play(deadline, obstacle.as_ref(), crowd::sell(shop, database, size, say)).await;
         // The verdict is clear already, and another crowd may take half a minute.
         if sale.as_ref().is_ok_and(Sale::has_failure) {
-            obstacle = Some("the crowd before it met failures".to_owned());
+            obstacle = Some("the crowd before this one met failures".to_owned());
         }
         crowds.push(sale);
     }
@@ -189,7 +189,7 @@ async fn play<T>(
     }
     match timeout_at(deadline.into(), part).await {
         Ok(played) => played.map_err(|error| told(&error)),
-        Err(_) => Err("the time for it was over".to_owned()),
+        Err(_) => Err("the time of the check was over".to_owned()),
     }
 }
 

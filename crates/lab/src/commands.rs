@@ -17,4 +17,5 @@ pub mod up;
 pub mod watch;
 
 /// The message of a command that needs the built shop. The compiler has already said why it isn't built.
-const NOT_BUILT: &str = "the shop doesn't compile: see above. The replicas, if they run, are what they were";
+const NOT_BUILT: &str = "the shop doesn't compile: see the compiler's messages above. Replicas that run are still the \
+                         old ones. Correct the code, and run the command again";

@@ -50,8 +50,8 @@ pub async fn ask(request: &Request, hear: impl FnMut(&str)) -> anyhow::Result<Op
     let last = last_event(stream, hear).await?;
     if last.is_none() && answers().await {
         bail!(
-            "`lab serve`, which runs the shop, broke off its answer, and goes on: it has a bug, or is older than this command. Look at \
-             {LAB_LOG}. To start it anew: make stop run"
+            "`lab serve`, which runs the shop, still runs, but its answer broke off. It has a bug, or is older than \
+             this command. Look at {LAB_LOG}. To start it anew: make stop run"
         );
     }
     Ok(last)
@@ -139,7 +139,7 @@ pub async fn read_request(stream: impl AsyncRead + Unpin) -> anyhow::Result<Requ
     )?;
     match refused_variable(&request) {
         Some(name) => {
-            bail!("{name} is none of the shop's own variables, and is not passed on. See .env.example")
+            bail!("{name} is not one of the shop's variables, so it is not passed on. See .env.example")
         }
         None => Ok(request),
     }

@@ -138,8 +138,8 @@ impl Database {
     /// When the database isn't the lab's own, or the lab is stopped meanwhile.
     pub async fn interrupt(&self, pause: Duration, how: DatabaseStop) -> anyhow::Result<()> {
         let outages = self.outages.as_ref().context(
-            "this database is not the shop's private one: stop the one of DATABASE_URL yourself, or start the shop \
-             without DATABASE_URL",
+            "the shop has no private PostgreSQL that this command could stop. Stop the server of DATABASE_URL \
+             yourself, or start the shop without DATABASE_URL",
         )?;
         let stopped = "the shop was stopped. Start it: make run";
         let (reply, over) = oneshot::channel();

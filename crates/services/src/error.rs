@@ -40,7 +40,7 @@ pub enum ServiceError {
     Interrupted,
     /// COMMIT was sent, and its answer was lost: it may have been carried out. There is no error of the database when
     /// the task has ended that waited for the answer.
-    #[error("whether it was committed is not known")]
+    #[error("the outcome of the commit is unknown")]
     OutcomeUnknown(#[source] Option<DbErr>),
 }
 

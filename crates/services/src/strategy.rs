@@ -51,27 +51,29 @@ impl Strategy {
     pub fn description(self) -> &'static str {
         match self {
             Self::Unlocked => {
-                "reads the stock, checks it, then sells; nothing keeps others from doing the same"
+                "reads the stock, checks it, then sells; other buyers can do the same meanwhile"
             }
-            Self::Pessimistic => "SELECT … FOR UPDATE: whoever reads the stock has it alone until COMMIT",
+            Self::Pessimistic => {
+                "SELECT … FOR UPDATE: one buyer locks the row until COMMIT, and the others wait"
+            }
             Self::NoKeyUpdate => {
-                "SELECT … FOR NO KEY UPDATE: the same, and doesn't hold up other orders' foreign keys"
+                "SELECT … FOR NO KEY UPDATE: as pessimistic, but foreign keys of other orders don't wait"
             }
-            Self::Nowait => "SELECT … FOR UPDATE NOWAIT: whoever would have to wait is sent away",
-            Self::Optimistic => "locks nothing, and sells only if the row's version is still the one it read",
+            Self::Nowait => "SELECT … FOR UPDATE NOWAIT: a buyer who would have to wait is refused",
+            Self::Optimistic => {
+                "locks nothing, and sells only if the row still has the version that was read"
+            }
             Self::AtomicUpdate => {
                 "UPDATE … WHERE quantity > 0: check and decrement in one statement, then the order"
             }
             Self::SingleStatement => "decrement and order in one statement, without a transaction around it",
-            Self::CheckConstraint => {
-                "checks as unlocked does, and a CHECK constraint refuses what would oversell"
-            }
+            Self::CheckConstraint => "checks as unlocked does, and a CHECK constraint refuses to oversell",
             Self::Serializable => {
-                "ISOLATION LEVEL SERIALIZABLE: PostgreSQL refuses what no serial order explains"
+                "ISOLATION LEVEL SERIALIZABLE: PostgreSQL refuses a transaction that no serial order explains"
             }
-            Self::AdvisoryLock => "pg_advisory_xact_lock on the product's id: a lock by agreement, on no row",
+            Self::AdvisoryLock => "pg_advisory_xact_lock on the product's id: locks a number, and no row",
             Self::SkipLocked => {
-                "a row for each copy, and FOR UPDATE SKIP LOCKED: each buyer takes another one"
+                "a row for each copy, and FOR UPDATE SKIP LOCKED: each buyer takes another row"
             }
             Self::Batched => "one task for each product sells to up to 64 waiting buyers with one statement",
         }
@@ -80,11 +82,11 @@ impl Strategy {
     /// What somebody gets who was not fast enough.
     pub fn loser_gets(self) -> &'static str {
         match self {
-            Self::Unlocked => "an order too: it oversells",
-            Self::Pessimistic | Self::NoKeyUpdate | Self::AdvisoryLock => "waits, then 400 Out of stock",
+            Self::Unlocked => "an order, too: the shop oversells",
+            Self::Pessimistic | Self::NoKeyUpdate | Self::AdvisoryLock => "400 Out of stock, after a wait",
             Self::Nowait => "409 at once, with Retry-After",
             Self::Optimistic | Self::Serializable => {
-                "is tried again, then 400 Out of stock, or 409 when the retries run out"
+                "more attempts, then 400 Out of stock; 409 when there is no attempt left"
             }
             Self::SkipLocked => "400 Out of stock once all are sold; 409 while others hold the last ones",
             Self::Batched => "400 Out of stock; 503 with Retry-After when the queue is full",

@@ -137,7 +137,7 @@ impl ShopProcess {
             }
             if alive_since.is_some_and(|since| since.elapsed() > DATABASE_LIMIT) {
                 self.require_own_port()?;
-                log::warn!("{} can't reach the database, and takes its turn without it", self.name);
+                log::warn!("{} can't reach the database, and gets connections without it", self.name);
                 return Ok(Readiness::WithoutDatabase);
             }
             sleep(pause).await;

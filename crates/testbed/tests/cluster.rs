@@ -182,7 +182,7 @@ async fn a_server_that_does_not_let_the_lab_in_is_not_waited_for() {
 
     let error = Cluster::start(&settings).await.err().expect("the password is wrong").to_string();
 
-    let said = r#"lets nobody in who starts the shop: password authentication failed for user "postgres""#;
+    let said = r#"PostgreSQL runs, but this program can't log in: password authentication failed for user "postgres""#;
     assert!(error.contains(said), "{error}");
 }
 

@@ -75,9 +75,9 @@ pub async fn watch(shop: ShopService, database: DatabaseConnection) {
             if LOG.is_away() {
                 match LOG.explain(why_unusable(&options).await) {
                     Some(News::Reason(reason)) => say(&reason),
-                    Some(News::Met(met)) => log::warn!(
-                        "requests are told to try again: {met}; a new session of the database has no such trouble"
-                    ),
+                    Some(News::Met(met)) => {
+                        log::warn!("requests are told to try again: {met}; but a new database session works")
+                    }
                     None => {}
                 }
             } else if LOG.is_quiet() {
@@ -97,7 +97,7 @@ fn no_answer() -> String {
 }
 
 fn say(reason: &str) {
-    log::warn!("the database can't do its part, and requests are told to try again: {reason}");
+    log::warn!("the database can't be used, and requests are told to try again: {reason}");
 }
 
 /// What is new about a database that is away.

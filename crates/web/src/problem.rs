@@ -30,7 +30,7 @@ pub struct Problem {
     /// Only with 422: each part of the request that could not be used.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
-    /// Only with 503, and only when it can't be told whether the request was carried out: "unknown".
+    /// Only with 503, and only when the outcome of the request is unknown: "unknown".
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<&'static str>,
     #[serde(skip)]
@@ -99,8 +99,8 @@ impl Problem {
 
     /// 503 without `Retry-After`: a client that repeats such a request without a key might buy twice.
     pub fn outcome_unknown() -> Self {
-        let detail = "Whether this was carried out is not known: the answer was lost. The same Idempotency-Key \
-                      settles it";
+        let detail = "The answer was lost, so the outcome is unknown. If the request had an Idempotency-Key, send it \
+                      again with the same key";
         Self { outcome: Some("unknown"), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
     }
 

@@ -77,7 +77,8 @@ fn assert_outcome_unknown(answer: &str) {
     assert_eq!(problem["outcome"], "unknown");
     assert_eq!(
         problem["detail"],
-        "Whether this was carried out is not known: the answer was lost. The same Idempotency-Key settles it"
+        "The answer was lost, so the outcome is unknown. If the request had an Idempotency-Key, send it again with \
+         the same key"
     );
 }
 

@@ -46,11 +46,11 @@ impl Alone {
     /// Why crowds would show nothing, if that is so.
     pub fn obstacle(&self) -> Option<String> {
         if let Some(took) = self.slow_sale() {
-            return Some(format!("a purchase that nobody disturbs takes {} ms", took.as_millis()));
+            return Some(format!("a purchase without other buyers takes {} ms", took.as_millis()));
         }
         let failures: Option<Vec<&str>> = self.purchases.iter().map(BuyRequest::failure).collect();
         let failure = *failures?.last()?;
-        Some(format!("a buyer who is alone is not served either ({failure})"))
+        Some(format!("a purchase without other buyers fails, too ({failure})"))
     }
 }
 
@@ -123,7 +123,7 @@ mod tests {
 
         let slow = alone(&[(sold(), 400), (failed(), 1)]).obstacle();
         let failing = alone(&[(failed(), 1), (failed(), 1)]).obstacle();
-        assert_eq!(slow.as_deref(), Some("a purchase that nobody disturbs takes 400 ms"));
-        assert_eq!(failing.as_deref(), Some("a buyer who is alone is not served either (503)"));
+        assert_eq!(slow.as_deref(), Some("a purchase without other buyers takes 400 ms"));
+        assert_eq!(failing.as_deref(), Some("a purchase without other buyers fails, too (503)"));
     }
 }

@@ -62,8 +62,8 @@ pub fn judge_replicas(alive: &BTreeSet<String>, clicks: &OneClick, purchases: &[
         seen.push_str("; all sell");
     }
     let meaning = if alive.len() >= 2 && selling.is_empty() {
-        "This shop sells nothing, so nobody can see whether each replica sells. Look at the other checks that failed \
-         first, and then judge again."
+        "This shop sells nothing, so this check can't see whether each replica sells. Look first at the other failed \
+         checks. Then check again."
     } else if alive.len() >= 2 {
         "A replica runs and sells nothing. Look at: make status, make logs."
     } else {
@@ -89,20 +89,20 @@ pub fn judge_retry(clicks: &OneClick) -> Check {
     let sells_without_failure = |round: &ClickRound| !round.has_failure() && !round.sold_by.is_empty();
     let (meaning, place) = if !clicks.rounds.iter().any(sells_without_failure) {
         (
-            "No click sold the book without a failure, so that the clicks can't show whether Buy Now still sends two, \
-             to two replicas. Look at the other checks that failed first, and then judge again.",
+            "Each click failed or sold nothing. So the clicks can't show whether Buy Now still sends two requests to \
+             two replicas. Look first at the other failed checks. Then check again.",
             "",
         )
     } else if clicks.rounds.iter().any(|round| round.attempts.first().is_some_and(is_due)) {
         (
-            "Buy Now no longer sends its order to a second replica when the first is slow, so that a click can't show \
+            "Buy Now no longer sends its order to a second replica when the first is slow. So a click can't show \
              whether the shop is right. Look at RETRY_AFTER_MS (.env, the shell).",
             "Look at crates/web/src/checkout.rs.",
         )
     } else {
         (
-            "The answer came before the second request was due, so that a click can't show whether the shop is \
-             right. See the race window below.",
+            "The answer came before the second request was due. So a click can't show whether the shop is right. See \
+             the race window below.",
             "",
         )
     };
@@ -112,7 +112,7 @@ pub fn judge_retry(clicks: &OneClick) -> Check {
 /// Each sale still waits for its payment, and for nothing that takes much longer.
 pub fn judge_race_window(alone: &Alone, clicks: &OneClick, purchases: &[&BuyRequest]) -> Check {
     if let Some(took) = alone.slow_sale() {
-        let seen = format!("a purchase that nobody disturbed took {} ms", took.as_millis());
+        let seen = format!("a purchase without other buyers took {} ms", took.as_millis());
         let (meaning, place) = if alone.payment_is_slow {
             (
                 "A check needs the payment's 100 ms as shipped. Unset RACE_WINDOW_MS (.env, the shell), then: make build.",
@@ -120,7 +120,7 @@ pub fn judge_race_window(alone: &Alone, clicks: &OneClick, purchases: &[&BuyRequ
             )
         } else {
             (
-                "The payment takes its 100 ms, and a purchase takes longer than that.",
+                "The payment takes 100 ms, but a purchase takes much longer.",
                 "Look at what else create_order waits for.",
             )
         };
@@ -135,7 +135,7 @@ pub fn judge_race_window(alone: &Alone, clicks: &OneClick, purchases: &[&BuyRequ
         return Check::left_out("race window", "nothing was sold");
     };
     let seen = format!("the fastest sale took {} ms", shortest.as_millis());
-    let meaning = "A sale takes less than the payment's 100 ms: purchases meet less often, and still can. Look at \
+    let meaning = "A sale takes less than the payment's 100 ms. Purchases meet less often, but they still can. Look at \
                    RACE_WINDOW_MS (.env, the shell).";
     Check::new("race window", shortest >= RACE_WINDOW, seen, meaning)
         .at("Look at crates/services/src/payment.rs.")
@@ -153,6 +153,6 @@ pub async fn judge_constraints(database: &ShopDatabase, is_allowed: bool) -> any
         (false, false) => added.join(", "),
     };
     let meaning = "A rule of the database refuses orders that the shop still tries to make: a safety net, not a decision \
-                   of the shop. Remove it, or have it allowed: make check ARGS=--allow-constraint.";
+                   of the shop. Remove it, or allow it: make check ARGS=--allow-constraint.";
     Ok(Check::new("no constraint", added.is_empty() || is_allowed, seen, meaning))
 }

@@ -41,7 +41,7 @@ fn second_buyers_wait(sale: Duration, clicks: &OneClick) -> Option<String> {
         sale.as_millis()
     );
     if waited >= RACE_WINDOW {
-        said.push_str(" That is as long as a payment takes: was one authorized for nothing?");
+        said.push_str(" That is as long as a payment takes: was a payment authorized for nothing?");
     }
     Some(said)
 }
@@ -112,7 +112,7 @@ mod tests {
     fn a_payment_for_nothing_and_those_who_had_to_ask_again_are_seen() {
         let costs = costs(107, 180, 1);
 
-        assert!(costs[0].ends_with("was one authorized for nothing?"), "{}", costs[0]);
+        assert!(costs[0].ends_with("was a payment authorized for nothing?"), "{}", costs[0]);
         assert_eq!(costs[1], "10 buyers of 10 copies were served in 180 ms: at the same time.");
         assert_eq!(costs[2], "1 purchase was answered with 409: the buyer had to ask again.");
     }

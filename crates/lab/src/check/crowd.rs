@@ -113,7 +113,7 @@ pub fn judge((stock, buyers): (usize, usize), sale: &Part<Sale>) -> Check {
             "Look at what create_order does: crates/services/src/order_service.rs.",
         )
     } else if sold < stock {
-        ("Copies are left that buyers wanted.", "Look at whom create_order turns away, and why.")
+        ("Copies are left, although buyers wanted them.", "Look at whom create_order turns away, and why.")
     } else {
         (
             "As many orders as copies, and yet the stock is not 0.",

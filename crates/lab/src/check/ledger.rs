@@ -27,7 +27,7 @@ pub fn judge_conservation(clicks: &OneClick, sales: &[&Sale]) -> Check {
     let mut seen = format!("initial stock - orders = stock in {} of {}", all - broken, counted(all, "sale"));
     let unseen = sales.iter().find_map(|sale| sale.shown.as_ref().err());
     if let Some(reason) = unseen {
-        seen.push_str(&format!("; what the API says of it was not to be seen: {reason}"));
+        seen.push_str(&format!("; the API's account of a sale could not be read: {reason}"));
     }
     if all == 0 {
         return Check::left_out("conservation", "no sale could be made and looked at");
@@ -58,11 +58,11 @@ pub fn judge_answers(clicks: &OneClick, sales: &[&Sale]) -> Check {
     }
 
     let seen = match broken {
-        0 => "each buyer who was told yes has an order, and nobody else".to_owned(),
+        0 => "each buyer who was told yes has an order; no other buyer has one".to_owned(),
         1 => "1 order or answer has no counterpart".to_owned(),
         _ => format!("{broken} answers and orders don't match"),
     };
-    let meaning = "Buyers were told something else than what the database holds.";
+    let meaning = "The answers to the buyers differ from the orders in the database.";
     Check::new("honest answers", broken == 0, seen, meaning)
         .at("Look at what create_order answers when one of its statements fails or has no effect.")
 }

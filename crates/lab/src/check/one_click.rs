@@ -163,9 +163,9 @@ pub fn judge(clicks: &OneClick) -> Check {
     let mut seen = format!("1 order and stock 0 in {right} of {}", counted(begun, "round"));
     let wrong = clicks.rounds.iter().find(|round| !round.is_right());
     if let Some(round) = wrong {
-        seen.push_str(&format!("; otherwise, for example, {}", what_came_of(round)));
+        seen.push_str(&format!("; one failed round: {}", what_came_of(round)));
     } else if let Some(reason) = clicks.broken.first() {
-        seen.push_str(&format!("; otherwise, for example, {reason}"));
+        seen.push_str(&format!("; one failed round: {reason}"));
     }
     if begun < clicks.wanted {
         seen.push_str("; the other rounds were left out");
@@ -183,17 +183,17 @@ pub fn judge(clicks: &OneClick) -> Check {
         )
     } else if wrong.is_some_and(ClickRound::has_failure) {
         (
-            "The book was gone, and a buyer met a failure instead of that answer. See which: make logs.",
+            "The book was sold out, and a buyer met a failure instead of the answer \"Out of stock\". See which: make \
+             logs.",
             "Look at what the slower of two purchases runs into in create_order.",
         )
     } else if wrong.is_none() && !clicks.broken.is_empty() {
         (
-            "The shop could not be reset, clicked or looked at as its page does it. See what it says about that: \
-             make logs.",
+            "The check could not reset the shop, click, or read the orders, as the page does. See why: make logs.",
             "",
         )
     } else if wrong.is_none() {
-        ("The rounds took too long for all of them to be played.", "")
+        ("The rounds took too long, so some were left out.", "")
     } else {
         (
             "A click must sell the one copy once, and turn the other request away.",

@@ -36,12 +36,12 @@ impl std::fmt::Display for Refusal {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::NotBuilt => {
-                "the files as they are now don't compile: see the compiler's messages. When that is mended: make build"
+                "the present files don't compile: see the compiler's messages. After the correction: make build"
             }
             Self::Outdated => {
-                "the shop that runs was not built from the files as they are now. Replace its replicas: make build"
+                "the running shop was not built from the present files. Replace its replicas: make build"
             }
-            Self::Replaced => "the replicas were replaced meanwhile. Do it again",
+            Self::Replaced => "the replicas were replaced during this command. Run the command again",
         })
     }
 }

@@ -47,7 +47,7 @@ impl Check {
             name,
             false,
             format!("left out: {reason}"),
-            "Look at the other checks that failed first, and then judge again.",
+            "Look first at the other failed checks. Then check again.",
         )
     }
 }

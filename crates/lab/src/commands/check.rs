@@ -53,7 +53,7 @@ pub struct CheckArguments {
     /// Print one JSON object, whatever happens: verdict, closing, checks, costs, figures; error, when nothing was judged
     #[arg(long)]
     pub json: bool,
-    /// Say also where in the code to look; without this, only once make hint has said it
+    /// Say also where in the code to look; without this option, only after make hint has said it
     #[arg(long)]
     explain: bool,
     /// Let the database have a CHECK constraint, or another rule of its own

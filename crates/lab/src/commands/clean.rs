@@ -23,7 +23,7 @@ pub async fn clean() -> anyhow::Result<()> {
     remove(Path::new(POSTGRES))?;
     remove(Path::new(LOGS))?;
     console::line(
-        "The shop's private database and its logs are removed. A database of your own (DATABASE_URL) is as it was.",
+        "The shop's private database and its logs are removed. A database of your own (DATABASE_URL) is not changed.",
     );
     Ok(())
 }

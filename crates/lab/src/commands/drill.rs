@@ -31,17 +31,16 @@ pub struct DrillArguments {
     /// Print the faults, and end
     #[arg(long)]
     list: bool,
-    /// How the shop is told to sell, by one buyer so and by the next one so; "exercise" is what it does by itself,
-    /// and may oversell
+    /// The strategies that the buyers name in turn; "exercise" is what the shop does by itself, and may oversell
     #[arg(long, value_delimiter = ',', default_value = STRATEGIES)]
     strategy: Vec<String>,
     /// Steady buyers: each buys one copy after the other, with short pauses
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(8..=1000))]
     buyers: u16,
-    /// For how many seconds they buy at least around each fault; rolling-restart goes on as long
+    /// How many seconds the buyers buy around each fault, at least; rolling-restart lasts as long
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
-    /// How many seconds a fault lasts that can last [default: as --list says]
+    /// How many seconds a fault lasts, if --list gives it a length [default: as --list says]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=60))]
     lasts: Option<u64>,
     /// How many buyers a burst has
@@ -50,7 +49,7 @@ pub struct DrillArguments {
     /// RACE_WINDOW_MS of the replicas during the drill: they are replaced before it, and again after it
     #[arg(long, default_value_t = WINDOW_MS, value_parser = clap::value_parser!(u16).range(0..=3000))]
     window: u16,
-    /// Random faults, one after the other, for so many minutes; then what the shop uses of the machine
+    /// Random faults, one after the other, for so many minutes; then the memory, files and sessions of the shop
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=1440))]
     soak: Option<u64>,
     /// PostgreSQL is 10 ms away from the replicas, in each direction, all the time

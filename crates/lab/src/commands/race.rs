@@ -87,9 +87,9 @@ pub async fn race(arguments: RaceArguments) -> anyhow::Result<ExitCode> {
             let (status, _) = running_as_built().await?;
             ensure!(
                 at_once <= status.most_connections,
-                "{at_once} buyers at once need as many connections, and this shop was started where its limit of \
-                 open files (ulimit -n) lets it take {most}. Race fewer at once: --concurrency {most}. Or allow more \
-                 files (ulimit -n 4096), and start the shop anew: make stop run",
+                "{at_once} buyers at once need as many connections, and the shop's limit of open files (ulimit -n) \
+                 allows {most}. Race fewer at once: --concurrency {most}. Or allow more files (ulimit -n 4096), and \
+                 start the shop anew: make stop run",
                 most = status.most_connections
             );
             Target::of(&status)?

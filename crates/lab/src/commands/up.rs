@@ -59,7 +59,7 @@ pub async fn up(foreground: bool, show: Show) -> anyhow::Result<()> {
             _ => bail!("the shop was stopped while it started"),
         }
     }
-    bail!("another start of the shop in this folder neither ends nor opens it. Look at {LAB_LOG}")
+    bail!("another command began to start the shop in this folder, and has not finished. Look at {LAB_LOG}")
 }
 
 /// Replaces the replicas of the running lab, if they run something else than what is wanted now.

@@ -164,7 +164,7 @@ fn verdict(played: &OneClick, has_keys: bool) -> (AnsiColor, String, String) {
         let headline =
             format!("ONE CLICK LOOKS RIGHT: 1 order and stock 0 in {} of {rounds}", played.right());
         let more = format!(
-            "Nobody knows yet whether a crowd is served right too. To see whether it is FIXED: {check}"
+            "A click does not show how the shop serves a crowd. To see whether the shop is FIXED: {check}"
         );
         (GREEN, headline, more)
     } else {
@@ -229,8 +229,8 @@ mod tests {
         };
 
         assert!(said(true).starts_with("ONE CLICK LOOKS RIGHT: 1 order and stock 0 in 10 of 10 rounds\n"));
-        assert!(said(true).ends_with("whether it is FIXED: press c (make check)"), "{}", said(true));
-        assert!(said(false).ends_with("whether it is FIXED: make check"), "{}", said(false));
+        assert!(said(true).ends_with("whether the shop is FIXED: press c (make check)"), "{}", said(true));
+        assert!(said(false).ends_with("whether the shop is FIXED: make check"), "{}", said(false));
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
         let (_, headline, more) = verdict(&played(5, 1, "503 Service Unavailable"), true);
         assert_eq!(headline, "NOT FIXED: one click is not right");
         assert!(
-            more.starts_with("1 order and stock 0 in 0 of 5 rounds; otherwise, for example, 1 order, "),
+            more.starts_with("1 order and stock 0 in 0 of 5 rounds; one failed round: 1 order, "),
             "{more}"
         );
 

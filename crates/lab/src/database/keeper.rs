@@ -122,7 +122,7 @@ pub(super) fn status_of(cluster: &Cluster, port: u16) -> DatabaseStatus {
 /// may belong to another user.
 async fn keep_log_short(cluster: &Cluster) {
     if let Err(error) = cluster.keep_log_short(Path::new(POSTGRES_LOG_ASIDE)).await {
-        log::warn!("PostgreSQL's log was long, and not all of it was put aside: {error}");
+        log::warn!("PostgreSQL's log is long, and a part of it could not be moved to another file: {error}");
     }
 }
 

@@ -35,8 +35,8 @@ impl Database {
             .await
             .map_err(|error| error.to_string())?;
         log::error!(
-            "the shop's role had another password or other settings, and has its own again. If nobody did that by \
-             hand, somebody sends statements as the shop. See what the replicas did: make logs"
+            "somebody changed the password or the settings of the shop's role. Both are restored. If it was not you, \
+             an intruder may send statements as the shop. See what the replicas did: make logs"
         );
         Ok(())
     }

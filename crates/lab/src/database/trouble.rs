@@ -15,10 +15,13 @@ pub fn advice(database: &DatabaseStatus, reason: &str) -> String {
     let hint = hint(reason);
     match database {
         DatabaseStatus::External => format!(
-            "{hint}It sells as soon as the database lets it. When you have corrected DATABASE_URL: make stop run"
+            "{hint}The shop sells as soon as it can use the database. After a correction of DATABASE_URL: make stop run"
         ),
         DatabaseStatus::Private { log, .. } => {
-            format!("{hint}It sells as soon as PostgreSQL runs again. See why it does not: {}", log.display())
+            format!(
+                "{hint}The shop sells as soon as PostgreSQL runs again. See why it does not run: {}",
+                log.display()
+            )
         }
     }
 }
@@ -26,14 +29,15 @@ pub fn advice(database: &DatabaseStatus, reason: &str) -> String {
 /// The error when the lab can't start: what failed, and what to do.
 pub(super) fn not_prepared(what: &impl Display) -> anyhow::Error {
     let what = what.to_string();
-    anyhow!("{what}\n{}When that is mended: make run", hint(&what))
+    anyhow!("{what}\n{}After the correction: make run", hint(&what))
 }
 
 fn hint(reason: &str) -> &'static str {
     if WORDS_OF_A_POOLER.iter().any(|words| reason.contains(words)) {
-        "A connection pooler says that. The shop needs PostgreSQL itself: see README.md, \"Your own PostgreSQL\".\n"
+        "This is the message of a connection pooler. The shop needs PostgreSQL itself: see README.md, \"Your own \
+         PostgreSQL\".\n"
     } else if reason.contains("permission denied for schema") {
-        "The role that makes the tables may be another one than the shop's: MIGRATION_DATABASE_URL names it.\n"
+        "A role of its own may make the tables. Name it in MIGRATION_DATABASE_URL.\n"
     } else {
         ""
     }

@@ -5,47 +5,53 @@ use crate::definitions::{self, Definition};
 /// Each figure: its name in JSON, and what it is. Some figures have a shorter name in the tables.
 pub const DEFINITIONS: [Definition; 31] = [
     ("fault, times", "what was done (--list says more), and how many times"),
-    ("survived, broken", "verdict: survived, or what was broken of what follows"),
+    ("survived, broken", "verdict: survived, or the rules below that were broken"),
     ("purchases", "copies that buyers wanted"),
-    ("requests", "how many times they asked: with an Idempotency-Key, again until the outcome is known"),
+    ("requests", "requests of the buyers; a buyer with an Idempotency-Key asks until the outcome is known"),
     ("ok_200", "200: sold"),
     ("out_of_stock_400", "400: told \"Out of stock\""),
     ("conflict_409", "409: told that others were faster, or that the key's first request is still worked on"),
     ("not_carried_out_503", "503: with Retry-After, a purchase that was not made and never will be"),
     (
         "outcome_unknown_503",
-        "unknown: 503 that says that the outcome is not known; only where something ends that had requests to \
-         answer",
+        "unknown: 503 with an unknown outcome; allowed only if a process or a session with open requests ends",
     ),
-    ("no_answer", "the connection broke after the request was sent, and how: an unknown outcome too"),
-    ("left", "the buyer closed the connection before the answer: an unknown outcome too"),
+    (
+        "no_answer",
+        "how often the connection broke after the request was sent, and how; the outcome is unknown, too",
+    ),
+    ("left", "the buyer closed the connection before the answer; the outcome is unknown, too"),
     ("settled", "purchases whose outcome was unknown until the same key settled it"),
-    ("unsettled", "purchases with a key whose buyer left, and which the key did not settle: none may be"),
-    ("wrong", "any other answer, and connections that were refused: none may be"),
+    (
+        "unsettled",
+        "purchases of buyers who left and came back with the key, and did not learn the outcome; must be 0",
+    ),
+    ("wrong", "other answers, and refused connections; must be 0"),
     ("longest_ms", "longest: the longest wait for an answer; at most 10 s"),
     (
         "orders",
-        "in the database, of all products of the fault; of the book, those that resets deleted included",
+        "orders in the database, for all products of the fault; for the book, orders that resets deleted count, too",
     ),
     (
         "unconserved",
-        "invariant 1: products, or moments of the book, with initial stock - orders other than the stock",
+        "invariant 1: how often initial stock - orders was not the stock: each product counts once, the book at each \
+         look",
     ),
-    ("oversold", "invariant 2: orders beyond the copies; the exercise may until somebody has fixed it"),
+    ("oversold", "invariant 2: orders beyond the copies; allowed for the exercise until it is fixed"),
     (
         "lost_sales",
-        "lost, invariant 3: told \"Out of stock\" before the last copy was sold; can't be known of the book while \
-         it is reset",
+        "lost, invariant 3: buyers who were told \"Out of stock\" before the last copy was sold; not counted for the \
+         book while it is reset",
     ),
     (
         "dishonest",
-        "invariant 4: answers without their order, and orders of which no buyer was told, but for the unknown outcomes without a key; \
-         orders recorded for a key whose buyer was told 503, not carried out",
+        "invariant 4: answers without their order; orders without their answer, unless the outcome is unknown and \
+         there was no key; orders with a key whose buyer was told 503 (not carried out)",
     ),
     (
         "not_there_when_told",
-        "not yet, invariant 4: orders that were not in the database when their buyers were told of them; the book's are \
-         not looked for",
+        "not yet, invariant 4: orders that were not in the database when their buyers were told of them; not counted \
+         for the book",
     ),
     ("committed_later", "later, invariant 4: orders that came or went after the last answer"),
     ("recovery_ms", "recovery: from the end of the fault to the first 200; at most 1 s"),
@@ -53,29 +59,30 @@ pub const DEFINITIONS: [Definition; 31] = [
     ("replica_away_ms", "away: until a killed replica was replaced; at most 1 s"),
     (
         "health_p99_ms, health_longest_ms",
-        "/health of the replicas that should answer, asked every 50 ms, as the prober saw it",
+        "how long /health took, asked every 50 ms, for replicas that should answer",
     ),
     (
         "health_late",
-        "late, invariant 5: answers of /health that had not come after 50 ms, the time taken off \
-         in which the machine had no processor for the replica",
+        "late, invariant 5: answers of /health that took longer than 50 ms; time in which the machine gave the \
+         replica no processor does not count",
     ),
     (
         "left_in_transaction",
         "open: the shop's database sessions that were idle in a transaction for a second longer than the race window, \
-         or in one a second after the last buyer: none may be; sessions of a replica that stands still don't count",
+         or still in a transaction a second after the last buyer; must be 0; sessions of a frozen replica don't count",
     ),
     (
         "leaving",
-        "who left: buyers who left before the answer (left), and buyers who meant to leave and got the answer first (answered); in \
-         how many tenths of a request's life somebody left (parts_of_life, of the strategy with the fewest: at least 8 \
-         of 10), and how long it is for each strategy (life_ms); purchases with a key that had been made when their \
-         buyers came back (made) and that had not (taken_back). Where one of them is missing, the fault was not met",
+        "who left: buyers who left before the answer (left); buyers who wanted to leave, but got the answer first \
+         (answered); tenths of a request's life in which a buyer left (parts_of_life: the lowest of all strategies, \
+         at least 8 of 10); the length of a request's life for each strategy (life_ms); purchases with a key that had \
+         been made when their buyers came back (made), or had been taken back (taken_back). If one of these is \
+         missing, the fault did not happen as planned",
     ),
     (
         "ready_near_ms, ready_far_ms",
-        "the shortest of ten times that /ready took before the database went far away, and meanwhile: the second is \
-         longer by the way there and back, or the fault was not met",
+        "the shortest of ten answers of /ready: before the database was moved away (near), and then (far). If far is \
+         not longer by the way there and back, the fault did not happen as planned",
     ),
     (
         "soak",

@@ -91,7 +91,7 @@ pub(super) async fn drill(
     let buyers = market.send_steady_buyers(options.buyers, &mut random)?;
     let leavers = options.leaving.then(|| Leavers::send(&market, options.leavers(), &mut random));
     let first_sales = timeout(FIRST_SALE_WITHIN, market.sales_after(begun)).await;
-    first_sales.context("nothing was sold before anything was done. Is the shop well? Look at: make logs")?;
+    first_sales.context("the shop sold nothing, and no fault was caused yet. See why: make logs")?;
     let ready = match drill.near {
         Some(near) => Some(ReadyTimes { near, far: shortest_ready(shop).await? }),
         None => None,

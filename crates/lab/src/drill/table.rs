@@ -183,7 +183,7 @@ fn distance(faults: &[DrillRow]) -> String {
 fn verdict(row: &DrillRow) -> String {
     match (row.survived, row.ledger.oversold) {
         (true, 0) => "survived".to_owned(),
-        (true, _) => "survived; oversold, as it may".to_owned(),
+        (true, _) => "survived; oversold (allowed)".to_owned(),
         (false, _) => "BROKEN".to_owned(),
     }
 }
@@ -236,10 +236,15 @@ fn closing(report: &DrillReport) -> String {
         report.faults.iter().filter(|row| !row.survived).map(|row| row.fault.as_str()).collect();
     let all = report.faults.len();
     match broken.len() {
-        0 if report.survived && all == 1 => "The fault was survived, the invariants intact.\n".to_owned(),
-        0 if report.survived => format!("All {all} faults survived, the invariants intact.\n"),
+        0 if report.survived && all == 1 => {
+            "The shop survived the fault, and no invariant was broken.\n".to_owned()
+        }
+        0 if report.survived => format!("The shop survived all {all} faults, and no invariant was broken.\n"),
         0 if all == 0 => "No fault was drilled.\n".to_owned(),
-        0 => "All faults survived, but something has grown. Look at: make logs\n".to_owned(),
-        count => format!("{count} of {all} not survived: {}. Look at: make logs\n", broken.join(", ")),
+        0 => "The shop survived all faults, but something has grown: see GROWN above. Look at: make logs\n"
+            .to_owned(),
+        count => {
+            format!("{count} of {all} faults were not survived: {}. Look at: make logs\n", broken.join(", "))
+        }
     }
 }

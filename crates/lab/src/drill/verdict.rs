@@ -35,14 +35,14 @@ impl DrillFindings {
             of_rows(ledger.dishonest, "answer without its order, or order without its answer");
             of_rows(ledger.committed_later, "order that came or went after the last answer");
         }
-        count(counts.unsettled, "who had left asked by the key, and was not told what had become of it");
+        count(counts.unsettled, "buyer who left, came back with the key, and did not learn the outcome");
         count(self.not_there_when_told, "order that was not there when its buyer was told");
         count(self.left_in_transaction, "database session left in a transaction");
         counts.wrong.iter().for_each(|(what, times)| count(*times, what));
         if !fault.may_lose_answers {
-            count(counts.outcome_unknown, "outcome unknown, although nothing ended");
+            count(counts.outcome_unknown, "outcome unknown, although the fault ended no process or session");
             counts.no_answer.iter().for_each(|(how, times)| {
-                count(*times, &format!("no answer, although nothing ended: {how}"));
+                count(*times, &format!("no answer, although the fault ended no process or session: {how}"));
             });
         }
         // On a far database, everybody who holds a row holds it for longer. So some buyers wait for it past their
@@ -56,7 +56,7 @@ impl DrillFindings {
         }
         broken.extend(self.late_recoveries());
         if let Some(away) = self.away.iter().max().filter(|away| **away > RECOVERY_LIMIT) {
-            broken.push(format!("the replica back only after {:.1} s", away.as_secs_f64()));
+            broken.push(format!("the killed replica was replaced after {:.1} s", away.as_secs_f64()));
         }
         broken.extend(self.not_met(fault));
         broken
@@ -65,13 +65,13 @@ impl DrillFindings {
     fn late_recoveries(&self) -> Vec<String> {
         let mut late = Vec::new();
         if let Some(took) = self.slowest_recovery().filter(|took| *took > RECOVERY_LIMIT) {
-            late.push(format!("the first sale {:.1} s after it was over", took.as_secs_f64()));
+            late.push(format!("the first sale {:.1} s after the fault", took.as_secs_f64()));
         }
         let each = self.recoveries.iter().flat_map(|recovery| &recovery.strategies);
         late.extend(each.filter_map(|(strategy, took)| match took {
-            None => Some(format!("no sale by {strategy} after it was over")),
+            None => Some(format!("no sale by {strategy} after the fault")),
             Some(took) if *took > RECOVERY_LIMIT_OF_ALL => {
-                Some(format!("the first sale by {strategy} {:.1} s after it was over", took.as_secs_f64()))
+                Some(format!("the first sale by {strategy} {:.1} s after the fault", took.as_secs_f64()))
             }
             Some(_) => None,
         }));
@@ -89,11 +89,13 @@ impl DrillFindings {
         let near = self.ready.iter().find(|ready| !ready.show_distance());
         if let Some(ReadyTimes { near, far }) = near {
             let (before, meanwhile) = (near.as_secs_f64() * 1000.0, far.as_secs_f64() * 1000.0);
-            missing.push(format!("/ready took {before:.1} ms before, and {meanwhile:.1} ms meanwhile"));
+            missing.push(format!(
+                "/ready took {before:.1} ms before the fault, and {meanwhile:.1} ms during it"
+            ));
         } else if self.ready.is_empty() && fault.kind == Kind::FarDatabase {
             missing.push("the database was not far".to_owned());
         }
-        missing.iter().map(|what| format!("the fault was not met: {what}")).collect()
+        missing.iter().map(|what| format!("the fault did not happen as planned: {what}")).collect()
     }
 }
 
@@ -153,16 +155,16 @@ mod tests {
         assert_eq!(of_any(|it| it.left_in_transaction = 1), ["1 × database session left in a transaction"]);
         assert_eq!(of_any(|it| it.counts.wrong = BTreeMap::from([("502".to_owned(), 21)])), ["21 × 502"]);
         assert_eq!(of_any(|it| it.counts.longest *= 2), ["an answer after 20.0 s"]);
-        assert_eq!(of_any(|it| it.recoveries.push(recovery(None))), ["no sale by nowait after it was over"]);
-        let late = "the first sale by nowait 6.0 s after it was over";
+        assert_eq!(of_any(|it| it.recoveries.push(recovery(None))), ["no sale by nowait after the fault"]);
+        let late = "the first sale by nowait 6.0 s after the fault";
         assert_eq!(of_any(|it| it.recoveries.push(recovery(Some(RECOVERY_LIMIT_OF_ALL * 2)))), [late]);
         let all_late =
             |it: &mut Recovery| it.strategies.values_mut().for_each(|took| *took = Some(RECOVERY_LIMIT * 2));
         assert_eq!(
             broken(Kind::KillReplica, |it| all_late(&mut it.recoveries[0])),
-            ["the first sale 2.0 s after it was over"]
+            ["the first sale 2.0 s after the fault"]
         );
-        assert_eq!(of_any(|it| it.away[0] *= 2), ["the replica back only after 2.0 s"]);
+        assert_eq!(of_any(|it| it.away[0] *= 2), ["the killed replica was replaced after 2.0 s"]);
         assert_eq!(of_any(|it| it.beats[0].missing_for *= 2), ["1 × /health later than 50 ms"]);
     }
 
@@ -175,9 +177,11 @@ mod tests {
         };
 
         assert!(broken(Kind::FarDatabase, met).is_empty());
-        assert_eq!(broken(Kind::BuyersLeave, |_| {}), ["the fault was not met: nobody left"]);
-        let nothing =
-            ["the fault was not met: nobody left", "the fault was not met: the database was not far"];
+        assert_eq!(broken(Kind::BuyersLeave, |_| {}), ["the fault did not happen as planned: nobody left"]);
+        let nothing = [
+            "the fault did not happen as planned: nobody left",
+            "the fault did not happen as planned: the database was not far",
+        ];
         assert_eq!(broken(Kind::FarDatabase, |_| {}), nothing);
         let without = |change: fn(&mut DrillFindings)| {
             broken(Kind::FarDatabase, |it| {
@@ -185,9 +189,11 @@ mod tests {
                 change(it);
             })
         };
-        let as_near_as_before = "the fault was not met: /ready took 1.0 ms before, and 1.0 ms meanwhile";
+        let as_near_as_before = "the fault did not happen as planned: /ready took 1.0 ms before the fault, and 1.0 ms \
+                                 during it";
         assert_eq!(without(|it| it.ready[0].far = it.ready[0].near), [as_near_as_before]);
-        let nothing_made = "the fault was not met: no purchase had been made when its buyer left";
+        let nothing_made =
+            "the fault did not happen as planned: no purchase had been made when its buyer left";
         assert_eq!(without(|it| it.leaving.as_mut().unwrap().made = 0), [nothing_made]);
     }
 

@@ -111,7 +111,11 @@ impl Desk {
             if let Ok(printed) = printed {
                 bail!("{:?} should wait, but psql prints\n{}", terminal.typed, printed?);
             }
-            ensure!(begun.elapsed() < LIMIT, "{:?} should wait, but nobody holds it up", terminal.typed);
+            ensure!(
+                begun.elapsed() < LIMIT,
+                "{:?} should wait, but no other session blocks it",
+                terminal.typed
+            );
         }
     }
 

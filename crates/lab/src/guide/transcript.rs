@@ -131,12 +131,17 @@ fn check_order(events: &[PlayedEvent]) -> anyhow::Result<()> {
                 let next = events.get(number + 1);
                 ensure!(
                     matches!(next, Some(PlayedEvent::Waits(next) | PlayedEvent::Prints(next, _)) if next == terminal),
-                    "it does not say what {typed:?} prints, nor that it waits"
+                    "it does not say what {typed:?} prints, or that it waits"
                 );
             }
-            PlayedEvent::Waits(terminal) => ensure!(busy[*terminal].is_some(), "nobody has typed what waits"),
+            PlayedEvent::Waits(terminal) => {
+                ensure!(busy[*terminal].is_some(), "no statement was typed that could wait")
+            }
             PlayedEvent::Prints(terminal, printed) => {
-                ensure!(busy[*terminal].take().is_some(), "nobody has typed what prints {printed:?}");
+                ensure!(
+                    busy[*terminal].take().is_some(),
+                    "no statement was typed that could print {printed:?}"
+                );
             }
         }
     }

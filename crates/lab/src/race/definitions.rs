@@ -4,29 +4,32 @@ use crate::definitions::{self, Definition};
 
 /// Each figure: its name in JSON and CSV, and what it is. Some figures have a shorter name in the tables.
 pub const DEFINITIONS: [Definition; 20] = [
-    ("rounds", "sales with a product of its own and the whole crowd; the other figures are of all rounds"),
-    ("copies, buyers", "how many there were"),
+    (
+        "rounds",
+        "sales, each of its own product to the whole crowd; the other figures are sums over all rounds",
+    ),
+    ("copies, buyers", "how many copies and buyers there were"),
     ("sold", "orders in the database"),
     ("oversold", "orders beyond the copies"),
     ("oversold_rounds", "rounds with such an order"),
     (
         "lost_sales",
-        "lost: copies left that buyers wanted (not counting those who may not try again), or buyers told \
-         \"Out of stock\" while there was a copy",
+        "lost: copies that were left although buyers wanted them (buyers who may not try again don't count), or \
+         buyers who were told \"Out of stock\" while there was a copy",
     ),
     ("refused", "buyers who were told \"Out of stock\" (400)"),
     ("gave_up", "buyers who were only told to try again, until their patience ran out"),
-    ("errors", "buyers who got no answer, or one that is the shop's own fault; they don't try again"),
+    ("errors", "buyers who got no answer, or the answer that the shop has failed; they don't try again"),
     ("dishonest", "answers without their order, and orders without their answer"),
     ("unconserved_rounds", "rounds in which initial stock - orders is not the stock"),
     (
         "verdict",
-        "ok, or the rule that was broken; unlocked must oversell, and the exercise may until somebody has \
-         fixed it",
+        "ok, or the rule that was broken; unlocked must oversell (expected), and the exercise may oversell until it \
+         is fixed (allowed)",
     ),
     ("conflicts", "409: answers that others were faster, try again"),
     ("busy", "503: answers that the shop is too busy, try again"),
-    ("requests, retries", "how many times buyers asked, and how many of these were not their first"),
+    ("requests, retries", "requests of the buyers, and how many of these were not the first of their buyer"),
     (
         "winners_p50_ms",
         "p50, p95, p99 of the buyers who got a copy: from first request to last answer, pauses included",

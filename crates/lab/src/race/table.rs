@@ -18,7 +18,7 @@ const NAME_WIDTH: usize = 18;
 /// The list of strategies, with what each of them does.
 pub fn list(strategies: &[Strategy]) -> String {
     let entry = |Strategy { name, description, loser_gets, .. }: &Strategy| {
-        let late = format!("whoever is too late: {loser_gets}");
+        let late = format!("a buyer who is too late gets: {loser_gets}");
         let lines = [description, &late].into_iter().flat_map(|text| wrapped(text, WIDTH - NAME_WIDTH));
         let indented: Vec<String> = lines.collect();
         format!("{name:<NAME_WIDTH$}{}\n", indented.join(&format!("\n{:NAME_WIDTH$}", "")))
@@ -105,8 +105,8 @@ fn verdict(row: &RaceRow) -> String {
     let RaceRow { oversold, oversold_rounds, rounds, .. } = row;
     match row.verdict {
         RaceVerdict::Ok => "ok".to_owned(),
-        RaceVerdict::OversoldAsItMust => format!("oversold in {oversold_rounds} of {rounds}, as it must"),
-        RaceVerdict::OversoldAsItMay => format!("oversold in {oversold_rounds} of {rounds}, as it may"),
+        RaceVerdict::OversoldAsItMust => format!("oversold in {oversold_rounds} of {rounds} (expected)"),
+        RaceVerdict::OversoldAsItMay => format!("oversold in {oversold_rounds} of {rounds} (allowed)"),
         RaceVerdict::Oversold => format!("OVERSOLD by {oversold}"),
         RaceVerdict::LostSales => "LOST SALES".to_owned(),
         RaceVerdict::Dishonest => format!("DISHONEST: {}", counted(row.dishonest, "answer")),

@@ -52,7 +52,7 @@ fn refusal(stream: &UnixStream, open: usize) -> Option<String> {
     // user, or as root.
     let asks = stream.peer_cred().map(|peer| peer.uid());
     if !asks.is_ok_and(|user| user == geteuid().as_raw() || user == 0) {
-        return Some("only who started the shop, and root, may tell it what to do".to_owned());
+        return Some("only the user who started the shop, and root, can give it commands".to_owned());
     }
     (open >= MOST_CONNECTIONS).then(|| {
         let pid = std::process::id();

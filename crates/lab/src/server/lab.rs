@@ -74,5 +74,5 @@ pub(super) async fn open_supervisor<'a>(
 pub(super) fn restart_failed(error: &anyhow::Error) -> Event {
     let why = told(error);
     log::error!("restart: {why}");
-    Event::Failed(format!("{why}\nThe replicas that ran before go on as they were."))
+    Event::Failed(format!("{why}\nThe old replicas still run."))
 }

@@ -27,7 +27,10 @@ fn look() {
             && is_long(&path)
             && let Err(error) = put_aside(&path)
         {
-            log::warn!("{} was long, and not all of it was put aside: {error}", path.display());
+            log::warn!(
+                "{} is long, and a part of it could not be moved to another file: {error}",
+                path.display()
+            );
         }
     }
 }

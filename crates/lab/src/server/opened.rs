@@ -22,7 +22,9 @@ impl Lab {
         }
         // We log in as the replicas do, because their answers don't say the reason.
         let reason = database.why_unusable().await;
-        let reason = reason.unwrap_or_else(|| "it answers, but not its replicas within a second".to_owned());
+        let reason = reason.unwrap_or_else(|| {
+            "it answers this program, but a replica got no answer within a second".to_owned()
+        });
         let url = &self.reach.url;
         let advice = advice(&database.status(), &reason);
         Some(format!("the shop is up at {url}, but without its database: {reason}\n{advice}"))

@@ -61,7 +61,8 @@ pub fn why_it_ended(ended: ExitStatus, log: &Path) -> String {
     let panic = panic_in(&log_file::tail(log, usize::MAX));
     let what = panic.map(|panic| format!(", at {panic}")).unwrap_or_default();
     format!(
-        "`lab serve`, which runs the shop, panicked while it started{what}\nThat is its bug, and not yours. {look}"
+        "`lab serve`, which runs the shop, panicked while it started{what}\nThis is a bug in `lab serve`, and not in \
+         your code. {look}"
     )
 }
 
@@ -129,7 +130,7 @@ mod tests {
             panicked,
             format!(
                 "`lab serve`, which runs the shop, panicked while it started, at crates/lab/src/server.rs:143:47: \
-                 attempt to subtract with overflow\nThat is its bug, and not yours. {look}"
+                 attempt to subtract with overflow\nThis is a bug in `lab serve`, and not in your code. {look}"
             )
         );
         assert_eq!(

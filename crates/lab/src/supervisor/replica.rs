@@ -171,9 +171,9 @@ impl Replica {
         self.gateway.set_frozen(self.index, !answers);
         let name = &self.name;
         if answers {
-            log::info!("{name} answers again, and has its turn");
+            log::info!("{name} answers again, and gets connections again");
         } else {
-            log::warn!("{name} lives and does not answer: it is left out of the turn until it does");
+            log::warn!("{name} runs, but does not answer. It gets no new connections until it answers");
         }
         if let Some(process) = &mut self.status.lock().process {
             process.answers = answers;

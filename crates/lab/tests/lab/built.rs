@@ -80,7 +80,7 @@ async fn a_shop_of_another_build_is_not_judged_until_its_replicas_are_replaced()
     for command in [&["race", "--rounds", "1"][..], &["drill", "--fault", "burst"]] {
         let refused = project.run(command).await;
         assert!(
-            !refused.success && refused.errors.contains("was not built from the files as they are"),
+            !refused.success && refused.errors.contains("was not built from the present files"),
             "{command:?}"
         );
     }
@@ -129,7 +129,7 @@ async fn replicas_that_are_replaced_while_they_are_judged_get_no_verdict() {
     let check = Outcome::of(check.wait_with_output().await.unwrap());
     let report: Value = serde_json::from_str(&check.output).unwrap_or_else(|_| panic!("{}", check.errors));
     assert_eq!((check.code, &report["verdict"]), (2, &Value::from("outdated")), "{report:#}");
-    assert_eq!(report["error"], "the replicas were replaced meanwhile. Do it again");
+    assert_eq!(report["error"], "the replicas were replaced during this command. Run the command again");
     project.run(&["down"]).await;
 }
 
@@ -146,7 +146,7 @@ async fn what_does_not_compile_is_not_judged_whether_a_shop_runs_or_not() {
     };
 
     let up = refused(&["up"]).await;
-    assert!(up.errors.ends_with("they run, are what they were\n"), "{}", up.errors);
+    assert!(up.errors.ends_with("Correct the code, and run the command again\n"), "{}", up.errors);
     assert_eq!(project.verdict().await.1["verdict"], "not_built");
 
     fs::write(project.path().join("crates/shop.rs"), "fine").unwrap();

@@ -183,12 +183,12 @@ async fn of_a_shop_that_is_slower_than_shipped_the_setting_is_named_and_crowds_a
         |name: &str| report["checks"].as_array().unwrap().iter().find(|check| check["name"] == name).unwrap();
     let window = of("race window");
     assert!(
-        window["seen"].as_str().unwrap().starts_with("a purchase that nobody disturbed took 4"),
+        window["seen"].as_str().unwrap().starts_with("a purchase without other buyers took 4"),
         "{window}"
     );
     assert!(window["meaning"].as_str().unwrap().contains("Unset RACE_WINDOW_MS"), "{window}");
     let crowd = of("crowd of 50")["seen"].as_str().unwrap();
-    assert!(crowd.starts_with("left out: a purchase that nobody disturbs takes 4"), "{crowd}");
+    assert!(crowd.starts_with("left out: a purchase without other buyers takes 4"), "{crowd}");
     assert_eq!((check.code, &report["verdict"] == "fixed"), (1, false));
     assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
     project.run(&["down"]).await;

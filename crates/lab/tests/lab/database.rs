@@ -49,7 +49,10 @@ async fn a_database_that_is_not_the_labs_own_is_not_stopped() {
     let answer = project.ask(&Request::StopDatabase { seconds: 0, how: DatabaseStop::Immediate }).await;
 
     let Event::Failed(reason) = answer else { panic!("{answer:?}") };
-    assert!(reason.starts_with("this database is not the shop's private one"), "{reason}");
+    assert!(
+        reason.starts_with("the shop has no private PostgreSQL that this command could stop"),
+        "{reason}"
+    );
     assert!(answers_ok(&project.url("/ready")).await);
     project.run(&["down"]).await;
 }

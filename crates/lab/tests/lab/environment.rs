@@ -230,8 +230,8 @@ async fn a_password_that_the_driver_can_not_use_is_said_without_it() {
 
     assert_eq!(
         up.errors,
-        "error: DATABASE_URL: the password holds a character that can't be logged in with: a control character, or \
-         one that is newer than Unicode 3.2, as an emoji. Correct it\nWhen that is mended: make run\n"
+        "error: DATABASE_URL: the password has a character that is not allowed in a login: a control character, or \
+         one that is newer than Unicode 3.2, such as an emoji. Correct it\nAfter the correction: make run\n"
     );
     role.drop(&database).await;
 }

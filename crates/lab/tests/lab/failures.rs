@@ -139,7 +139,7 @@ async fn a_database_that_says_no_is_not_waited_for_and_its_password_is_not_shown
     ] {
         let errors = failing_up(&project, &[("DATABASE_URL", &url)]).await;
 
-        let expected = format!("error: DATABASE_URL: {reason}. Correct it\nWhen that is mended: make run\n");
+        let expected = format!("error: DATABASE_URL: {reason}. Correct it\nAfter the correction: make run\n");
         assert_eq!(errors, expected);
     }
     database.connection.execute_unprepared(&format!("DROP ROLE {role}")).await.unwrap();
@@ -162,8 +162,8 @@ async fn a_role_that_may_not_make_the_tables_is_said_with_the_setting_for_anothe
     assert_eq!(
         errors,
         "error: the migration failed: permission denied for schema public\n\
-         The role that makes the tables may be another one than the shop's: MIGRATION_DATABASE_URL names it.\n\
-         When that is mended: make run\n"
+         A role of its own may make the tables. Name it in MIGRATION_DATABASE_URL.\n\
+         After the correction: make run\n"
     );
     database.connection.execute_unprepared(&format!("DROP ROLE {role}")).await.unwrap();
 }
@@ -240,7 +240,7 @@ async fn a_lab_that_breaks_off_its_answer_is_not_said_to_be_gone() {
     assert!(
         restart
             .errors
-            .starts_with("error: `lab serve`, which runs the shop, broke off its answer, and goes on: "),
+            .starts_with("error: `lab serve`, which runs the shop, still runs, but its answer broke off. "),
         "{}",
         restart.errors
     );

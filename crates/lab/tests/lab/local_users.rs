@@ -46,7 +46,7 @@ async fn even_through_an_open_socket_another_user_is_not_heard() {
 
     assert_eq!(loot.got.into_iter().collect::<Vec<_>>(), ["a connection to control.sock"]);
     let log = fs::read_to_string(project.path().join(LAB_LOG)).unwrap();
-    assert!(log.contains("only who started the shop, and root, may tell it what to do"), "{log}");
+    assert!(log.contains("only the user who started the shop, and root, can give it commands"), "{log}");
     project.run(&["down"]).await;
 }
 
@@ -99,8 +99,9 @@ async fn no_variable_but_the_shops_own_reaches_a_replica() {
         let wanted = Wanted { binary: binary.clone(), variables: variables.clone(), only_if_changed: false };
 
         for request in [Request::Run(wanted), Request::Lend(variables)] {
-            let refused =
-                format!("{name} is none of the shop's own variables, and is not passed on. See .env.example");
+            let refused = format!(
+                "{name} is not one of the shop's variables, so it is not passed on. See .env.example"
+            );
             assert_eq!(project.ask(&request).await, Event::Failed(refused));
         }
     }

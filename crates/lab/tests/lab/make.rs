@@ -144,7 +144,7 @@ fn what_has_never_compiled_gets_the_same_verdict() {
     assert_eq!(checked.code, 2);
     let report: Value =
         serde_json::from_str(&checked.output).unwrap_or_else(|_| panic!("{}", checked.errors));
-    let said = "the files as they are now do not compile".to_owned();
+    let said = "the present files do not compile".to_owned();
     assert_eq!(
         report,
         serde_json::to_value(CheckReport::without_verdict(CheckVerdict::NotBuilt, said)).unwrap()
@@ -191,7 +191,7 @@ fn a_file_that_is_put_back_with_its_old_time_is_built_again() {
     assert_eq!(shop_says().stdout, b"edited\n", "cargo has seen nothing");
     let built = Outcome::of(checkout.command(LAB).args(["check", "--json"]).output().unwrap());
 
-    assert!(built.errors.contains("was put in place with the time of another moment"), "{}", built.errors);
+    assert!(built.errors.contains("its time of change was wrong"), "{}", built.errors);
     assert!(built.output.starts_with('{'), "{}", built.output);
     assert_eq!(shop_says().stdout, b"as it was\n");
 }

@@ -29,7 +29,7 @@ async fn the_strategies_are_listed_for_a_person() {
 
     for line in [
         "unlocked          reads the stock",
-        "                  whoever is too late: 409 at once, with Retry-After",
+        "                  a buyer who is too late gets: 409 at once, with Retry-After",
     ] {
         assert!(list.lines().any(|listed| listed.starts_with(line)), "{list}");
     }

@@ -205,7 +205,9 @@ async fn a_shop_that_is_locked_out_by_its_own_role_sells_again_by_itself() {
     wait_until("it is let in again", ready).await;
     let log = project.path().join(".flash-sale/logs/lab.log");
     wait_until("that is said", async || {
-        fs::read_to_string(&log).unwrap().contains("the shop's role had another password or other settings")
+        fs::read_to_string(&log)
+            .unwrap()
+            .contains("somebody changed the password or the settings of the shop's role")
     })
     .await;
     project.run(&["down"]).await;

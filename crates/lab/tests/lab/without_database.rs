@@ -26,8 +26,9 @@ async fn up_and_restart_say_why_the_database_can_not_be_used_until_it_can() {
     project.variables = vec![("DATABASE_URL", pooler.url.clone())];
     let message = format!(
         "error: the shop is up at http://localhost:{}, but without its database: {REASON}\n\
-         A connection pooler says that. The shop needs PostgreSQL itself: see README.md, \"Your own PostgreSQL\".\n\
-         It sells as soon as the database lets it. When you have corrected DATABASE_URL: make stop run\n",
+         This is the message of a connection pooler. The shop needs PostgreSQL itself: see README.md, \"Your own \
+         PostgreSQL\".\n\
+         The shop sells as soon as it can use the database. After a correction of DATABASE_URL: make stop run\n",
         project.port
     );
 
@@ -77,8 +78,7 @@ async fn a_database_that_does_not_answer_the_shop_is_said_after_a_few_seconds() 
     let up = Outcome::of(up.unwrap());
 
     assert!(!up.success);
-    let note =
-        "note: it is not known whether the role flash_sale_shop of DATABASE_URL can log in: no answer\n";
+    let note = "note: the login of the role flash_sale_shop of DATABASE_URL could not be tested: no answer\n";
     assert!(up.output.contains(note), "{}", up.output);
     assert!(up.errors.contains("but without its database: no answer in 3 s\n"), "{}", up.errors);
     assert!(!up.errors.contains("hunter2"), "{}", up.errors);
@@ -139,7 +139,7 @@ async fn without_the_labs_own_postgres_a_restart_says_where_its_log_is() {
     assert!(!restart.success);
     assert!(restart.errors.contains("but without its database: "), "{}", restart.errors);
     let log = database["log"].as_str().unwrap();
-    assert!(restart.errors.ends_with(&format!("See why it does not: {log}\n")), "{}", restart.errors);
+    assert!(restart.errors.ends_with(&format!("See why it does not run: {log}\n")), "{}", restart.errors);
 }
 
 #[tokio::test]

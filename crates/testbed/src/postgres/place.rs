@@ -51,7 +51,7 @@ pub fn prepare(wanted: &Path) -> anyhow::Result<Place> {
             make(&folder, 0o700).and_then(|folder| give_folder(&folder, user).map_err(anyhow::Error::from));
         match given {
             Ok(()) if can(user, "-w", &folder)? => return Ok(Place { folder, user: Some(user) }),
-            Ok(()) => refusals.push(format!("{}: it can't get there", folder.display())),
+            Ok(()) => refusals.push(format!("{}: the user can't reach it", folder.display())),
             Err(error) => refusals.push(format!("{}: {}", folder.display(), told(&error))),
         }
     }
@@ -79,7 +79,7 @@ pub fn prepare_for_programs(wanted: &Path) -> anyhow::Result<PathBuf> {
             return Ok(folder);
         }
     }
-    bail!("PostgreSQL's user can reach programs neither here nor in {FALLBACK}")
+    bail!("PostgreSQL's user can't reach programs in this folder or in {FALLBACK}")
 }
 
 /// Removes programs that others have put into the folder, so that they are never run. The folder may have been open to

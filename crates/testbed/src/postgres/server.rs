@@ -195,7 +195,7 @@ impl Cluster {
                     Ok(_) => return Ok(()),
                     Err(error) if passes_by_itself(&error) => {}
                     Err(error) => bail!(
-                        "PostgreSQL runs, and lets nobody in who starts the shop: {}\nIts settings and the password are in \
+                        "PostgreSQL runs, but this program can't log in: {}\nIts settings and the password are in \
                          {}. To begin with an empty database: make clean run",
                         driver_reason(&error),
                         self.files.place.folder.display()

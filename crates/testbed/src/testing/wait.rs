@@ -25,7 +25,11 @@ pub fn wait_until(what: &str, condition: impl AsyncFnMut() -> bool) -> impl Futu
 async fn poll_until(what: &str, mut condition: impl AsyncFnMut() -> bool, caller: &'static Location<'_>) {
     let deadline = Instant::now() + LIMIT;
     while !condition().await {
-        assert!(Instant::now() < deadline, "{caller}: waited {} s in vain until {what}", LIMIT.as_secs());
+        assert!(
+            Instant::now() < deadline,
+            "{caller}: waited {} s, and this did not happen: {what}",
+            LIMIT.as_secs()
+        );
         tokio::time::sleep(POLL).await;
     }
 }

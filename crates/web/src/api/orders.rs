@@ -48,7 +48,9 @@ pub struct OrderPage {
     params(("Idempotency-Key" = Option<String>, Header, pattern = r#"^("([ !#-\[\]-~]|\\["\\]){1,255}"|[A-Za-z0-9!#$%&'*+.^_`|~:/-]{1,255})$"#,
         description = "A string of 1 to 255 characters, in quotes or bare. The same key gets the same answer again for 24 hours, with `Idempotency-Replayed: true`, unless the product is reset meanwhile. \
             Of the answers \"Out of stock\", only the newest 50,000 are kept; no other refusal uses the key up. \
-            Make up a new random one for each purchase that nobody can guess, as a UUID of version 4: the shop knows its buyers by nothing else. Whoever sends the key first has used it up, and whoever sends it later is told the first one's answer")),
+            Make up a new random key for each purchase, such as a UUID of version 4: nobody must be able to guess it, \
+            because the shop knows its buyers by nothing else. The first request with a key uses the key up. Each \
+            later request gets the answer of the first")),
     request_body = OrderRequest, responses(
     (status = 200, description = "Sold", body = OrderView),
     (status = 400, description = "Out of stock, or a key that can't be read"),

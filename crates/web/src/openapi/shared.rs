@@ -10,7 +10,7 @@ use crate::middleware::PROBLEM_JSON;
 
 /// The answers that any request may get.
 const OF_ANY: [(&str, &str); 7] = [
-    ("400", "The request can't be read, or doesn't say clearly for which host it is"),
+    ("400", "The request can't be read, or doesn't name its host clearly"),
     ("408", "The request took longer than 5 s to arrive; the connection is closed"),
     ("413", "The body is longer than 64 KiB"),
     ("414", "The URL is longer than 32 KiB; the connection is closed"),
@@ -20,7 +20,8 @@ const OF_ANY: [(&str, &str); 7] = [
         "503",
         "With `Retry-After`: the database is away or too busy, or another request was in the way; the request was not \
          carried out and won't be. \
-         With `outcome`: whether it was carried out is not known, and the same Idempotency-Key settles it",
+         With `outcome`: the outcome is unknown; a request with an Idempotency-Key can be sent again with the same \
+         key, and gets the outcome",
     ),
 ];
 
@@ -147,9 +148,10 @@ fn has_tag(operation: &Operation, tag: &str) -> bool {
 fn name_the_only_outcome(document: &mut OpenApi) {
     let schemas = document.components.as_mut().map(|components| &mut components.schemas);
     if let Some(RefOr::T(Schema::Object(problem))) = schemas.and_then(|schemas| schemas.get_mut("Problem")) {
-        let only = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["unknown"])).description(
-            Some("Only with 503, and only when it can't be told whether the request was carried out"),
-        );
+        let only = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(["unknown"]))
+            .description(Some("Only with 503, and only when the outcome of the request is unknown"));
         problem.properties.insert("outcome".to_owned(), only.into());
     }
 }

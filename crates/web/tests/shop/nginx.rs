@@ -98,8 +98,8 @@ async fn a_post_that_was_sent_is_never_sent_again() {
 
     let post = read(new_client().post(format!("{}/api/orders", nginx.url)).body("{}")).await;
 
-    let detail =
-        "Whether this was carried out is not known: the answer was lost. The same Idempotency-Key settles it";
+    let detail = "The answer was lost, so the outcome is unknown. If the request had an Idempotency-Key, send it again \
+                  with the same key";
     post.assert_problem(503, detail);
     assert_eq!(post.json()["outcome"], "unknown");
     assert!(!post.headers.contains_key("Retry-After"));

@@ -74,7 +74,9 @@ async fn it_says_what_a_key_must_be() {
     let key = parameters.iter().find(|parameter| parameter["name"] == "Idempotency-Key").unwrap();
     let said = key["description"].as_str().unwrap();
     assert!(
-        said.contains("random one for each purchase that nobody can guess, as a UUID of version 4"),
+        said.contains(
+            "random key for each purchase, such as a UUID of version 4: nobody must be able to guess it"
+        ),
         "{said}"
     );
 }

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::{Answer, Shop, read};
 
-const UNKNOWN: &str =
-    "Whether this was carried out is not known: the answer was lost. The same Idempotency-Key settles it";
+const UNKNOWN: &str = "The answer was lost, so the outcome is unknown. If the request had an Idempotency-Key, \
+                       send it again with the same key";
 /// Sold by one statement, the purchase is nothing else.
 const STATEMENT: &str = "INSERT INTO orders";
 
