@@ -2,6 +2,7 @@
 //! this one as a dev-dependency. Start with [`TestDatabase::create`].
 
 mod at_the_end;
+pub mod browser;
 mod cluster;
 mod database;
 mod pooler;

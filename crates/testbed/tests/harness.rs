@@ -1,7 +1,8 @@
-//! The harness itself: a database of one's own, and a look at who waits.
+//! The harness itself: a database of one's own, a look at who waits, and a browser that does not start.
 
 use flash_sale_core::product;
-use flash_sale_testbed::testing::{SideConnection, TestDatabase, wait_until};
+use flash_sale_testbed::testing::browser::Chromium;
+use flash_sale_testbed::testing::{SideConnection, TestDatabase, wait_until, write_program};
 use sea_orm::{ConnectionTrait, EntityTrait, TransactionTrait};
 
 #[tokio::test]
@@ -52,4 +53,14 @@ async fn a_side_connection_sees_who_waits_for_its_lock() {
     side.commit().await;
     update.await.unwrap();
     assert!(side.waiting_statements().await.is_empty());
+}
+
+#[tokio::test]
+#[should_panic(expected = "/chromium has ended. It said:\nno display\n")]
+async fn a_chromium_that_does_not_start_is_named_with_what_it_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("chromium");
+    write_program(&program, "#!/bin/sh\necho no display >&2\n");
+
+    Chromium::start_program(&program).await;
 }

@@ -1,10 +1,10 @@
 //! The page fits the window.
 
+use flash_sale_testbed::testing::browser::{Chromium, Tab};
 use sea_orm::ConnectionTrait;
 
 use crate::Shop;
-use crate::chromium::Chromium;
-use crate::tab::Tab;
+use crate::shop_page::wait_for_page;
 
 const PHONE: i64 = 360;
 const DESKTOP: i64 = 1280;
@@ -19,7 +19,7 @@ async fn no_state_of_the_page_scrolls_sideways_on_a_phone_or_a_desktop() {
     assert_fits(&tab, "with one copy").await;
 
     tab.click("#buy").await;
-    tab.wait_for_page("the page after Buy Now", |page| page.has_notice).await;
+    wait_for_page(&tab, "the page after Buy Now", |page| page.has_notice).await;
     assert_fits(&tab, "after Buy Now").await;
 
     let sell_out = "UPDATE products SET quantity = 0; DELETE FROM orders";

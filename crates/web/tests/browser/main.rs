@@ -4,12 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
-mod chromium;
 mod layout;
 mod purchase;
 mod quiet;
 mod shop_page;
-mod tab;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;

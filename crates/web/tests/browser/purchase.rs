@@ -1,15 +1,14 @@
-//! Buy Now and Reset, pressed with the mouse.
+//! Buy Now and Reset, pressed with the mouse and from the keyboard.
 
 use std::time::Duration;
 
-use chromiumoxide::cdp::browser_protocol::network::EventRequestWillBeSent;
+use flash_sale_testbed::testing::browser::{Chromium, Key, Tab};
+use flash_sale_testbed::testing::wait_until;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use crate::Shop;
-use crate::chromium::Chromium;
-use crate::shop_page::ShopPage;
-use crate::tab::Tab;
+use crate::shop_page::{ShopPage, wait_for_page};
 
 /// Has the page write down each press of Buy Now and each change of its words, for the page that comes after
 /// it to be asked: while a form is under way, Chromium lets nobody look into the page.
@@ -40,6 +39,22 @@ async fn without_javascript_the_shop_does_the_same() {
 }
 
 #[tokio::test]
+async fn the_keyboard_alone_buys_and_puts_the_copy_back() {
+    let Some(browser) = Chromium::start().await else { return };
+    let shop = Shop::open().await;
+    let tab = browser.open_tab().await;
+    tab.open(&format!("{}/", shop.url)).await;
+
+    press_with_the_keyboard(&tab, "#buy").await;
+    let bought = wait_for_page(&tab, "the page after Buy Now", |page| page.has_notice).await;
+    bought.assert_one_click_was_answered();
+
+    press_with_the_keyboard(&tab, "#reset").await;
+    let afresh = |page: &ShopPage| page.has_notice && page.attempts.is_empty();
+    wait_for_page(&tab, "the page after Reset", afresh).await;
+}
+
+#[tokio::test]
 async fn while_an_order_is_under_way_the_button_says_so_and_a_second_press_sends_nothing() {
     let Some(browser) = Chromium::start().await else { return };
     // Takes the order and never answers it.
@@ -48,7 +63,7 @@ async fn while_an_order_is_under_way_the_button_says_so_and_a_second_press_sends
     let shop = Shop::open_with(|settings| settings.order_api_url = Some(api_url.clone())).await;
     let tab = browser.open_tab().await;
     tab.open(&format!("{}/", shop.url)).await;
-    let mut requests = tab.keep::<EventRequestWillBeSent>().await;
+    let requests = tab.keep("Network.requestWillBeSent").await;
     tab.evaluate::<()>(NOTE_PRESSES).await;
     let button = tab.middle_of("#buy").await;
 
@@ -56,27 +71,38 @@ async fn while_an_order_is_under_way_the_button_says_so_and_a_second_press_sends
     let order = timeout(Duration::from_secs(10), api.accept()).await.expect("an order is under way");
     tab.press(button).await;
     drop((order, api));
-    tab.wait_for_page("the page after Buy Now", |page| page.has_notice).await;
+    wait_for_page(&tab, "the page after Buy Now", |page| page.has_notice).await;
 
     let noted: Option<String> = tab.evaluate("sessionStorage.noted").await;
     assert_eq!(noted.as_deref(), Some("pressed, Processing…, pressed, "));
-    let requests = requests.take(&tab);
-    let posts = requests.iter().map(|event| &event.request).filter(|request| request.method == "POST");
-    let posts: Vec<&str> = posts.map(|request| request.url.as_str()).collect();
+    let requests = requests.take();
+    let posts = requests.iter().map(|event| &event["request"]).filter(|request| request["method"] == "POST");
+    let posts: Vec<&str> = posts.map(|request| request["url"].as_str().unwrap()).collect();
     assert_eq!(posts, [format!("{}/buy", shop.url)]);
 }
 
 async fn buy_and_reset(tab: &Tab, shop: &Shop) {
     tab.open(&format!("{}/", shop.url)).await;
-    tab.wait_for_page("one copy is on sale", |page| page.stock == "1 available").await;
+    wait_for_page(tab, "one copy is on sale", |page| page.stock == "1 available").await;
 
     tab.click("#buy").await;
-    let bought = tab.wait_for_page("the page after Buy Now", |page| page.has_notice).await;
+    let bought = wait_for_page(tab, "the page after Buy Now", |page| page.has_notice).await;
     bought.assert_one_click_was_answered();
 
     tab.click("#reset").await;
     let afresh = |page: &ShopPage| page.has_notice && page.attempts.is_empty();
-    let reset = tab.wait_for_page("the page after Reset", afresh).await;
+    let reset = wait_for_page(tab, "the page after Reset", afresh).await;
     assert_eq!((reset.stock.as_str(), reset.final_stock.as_str()), ("1 available", "1"));
     assert!(reset.orders.is_empty(), "{reset:#?}");
+}
+
+/// Goes from element to element until this one has the focus.
+async fn press_with_the_keyboard(tab: &Tab, selector: &str) {
+    let has_focus = format!("document.activeElement.matches({selector:?})");
+    wait_until(&format!("{selector} has the focus"), async || {
+        tab.press_key(Key::Tab).await;
+        tab.is_true(&has_focus).await
+    })
+    .await;
+    tab.press_key(Key::Enter).await;
 }

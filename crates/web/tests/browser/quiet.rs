@@ -1,20 +1,18 @@
 //! What a visitor doesn't see: errors, refused content, requests that leave the shop.
 
-use chromiumoxide::cdp::browser_protocol::log::{EventEntryAdded, LogEntryLevel};
-use chromiumoxide::cdp::browser_protocol::network::EventRequestWillBeSent;
-use chromiumoxide::cdp::js_protocol::runtime::{EventConsoleApiCalled, EventExceptionThrown};
+use flash_sale_testbed::testing::browser::{Chromium, Events, Tab};
 use flash_sale_testbed::testing::wait_until;
+use serde_json::Value;
 
 use crate::Shop;
-use crate::chromium::Chromium;
-use crate::tab::{Events, Tab};
+use crate::shop_page::wait_for_page;
 
 /// Keeps what the browser reports about the pages of a tab.
 struct Watch {
-    exceptions: Events<EventExceptionThrown>,
-    console: Events<EventConsoleApiCalled>,
-    log: Events<EventEntryAdded>,
-    requests: Events<EventRequestWillBeSent>,
+    exceptions: Events,
+    console: Events,
+    log: Events,
+    requests: Events,
 }
 
 #[tokio::test]
@@ -22,17 +20,17 @@ async fn no_page_logs_an_error_breaks_its_policy_or_asks_another_host() {
     let Some(browser) = Chromium::start().await else { return };
     let shop = Shop::open().await;
     let tab = browser.open_tab().await;
-    let mut watch = Watch::start(&tab).await;
+    let watch = Watch::start(&tab).await;
 
     tab.open(&format!("{}/", shop.url)).await;
     watch.assert_quiet(&tab, &shop, &[]).await;
 
     tab.click("#buy").await;
-    tab.wait_for_page("the page after Buy Now", |page| !page.attempts.is_empty()).await;
+    wait_for_page(&tab, "the page after Buy Now", |page| !page.attempts.is_empty()).await;
     watch.assert_quiet(&tab, &shop, &[]).await;
 
     tab.click("#reset").await;
-    tab.wait_for_page("the page after Reset", |page| page.has_notice && page.attempts.is_empty()).await;
+    wait_for_page(&tab, "the page after Reset", |page| page.has_notice && page.attempts.is_empty()).await;
     watch.assert_quiet(&tab, &shop, &[]).await;
 
     tab.open(&format!("{}/docs/", shop.url)).await;
@@ -51,41 +49,39 @@ async fn no_page_logs_an_error_breaks_its_policy_or_asks_another_host() {
 
 impl Watch {
     async fn start(tab: &Tab) -> Self {
-        let watch = Self {
-            exceptions: tab.keep().await,
-            console: tab.keep().await,
-            log: tab.keep().await,
-            requests: tab.keep().await,
-        };
-        tab.report_errors().await;
-        watch
+        Self {
+            exceptions: tab.keep("Runtime.exceptionThrown").await,
+            console: tab.keep("Runtime.consoleAPICalled").await,
+            log: tab.keep("Log.entryAdded").await,
+            requests: tab.keep("Network.requestWillBeSent").await,
+        }
     }
 
     /// Asserts that the page has asked the shop only, and that nothing was reported but one failure to load
     /// each of `missing`.
-    async fn assert_quiet(&mut self, tab: &Tab, shop: &Shop, missing: &[&str]) {
+    async fn assert_quiet(&self, tab: &Tab, shop: &Shop, missing: &[&str]) {
         // Its answer comes after all reports of what the page has done.
         let page: String = tab.evaluate("location.href").await.unwrap();
 
-        let requests = self.requests.take(tab);
+        let requests = self.requests.take();
         assert!(!requests.is_empty(), "{page}: the browser reports its requests");
         for request in requests {
-            let url = &request.request.url;
+            let url = request["request"]["url"].as_str().unwrap();
             let is_ours = url.starts_with(&format!("{}/", shop.url)) || url.starts_with("data:");
             assert!(is_ours, "{page} asks for {url}");
         }
         let mut failures = Vec::new();
-        for event in self.log.take(tab) {
-            let entry = &event.entry;
-            match &entry.url {
-                Some(url) if entry.text.contains("404") => failures.push(url.clone()),
-                _ if entry.level == LogEntryLevel::Verbose => {}
+        for event in self.log.take() {
+            let entry = &event["entry"];
+            match entry["url"].as_str() {
+                Some(url) if entry["text"].as_str().unwrap().contains("404") => failures.push(url.to_owned()),
+                _ if entry["level"] == "verbose" => {}
                 _ => panic!("{page}: {entry:?}"),
             }
         }
         assert_eq!(failures, missing, "{page}");
-        assert_eq!(format!("{:?}", self.exceptions.take(tab)), "[]", "{page}");
-        assert_eq!(format!("{:?}", self.console.take(tab)), "[]", "{page}");
+        assert_eq!(self.exceptions.take(), Vec::<Value>::new(), "{page}");
+        assert_eq!(self.console.take(), Vec::<Value>::new(), "{page}");
     }
 }
 
@@ -93,7 +89,7 @@ impl Watch {
 async fn count_operations(shop: &Shop) -> usize {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let document = http.get(format!("{}/api/openapi.json", shop.url)).send().await.unwrap();
-    let document: serde_json::Value = document.json().await.unwrap();
+    let document: Value = document.json().await.unwrap();
     let paths = document["paths"].as_object().unwrap();
     paths.values().map(|operations| operations.as_object().unwrap().len()).sum()
 }

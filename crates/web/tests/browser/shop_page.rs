@@ -1,10 +1,12 @@
 //! What the shop's page shows, read out of the browser.
 
+use flash_sale_testbed::testing::browser::Tab;
+use flash_sale_testbed::testing::wait_until;
 use serde::Deserialize;
 
 /// Gives a [`ShopPage`], or null while there is none. It only reads, so it also runs where the page's own
 /// scripts may not.
-pub const READ: &str = r##"(() => {
+const READ: &str = r##"(() => {
     const text = (element) => element?.textContent.trim();
     const rows = (selector, read) => Array.from(document.querySelectorAll(selector), read);
     if (document.readyState !== "complete" || !document.querySelector("#stock")) return null;
@@ -49,6 +51,17 @@ pub struct Order {
     /// Its first eight digits.
     pub id: String,
     pub replica: String,
+}
+
+/// Waits until the tab shows a page of the shop that is as it should be, and returns it.
+pub async fn wait_for_page(tab: &Tab, what: &str, is_it: impl Fn(&ShopPage) -> bool) -> ShopPage {
+    let mut page = None;
+    wait_until(what, async || {
+        page = tab.evaluate::<Option<ShopPage>>(READ).await.flatten().filter(&is_it);
+        page.is_some()
+    })
+    .await;
+    page.expect("just waited for")
 }
 
 impl ShopPage {
