@@ -123,3 +123,53 @@ fn length(value: &[u8]) -> Option<u64> {
     let digits = str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))?;
     digits.parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits::LONGEST_HEAD;
+    use super::*;
+
+    const FIRST_LINE: &str = "GET / HTTP/1.1\r\n";
+
+    /// Follows the bytes one by one, and returns how often a head was read, and the refusal.
+    fn drip(bytes: &[u8]) -> (usize, Option<OwnAnswer>) {
+        let mut place = Place::Between;
+        let mut readings = 0;
+        for byte in bytes {
+            let followed = place.follow(&[*byte], |head| {
+                readings += 1;
+                read_request(head, &mut VecDeque::new())
+            });
+            if let Err(refusal) = followed {
+                return (readings, Some(refusal));
+            }
+        }
+        (readings, None)
+    }
+
+    #[test]
+    fn a_head_that_comes_byte_by_byte_is_read_at_its_first_byte_and_where_lines_end() {
+        let head = format!("{FIRST_LINE}Host: a\r\nX: {}\t\r\n\r\n", "x".repeat(20_000));
+        // Each of the four lines ends with two bytes.
+        assert_eq!(drip(head.as_bytes()), (1 + 4 * 2, None));
+    }
+
+    #[test]
+    fn what_no_head_may_contain_is_refused_before_its_line_ends() {
+        let no_head = format!("{FIRST_LINE}X: a\0");
+        assert_eq!(drip(no_head.as_bytes()).1, Some(OwnAnswer::NoHttp));
+        assert_eq!(drip(b"\x16\x03\x01").1, Some(OwnAnswer::NoHttp));
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_refused_at_the_limit() {
+        for (begun, refusal) in [
+            (FIRST_LINE.to_owned() + "X: ", OwnAnswer::HeadTooLong),
+            ("GET /".to_owned(), OwnAnswer::UrlTooLong),
+        ] {
+            let all = begun.clone() + &"x".repeat(LONGEST_HEAD - begun.len());
+            assert_eq!(drip(all.as_bytes()).1, None);
+            assert_eq!(drip((all + "x").as_bytes()).1, Some(refusal));
+        }
+    }
+}
