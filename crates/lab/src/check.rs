@@ -30,12 +30,13 @@ use crowd::Sale;
 use one_click::OneClick;
 use part::{Part, Say};
 use patience::Held;
-use purchase::BuyRequest;
 use verdict::{Check, CheckReport, Figures};
 
+use crate::shop::buy_request::BuyRequest;
 use crate::shop::client::Shop;
 use crate::shop::database::ShopDatabase;
 use crate::shop::target::Target;
+use crate::shop::told::Told;
 use crate::signals::EndSignals;
 
 /// For each crowd: how many copies there are, and how many buyers.
@@ -198,7 +199,7 @@ impl CheckFindings {
         let Self { replicas, alone, clicks, crowds, enough, held, deadlocks, constraints } = self;
         let in_crowds: Vec<&Sale> = crowds.iter().flatten().collect();
         let sales: Vec<&Sale> = in_crowds.iter().copied().chain(&enough).collect();
-        let purchases = all_purchases(&sales, held.as_ref().ok());
+        let requests = all_requests(&sales, held.as_ref().ok());
         let costs = costs::of(&alone, &clicks, enough.as_ref().ok(), &sales);
         let checks = vec![
             one_click::judge(&clicks),
@@ -210,29 +211,28 @@ impl CheckFindings {
             patience::judge_reads(&held),
             patience::judge_others(&held),
             failures::judge(&alone, &clicks, &sales, held.as_ref().ok(), deadlocks),
-            architecture::judge_replicas(&replicas, &clicks, &purchases),
+            architecture::judge_replicas(&replicas, &clicks, &requests),
             architecture::judge_retry(&clicks),
-            architecture::judge_race_window(&alone, &clicks, &purchases),
+            architecture::judge_race_window(&alone, &clicks, &requests),
             constraints,
         ];
-        CheckReport::new(checks, costs, count(&clicks, &sales, &purchases))
+        CheckReport::new(checks, costs, count(&clicks, &sales, &requests))
     }
 }
 
-fn all_purchases<'a>(sales: &[&'a Sale], held: Option<&'a Held>) -> Vec<&'a BuyRequest> {
-    let in_crowds = sales.iter().flat_map(|sale| &sale.purchases);
-    let in_the_way = held.into_iter().flat_map(|held| held.held.iter().chain(held.others.iter().flatten()));
-    in_crowds.chain(in_the_way).collect()
+fn all_requests<'a>(sales: &[&'a Sale], held: Option<&'a Held>) -> Vec<&'a BuyRequest> {
+    let in_crowds = sales.iter().flat_map(|sale| sale.requests());
+    in_crowds.chain(held.into_iter().flat_map(Held::requests)).collect()
 }
 
-fn count(clicks: &OneClick, sales: &[&Sale], purchases: &[&BuyRequest]) -> Figures {
+fn count(clicks: &OneClick, sales: &[&Sale], requests: &[&BuyRequest]) -> Figures {
     let attempts = || clicks.rounds.iter().flat_map(|round| &round.attempts);
     let sold_to_clicks = attempts().filter(|attempt| attempt.status_code() == Some(200)).count();
-    let sold_to_others = purchases.iter().filter(|purchase| purchase.order().is_some()).count();
+    let sold_to_others = requests.iter().filter(|request| matches!(request.told, Told::Sold(_))).count();
     Figures {
         rounds: clicks.rounds.len(),
         rounds_oversold: clicks.oversold(),
-        purchases: attempts().count() + purchases.len(),
+        purchases: attempts().count() + requests.len(),
         sold: sold_to_clicks + sold_to_others,
         copies_oversold: sales.iter().map(|sale| sale.oversold()).sum(),
         orders_deleted: clicks.orders_deleted,

@@ -3,13 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::purchase::{BuyRequest, Outcome};
+use super::purchase::buy_once;
+use crate::shop::buy_request::BuyRequest;
 use crate::shop::client::Shop;
 use crate::shop::database::ShopDatabase;
+use crate::shop::purchase::Purchase;
+use crate::shop::told::Told;
 
 /// The longest time that a sale may take. Ten such sales, one after the other, stay below the shop's `lock_timeout`. A
 /// slower shop would refuse buyers because of that limit, and the check would call a right fix wrong.
@@ -25,17 +27,22 @@ const PAYMENT_LIMIT: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Alone {
     /// One purchase, or two: a second one is made when the first failed or was slow.
-    pub purchases: Vec<BuyRequest>,
+    pub purchases: Vec<Purchase>,
     /// Whether the payment is slow: the frozen reference of the exercise, which waits for the same payment, took as
     /// long. It is asked only when the exercise was slow.
     pub payment_is_slow: bool,
 }
 
 impl Alone {
+    /// The requests of these purchases, one for each.
+    pub fn requests(&self) -> impl Iterator<Item = &BuyRequest> {
+        self.purchases.iter().flat_map(|purchase| &purchase.requests)
+    }
+
     /// How long the shortest sale took; `None` when there was none.
     pub fn sale(&self) -> Option<Duration> {
         let sold = self.purchases.iter().filter(|purchase| purchase.order().is_some());
-        sold.map(|purchase| purchase.took).min()
+        sold.map(Purchase::took).min()
     }
 
     /// How long a sale took, if that is too long for the rest of the check.
@@ -48,8 +55,8 @@ impl Alone {
         if let Some(took) = self.slow_sale() {
             return Some(format!("a purchase without other buyers takes {} ms", took.as_millis()));
         }
-        let failures: Option<Vec<&str>> = self.purchases.iter().map(BuyRequest::failure).collect();
-        let failure = *failures?.last()?;
+        let failures: Option<Vec<String>> = self.requests().map(BuyRequest::failure).collect();
+        let failure = failures?.pop()?;
         Some(format!("a purchase without other buyers fails, too ({failure})"))
     }
 }
@@ -60,57 +67,55 @@ impl Alone {
 /// When the shop's database fails.
 pub async fn buy(shop: &Shop, database: &ShopDatabase) -> anyhow::Result<Alone> {
     let product = database.make_product("bought by one at a time", 3).await?;
-    let first = purchase(shop, product).await;
-    // The first purchase may have had to open a connection, or may have met the end of an earlier replica.
-    let is_usual = first.failure().is_none() && first.took <= LONGEST_SALE;
-    let is_worth_another = !is_usual && first.took < WORTH_ANOTHER;
-    let mut alone = Alone { purchases: vec![first], payment_is_slow: false };
-    if is_worth_another {
-        alone.purchases.push(purchase(shop, product).await);
+    let mut alone = Alone { purchases: vec![buy_alone(shop, product).await], payment_is_slow: false };
+    if alone.requests().any(is_worth_another) {
+        alone.purchases.push(buy_alone(shop, product).await);
     }
     if alone.slow_sale().is_some() {
-        let order = json!({ "product_id": product, "strategy": "unlocked" });
-        let answer = timeout(PAYMENT_LIMIT, shop.order(&order)).await;
-        let answer = answer.ok().and_then(Result::ok);
-        alone.payment_is_slow =
-            answer.is_some_and(|answer| answer.status == 200 && answer.took > LONGEST_SALE);
+        let mut by_reference = Purchase::new(product, Some("unlocked".to_owned()), None);
+        // Without an answer in time, the payment is not known to be slow.
+        let _ = timeout(PAYMENT_LIMIT, by_reference.ask(shop)).await;
+        let is_slow_sale = |request: &BuyRequest| request.status == Ok(200) && request.took > LONGEST_SALE;
+        alone.payment_is_slow = by_reference.requests.iter().any(is_slow_sale);
     }
     Ok(alone)
 }
 
-async fn purchase(shop: &Shop, product: Uuid) -> BuyRequest {
+async fn buy_alone(shop: &Shop, product: Uuid) -> Purchase {
     let sent = Instant::now();
-    match timeout(ANSWER_LIMIT, BuyRequest::make(shop, product)).await {
-        Ok(purchase) => purchase,
-        Err(_) => BuyRequest {
-            product,
-            outcome: Outcome::Failed(format!("no answer within {} s", ANSWER_LIMIT.as_secs())),
-            served_by: String::new(),
-            took: sent.elapsed(),
-        },
-    }
+    timeout(ANSWER_LIMIT, buy_once(shop, product)).await.unwrap_or_else(|_| {
+        let silence = format!("no answer within {} s", ANSWER_LIMIT.as_secs());
+        let request = BuyRequest::over(sent, Told::NoAnswer(silence.clone()), Err(silence));
+        Purchase { requests: vec![request], ..Purchase::new(product, None, None) }
+    })
+}
+
+/// The first purchase may have had to open a connection, or may have met the end of an earlier replica.
+fn is_worth_another(first: &BuyRequest) -> bool {
+    let is_usual = first.failure().is_none() && first.took <= LONGEST_SALE;
+    !is_usual && first.took < WORTH_ANOTHER
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn alone(told: &[(Outcome, u64)]) -> Alone {
-        let purchases = told.iter().map(|(outcome, milliseconds)| BuyRequest {
-            product: Uuid::nil(),
-            outcome: outcome.clone(),
-            served_by: String::new(),
-            took: Duration::from_millis(*milliseconds),
-        });
-        Alone { purchases: purchases.collect(), payment_is_slow: false }
+    fn alone(told: &[(Told, u64)]) -> Alone {
+        let purchase = |(told, milliseconds): &(Told, u64)| {
+            let took = Duration::from_millis(*milliseconds);
+            let over = BuyRequest::over(Instant::now(), told.clone(), Err(String::new()));
+            let requests = vec![BuyRequest { status: Ok(503), took, ..over }];
+            Purchase { requests, ..Purchase::new(Uuid::nil(), None, None) }
+        };
+        Alone { purchases: told.iter().map(purchase).collect(), payment_is_slow: false }
     }
 
-    fn sold() -> Outcome {
-        Outcome::Sold(Uuid::nil())
+    fn sold() -> Told {
+        Told::Sold(Uuid::nil())
     }
 
-    fn failed() -> Outcome {
-        Outcome::Failed("503".to_owned())
+    fn failed() -> Told {
+        Told::NotCarriedOut
     }
 
     #[test]
@@ -119,7 +124,7 @@ mod tests {
         assert_eq!(alone(&[(failed(), 1), (sold(), 110)]).obstacle(), None);
         assert_eq!(alone(&[(sold(), 400), (sold(), 110)]).obstacle(), None);
         // A shop that turns everybody away is quick: the crowds say what is wrong with it.
-        assert_eq!(alone(&[(Outcome::OutOfStock, 5)]).obstacle(), None);
+        assert_eq!(alone(&[(Told::OutOfStock, 5)]).obstacle(), None);
 
         let slow = alone(&[(sold(), 400), (failed(), 1)]).obstacle();
         let failing = alone(&[(failed(), 1), (failed(), 1)]).obstacle();

@@ -9,10 +9,12 @@ use tokio::time::{sleep, timeout};
 
 use super::alone::Alone;
 use super::one_click::{ClickRound, OneClick};
-use super::purchase::BuyRequest;
 use super::verdict::Check;
-use crate::shop::client::{Attempt, Shop};
+use crate::shop::buy_request::BuyRequest;
+use crate::shop::client::Shop;
+use crate::shop::client::shown::Attempt;
 use crate::shop::database::ShopDatabase;
+use crate::shop::told::Told;
 use crate::wording::counted;
 
 /// The payment, as shipped: a purchase takes at least this long.
@@ -45,10 +47,10 @@ pub async fn find_replicas(shop: &Shop) -> anyhow::Result<BTreeSet<String>> {
 }
 
 /// At least two replicas are alive, and each of them has sold something, to a click or to another buyer.
-pub fn judge_replicas(alive: &BTreeSet<String>, clicks: &OneClick, purchases: &[&BuyRequest]) -> Check {
+pub fn judge_replicas(alive: &BTreeSet<String>, clicks: &OneClick, requests: &[&BuyRequest]) -> Check {
     let clicked = clicks.rounds.iter().flat_map(|round| &round.sold_by).map(String::as_str);
-    let bought = purchases.iter().filter(|purchase| purchase.order().is_some());
-    let selling: BTreeSet<&str> = clicked.chain(bought.map(|purchase| purchase.served_by.as_str())).collect();
+    let bought = requests.iter().filter(|request| matches!(request.told, Told::Sold(_)));
+    let selling: BTreeSet<&str> = clicked.chain(bought.map(|request| request.served_by.as_str())).collect();
     let sells = |name: &&String| selling.contains(name.as_str());
     let idle: Vec<&str> = alive.iter().filter(|name| !sells(name)).map(String::as_str).collect();
     let is_right = alive.len() >= 2 && idle.is_empty();
@@ -110,7 +112,7 @@ pub fn judge_retry(clicks: &OneClick) -> Check {
 }
 
 /// Each sale still waits for its payment, and for nothing that takes much longer.
-pub fn judge_race_window(alone: &Alone, clicks: &OneClick, purchases: &[&BuyRequest]) -> Check {
+pub fn judge_race_window(alone: &Alone, clicks: &OneClick, requests: &[&BuyRequest]) -> Check {
     if let Some(took) = alone.slow_sale() {
         let seen = format!("a purchase without other buyers took {} ms", took.as_millis());
         let (meaning, place) = if alone.payment_is_slow {
@@ -130,8 +132,8 @@ pub fn judge_race_window(alone: &Alone, clicks: &OneClick, purchases: &[&BuyRequ
     let attempts = with_order.flat_map(|round| &round.attempts);
     let sold = attempts.filter(|attempt| attempt.status_code() == Some(200));
     let clicked = sold.map(|attempt| Duration::from_millis(attempt.took_ms));
-    let bought = purchases.iter().filter(|purchase| purchase.order().is_some()).map(|purchase| purchase.took);
-    let Some(shortest) = clicked.chain(bought).min() else {
+    let bought = requests.iter().filter(|request| matches!(request.told, Told::Sold(_)));
+    let Some(shortest) = clicked.chain(bought.map(|request| request.took)).min() else {
         return Check::left_out("race window", "nothing was sold");
     };
     let seen = format!("the fastest sale took {} ms", shortest.as_millis());

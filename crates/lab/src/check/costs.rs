@@ -6,8 +6,8 @@ use super::alone::Alone;
 use super::architecture::RACE_WINDOW;
 use super::crowd::Sale;
 use super::one_click::OneClick;
-use super::purchase::Outcome;
 use super::verdict::with_thousands;
+use crate::shop::told::Told;
 use crate::statistics::median;
 use crate::wording::counted;
 
@@ -23,7 +23,7 @@ pub fn of(alone: &Alone, clicks: &OneClick, enough: Option<&Sale>, sales: &[&Sal
     let sale = alone.sale();
     let waited = sale.and_then(|sale| second_buyers_wait(sale, clicks));
     let crowd = sale.zip(enough).map(|(sale, enough)| time_of_a_crowd(sale, enough));
-    let asked_again: usize = sales.iter().map(|sale| sale.count(&Outcome::TryAgain)).sum();
+    let asked_again: usize = sales.iter().map(|sale| sale.count(&Told::Conflict)).sum();
     let conflicts = (asked_again > 0).then(|| {
         let purchases = if asked_again == 1 { "purchase was" } else { "purchases were" };
         format!("{} {purchases} answered with 409: the buyer had to ask again.", with_thousands(asked_again))
@@ -62,23 +62,25 @@ fn time_of_a_crowd(sale: Duration, crowd: &Sale) -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::time::Instant;
 
     use uuid::Uuid;
 
     use super::*;
     use crate::check::crowd::Shown;
     use crate::check::one_click::ClickRound;
-    use crate::check::purchase::BuyRequest;
-    use crate::shop::client::Attempt;
+    use crate::shop::buy_request::BuyRequest;
+    use crate::shop::client::shown::Attempt;
+    use crate::shop::purchase::Purchase;
 
-    fn purchase(outcome: Outcome, milliseconds: u64) -> BuyRequest {
+    fn purchase(told: Told, milliseconds: u64) -> Purchase {
         let took = Duration::from_millis(milliseconds);
-        BuyRequest { product: Uuid::nil(), outcome, served_by: String::new(), took }
+        let request = BuyRequest { took, ..BuyRequest::over(Instant::now(), told, Err(String::new())) };
+        Purchase { requests: vec![request], ..Purchase::new(Uuid::nil(), None, None) }
     }
 
     fn costs(refused_after_ms: u64, crowd_took_ms: u64, conflicts: usize) -> Vec<String> {
-        let alone =
-            Alone { purchases: vec![purchase(Outcome::Sold(Uuid::nil()), 104)], payment_is_slow: false };
+        let alone = Alone { purchases: vec![purchase(Told::Sold(Uuid::nil()), 104)], payment_is_slow: false };
         let attempt =
             |status: &str, took_ms| Attempt { status: status.to_owned(), served_by: String::new(), took_ms };
         let attempts = vec![attempt("200 OK", 104), attempt("400 Bad Request", refused_after_ms)];
@@ -88,7 +90,7 @@ mod tests {
             product: Uuid::nil(),
             stock: 10,
             buyers: 10,
-            purchases: vec![purchase(Outcome::TryAgain, 1); conflicts],
+            purchases: vec![purchase(Told::Conflict, 1); conflicts],
             took: Duration::from_millis(crowd_took_ms),
             orders: BTreeSet::new(),
             left: 0,

@@ -7,10 +7,13 @@ use flash_sale_testbed::reason::told;
 use uuid::Uuid;
 
 use super::part::{Part, Say};
-use super::purchase::{BuyRequest, Outcome, buy_at_once};
+use super::purchase::buy_at_once;
 use super::verdict::Check;
+use crate::shop::buy_request::BuyRequest;
 use crate::shop::client::Shop;
 use crate::shop::database::ShopDatabase;
+use crate::shop::purchase::Purchase;
+use crate::shop::told::Told;
 use crate::wording::counted;
 
 /// How long buyers come back when they are told to try again. A shop that sells a copy every 100 ms needs about a
@@ -26,8 +29,8 @@ pub struct Sale {
     pub stock: usize,
     /// How many buyers wanted a copy.
     pub buyers: usize,
-    /// Each request, with its answer.
-    pub purchases: Vec<BuyRequest>,
+    /// Each buyer's purchase.
+    pub purchases: Vec<Purchase>,
     /// From the first request to the last answer.
     pub took: Duration,
     /// Orders in the database.
@@ -53,14 +56,19 @@ impl Sale {
         self.orders.len().saturating_sub(self.stock)
     }
 
-    /// Whether a purchase met a failure of the shop.
-    pub fn has_failure(&self) -> bool {
-        self.purchases.iter().any(|purchase| purchase.failure().is_some())
+    /// The requests of all purchases.
+    pub fn requests(&self) -> impl Iterator<Item = &BuyRequest> {
+        self.purchases.iter().flat_map(|purchase| &purchase.requests)
     }
 
-    /// How many purchases had this outcome.
-    pub fn count(&self, outcome: &Outcome) -> usize {
-        self.purchases.iter().filter(|purchase| purchase.outcome == *outcome).count()
+    /// Whether a request met a failure of the shop.
+    pub fn has_failure(&self) -> bool {
+        self.requests().any(|request| request.failure().is_some())
+    }
+
+    /// How many requests were answered in this way.
+    pub fn count(&self, told: &Told) -> usize {
+        self.requests().filter(|request| request.told == *told).count()
     }
 }
 

@@ -49,13 +49,12 @@ pub fn judge(
         count(failure_after(&status, took));
     }
     clicks.broken.iter().cloned().for_each(&mut count);
-    let purchases = alone.purchases.iter().chain(sales.iter().flat_map(|sale| &sale.purchases));
-    let in_the_way = held.into_iter().flat_map(|held| held.held.iter().chain(held.others.iter().flatten()));
-    for purchase in purchases.chain(in_the_way) {
-        let Some(failure) = purchase.failure() else { continue };
-        is_late |= purchase.took >= LONG;
-        is_silent |= failure.starts_with("no ") || is_a_gateways(failure, &purchase.served_by);
-        count(failure.to_owned());
+    let requests = alone.requests().chain(sales.iter().flat_map(|sale| sale.requests()));
+    for request in requests.chain(held.into_iter().flat_map(Held::requests)) {
+        let Some(failure) = request.failure() else { continue };
+        is_late |= request.took >= LONG;
+        is_silent |= failure.starts_with("no ") || is_a_gateways(&failure, &request.served_by);
+        count(failure);
     }
     held.into_iter().flat_map(|held| &held.failed_reads).cloned().for_each(&mut count);
 

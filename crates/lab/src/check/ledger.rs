@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::crowd::Sale;
 use super::one_click::OneClick;
 use super::part::Part;
-use super::purchase::{BuyRequest, Outcome};
 use super::verdict::Check;
+use crate::shop::purchase::Purchase;
+use crate::shop::told::Told;
 use crate::wording::counted;
 
 /// Conservation: no copy appears or disappears. After each click and each sale, initial stock − orders = stock, in the
@@ -53,7 +54,7 @@ pub fn judge_answers(clicks: &OneClick, sales: &[&Sale]) -> Check {
         broken += told.abs_diff(round.sold_by.len());
     }
     for sale in sales {
-        let told: BTreeSet<Uuid> = sale.purchases.iter().filter_map(BuyRequest::order).collect();
+        let told: BTreeSet<Uuid> = sale.purchases.iter().filter_map(Purchase::order).collect();
         broken += told.symmetric_difference(&sale.orders).count();
     }
 
@@ -74,7 +75,7 @@ pub fn judge_lost_sales(sale: &Part<Sale>, others: &[&Sale]) -> Check {
         Err(reason) => return Check::left_out("no lost sale", reason),
     };
     let is_left_over = |sale: &&Sale| sale.orders.len() < sale.stock;
-    let lost = |sale: &Sale| sale.count(&Outcome::OutOfStock);
+    let lost = |sale: &Sale| sale.count(&Told::OutOfStock);
     let refused = lost(sale) + others.iter().copied().filter(is_left_over).map(lost).sum::<usize>();
 
     let sold = sale.orders.len();

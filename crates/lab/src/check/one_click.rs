@@ -9,7 +9,8 @@ use tokio::time::timeout;
 use super::part::Say;
 use super::purchase::failure_after;
 use super::verdict::Check;
-use crate::shop::client::{Attempt, Shop};
+use crate::shop::client::Shop;
+use crate::shop::client::shown::Attempt;
 use crate::wording::counted;
 
 /// The check gives up after so many clicks that met a failure of the shop: more of them would only take time.

@@ -8,10 +8,14 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::part::{Part, Say};
-use super::purchase::{BuyRequest, Outcome};
+use super::purchase::buy_once;
 use super::verdict::Check;
-use crate::shop::client::{Shop, why_silent};
+use crate::shop::buy_request::BuyRequest;
+use crate::shop::client::Shop;
+use crate::shop::client::http::why_silent;
 use crate::shop::database::ShopDatabase;
+use crate::shop::purchase::Purchase;
+use crate::shop::told::Told;
 
 /// How long the purchases of the held product get to arrive at its row.
 const ARRIVAL_LIMIT: Duration = Duration::from_millis(700);
@@ -32,9 +36,22 @@ pub struct Held {
     /// Reads that were answered with something else than 200.
     pub failed_reads: Vec<String>,
     /// Purchases of other products; `None` for one that was not answered in time.
-    pub others: Vec<Option<BuyRequest>>,
+    pub others: Vec<Option<Purchase>>,
     /// Purchases of the held product. They could go on at the end, when the row was released.
-    pub held: Vec<BuyRequest>,
+    pub held: Vec<Purchase>,
+}
+
+impl Held {
+    /// The requests of all purchases that were answered.
+    pub fn requests(&self) -> impl Iterator<Item = &BuyRequest> {
+        let held = self.held.iter().flat_map(|purchase| &purchase.requests);
+        held.chain(self.requests_of_others())
+    }
+
+    /// The requests for other products that were answered in time.
+    fn requests_of_others(&self) -> impl Iterator<Item = &BuyRequest> {
+        self.others.iter().flatten().flat_map(|purchase| &purchase.requests)
+    }
 }
 
 /// Holds the rows of a product and of the shop's own book, starts a purchase of the product on each replica, and then
@@ -53,7 +70,7 @@ pub async fn hold_and_look(shop: &Shop, database: &ShopDatabase, say: Say<'_>) -
     let (mut buyers, mut held) = (JoinSet::new(), Vec::with_capacity(EACH));
     for _ in 0..EACH {
         let shop = shop.clone();
-        buyers.spawn(async move { BuyRequest::make(&shop, product).await });
+        buyers.spawn(async move { buy_once(&shop, product).await });
     }
     let arrival = Instant::now();
     // Purchases that don't wait at all, as with NOWAIT, have been answered by now.
@@ -69,7 +86,7 @@ pub async fn hold_and_look(shop: &Shop, database: &ShopDatabase, say: Say<'_>) -
     let paths = [("the page", "/"), ("the product", path.as_str()), ("the book", "/api/products")];
     let reads = paths.iter().flat_map(|(what, path)| [(*what, *path); EACH]);
     let reads = join_all(reads.map(|(what, path)| read(shop, what, path)));
-    let others = others.map(|product| timeout(ANSWER_LIMIT, BuyRequest::make(shop, product)));
+    let others = others.map(|product| timeout(ANSWER_LIMIT, buy_once(shop, product)));
     // The purchases come first, one connection after the other, so that each replica gets one.
     let (others, reads) = tokio::join!(join_all(others), reads);
     holder.rollback().await?;
@@ -116,15 +133,15 @@ pub fn judge_others(held: &Part<Held>) -> Check {
         Ok(held) => held,
         Err(reason) => return Check::left_out("other products don't wait", reason),
     };
-    let sold = |purchase: &&BuyRequest| matches!(purchase.outcome, Outcome::Sold(_));
-    let in_time: Vec<&BuyRequest> = held.others.iter().flatten().filter(sold).collect();
-    let slowest = in_time.iter().map(|purchase| purchase.took).max().unwrap_or_default();
+    let sold = |request: &&BuyRequest| matches!(request.told, Told::Sold(_));
+    let in_time: Vec<&BuyRequest> = held.requests_of_others().filter(sold).collect();
+    let slowest = in_time.iter().map(|request| request.took).max().unwrap_or_default();
     let is_right = in_time.len() == held.others.len();
     let seen = if is_right {
         format!("purchases of another product take {} ms at most", slowest.as_millis())
     } else {
-        let refused = held.others.iter().flatten().find(|purchase| !sold(purchase));
-        match refused.map(|purchase| purchase.outcome.to_string()) {
+        let refused = held.requests_of_others().find(|request| !sold(request));
+        match refused.map(BuyRequest::in_words) {
             None => format!("{} of {EACH} purchases of another product waited", EACH - in_time.len()),
             Some(told) => {
                 format!("{} of {EACH} purchases of another product: {told}", EACH - in_time.len())
@@ -142,6 +159,6 @@ pub fn judge_others(held: &Part<Held>) -> Check {
             "Look at what create_order answers, and when.",
         )
     };
-    let has_failure = held.others.iter().flatten().any(|purchase| purchase.failure().is_some());
+    let has_failure = held.requests_of_others().any(|request| request.failure().is_some());
     Check::new("other products don't wait", is_right, seen, meaning).at(place).after_failure(has_failure)
 }

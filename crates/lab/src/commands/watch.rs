@@ -204,7 +204,7 @@ fn print_in(color: AnsiColor, line: &str) {
 mod tests {
     use super::*;
     use crate::check::one_click::ClickRound;
-    use crate::shop::client::Attempt;
+    use crate::shop::client::shown::Attempt;
 
     fn played(rounds: usize, sold: usize, second: &str) -> OneClick {
         let attempt = |status: &str| Attempt {

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::purchase::{Purchase, PurchaseEnding};
 use crate::shop::database::Rows;
 use crate::shop::ledger::Ledger;
+use crate::shop::purchase::{Purchase, PurchaseEnding};
 
 /// The stock after a reset.
 const STOCK: i64 = 1;
@@ -59,11 +59,12 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::shop::told::{Asked, Told};
+    use crate::shop::buy_request::BuyRequest;
+    use crate::shop::told::Told;
 
     fn purchase(told: Told) -> Purchase {
-        let requests = vec![Asked::over(Instant::now(), told, false)];
-        Purchase { product: Uuid::nil(), key: None, requests }
+        let requests = vec![BuyRequest::over(Instant::now(), told, Err(String::new()))];
+        Purchase { requests, ..Purchase::new(Uuid::nil(), None, None) }
     }
 
     fn rows(quantity: i64, orders: &[u128]) -> Rows {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::purchase::{Purchase, PurchaseEnding};
+use crate::shop::purchase::{Purchase, PurchaseEnding};
 use crate::shop::told::Told;
 use crate::statistics::milliseconds;
 

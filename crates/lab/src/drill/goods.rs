@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::options::DrillOptions;
@@ -26,8 +25,8 @@ pub struct Item {
     pub product: Uuid,
     /// Copies at the beginning.
     pub stock: u32,
-    /// The body of a purchase.
-    pub order: Value,
+    /// The strategy that its purchases name.
+    pub strategy: Option<String>,
 }
 
 /// What one strategy sells.
@@ -75,7 +74,7 @@ pub async fn put_on_sale(
     for contestant in contestants {
         let make = async |stock: u32| -> anyhow::Result<Item> {
             let product = patiently(|| contestant.make_product(database, stock)).await?;
-            Ok(Item { product, stock, order: contestant.order(product) })
+            Ok(Item { product, stock, strategy: contestant.strategy() })
         };
         shelves.push(Shelf {
             strategy: contestant.name.clone(),

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::purchase::{Purchase, PurchaseEnding};
 use crate::shop::database::ShopDatabase;
 use crate::shop::holdings::Holdings;
 use crate::shop::ledger::Ledger;
+use crate::shop::purchase::{Purchase, PurchaseEnding};
 use crate::shop::told::Told;
 
 /// Orders that the shop has recorded for a key, although its buyer has not learned of the order and doesn't ask any
@@ -80,23 +80,23 @@ mod tests {
     use std::time::{Duration, Instant, SystemTime};
 
     use super::*;
-    use crate::shop::told::Asked;
+    use crate::shop::buy_request::BuyRequest;
 
     const SOLD_OUT: SystemTime = SystemTime::UNIX_EPOCH;
 
-    fn request(told: Told, milliseconds_after: i64) -> Asked {
+    fn request(told: Told, milliseconds_after: i64) -> BuyRequest {
         let begun = SOLD_OUT - Duration::from_secs(1);
         let answered_at = begun + Duration::from_millis((1000 + milliseconds_after) as u64);
-        Asked { answered_at, ..Asked::over(Instant::now(), told, false) }
+        BuyRequest { answered_at, ..BuyRequest::over(Instant::now(), told, Err(String::new())) }
     }
 
     fn without_key(told: Told) -> Purchase {
-        Purchase { product: Uuid::nil(), key: None, requests: vec![request(told, 5)] }
+        Purchase { requests: vec![request(told, 5)], ..Purchase::new(Uuid::nil(), None, None) }
     }
 
     fn with_key(told: &[Told]) -> Purchase {
         let requests = told.iter().map(|told| request(told.clone(), 5)).collect();
-        Purchase { product: Uuid::nil(), key: Some("a key".to_owned()), requests }
+        Purchase { requests, ..Purchase::new(Uuid::nil(), None, Some("a key".to_owned())) }
     }
 
     fn no_answer() -> Told {
@@ -157,7 +157,7 @@ mod tests {
     fn out_of_stock_while_there_is_a_copy_is_a_lost_sale() {
         let told_no = |milliseconds_after| {
             let requests = vec![request(Told::OutOfStock, milliseconds_after)];
-            [Purchase { product: Uuid::nil(), key: None, requests }]
+            [Purchase { requests, ..Purchase::new(Uuid::nil(), None, None) }]
         };
 
         let lost = |milliseconds_after, left| {

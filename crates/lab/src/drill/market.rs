@@ -16,10 +16,10 @@ use uuid::Uuid;
 
 use super::goods::{Item, Shelf};
 use super::notary::Counter;
-use super::purchase::Purchase;
 use super::rows::KEY_PREFIX;
 use crate::back_off::BackOff;
 use crate::shop::client::Shop;
+use crate::shop::purchase::Purchase;
 use crate::shop::told::Told;
 
 /// The longest pause of a steady buyer between two purchases.
@@ -185,7 +185,7 @@ impl Market {
     /// A purchase of the item, before its first request.
     pub fn new_purchase(&self, item: &Item, has_key: bool) -> Purchase {
         let new_key = || format!("{KEY_PREFIX}{} {}", self.run, self.keys.fetch_add(1, Ordering::Relaxed));
-        Purchase::new(item.product, has_key.then(new_key))
+        Purchase::new(item.product, item.strategy.clone(), has_key.then(new_key))
     }
 
     /// Notes a purchase that its buyer has finished.
@@ -223,7 +223,7 @@ impl Market {
 
     async fn buy(&self, shop: &Shop, item: &Item, has_key: bool, back_off: Option<BackOff>) {
         let mut purchase = self.new_purchase(item, has_key);
-        purchase.ask(shop, &item.order, back_off).await;
+        purchase.ask_until_final(shop, back_off).await;
         self.note(purchase);
     }
 

@@ -19,13 +19,13 @@ use super::leavers::Leavers;
 use super::ledger::{OrdersOfKeys, compare as compare_purchases, keys_of};
 use super::market::Market;
 use super::notary::Notary;
-use super::purchase::{Purchase, PurchaseEnding};
 use super::scene::{Scene, Struck};
 use super::sessions_watch::SessionsWatch;
 use super::under_way::Drill;
 use super::visitor::shortest_ready;
 use crate::shop::ledger::Ledger;
 use crate::shop::patiently::patiently;
+use crate::shop::purchase::{Purchase, PurchaseEnding};
 use crate::shop::told::Told;
 
 /// The first sale must come within this time. A shop that has sold nothing by then has a problem of its own.

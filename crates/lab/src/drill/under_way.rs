@@ -55,6 +55,6 @@ impl Drill<'_> {
     pub(super) async fn book(&self) -> anyhow::Result<Vec<Item>> {
         let product = self.shop.featured_product().await?.id;
         let can = self.contestants.iter().filter(|contestant| !contestant.needs_a_product_of_its_own());
-        Ok(can.map(|contestant| Item { product, stock: 1, order: contestant.order(product) }).collect())
+        Ok(can.map(|contestant| Item { product, stock: 1, strategy: contestant.strategy() }).collect())
     }
 }

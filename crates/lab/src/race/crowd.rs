@@ -11,11 +11,12 @@ use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::buyer::Buyer;
+use super::buyer::go_shopping;
 use super::options::RaceOptions;
 use crate::back_off::BackOff;
 use crate::shop::client::Shop;
 use crate::shop::contestant::Contestant;
+use crate::shop::purchase::Purchase;
 
 /// How many connections are opened at once before the first round. More would only wait for one another.
 const OPENED_AT_ONCE: usize = 32;
@@ -33,8 +34,8 @@ pub struct Crowd {
 pub struct RaceRound {
     /// The product that was sold.
     pub product: Uuid,
-    /// All buyers of the round.
-    pub buyers: Vec<Buyer>,
+    /// The purchases of all buyers of the round, one for each buyer.
+    pub purchases: Vec<Purchase>,
 }
 
 impl Crowd {
@@ -74,23 +75,23 @@ impl Crowd {
         let mut tasks = JoinSet::new();
         for shop in lanes {
             let (queue, gate) = (Arc::clone(&queue), Arc::clone(&gate));
-            let (body, patience) = (contestant.order(product), self.patience);
+            let (purchase, patience) = (Purchase::new(product, contestant.strategy(), None), self.patience);
             tasks.spawn(async move {
                 gate.wait().await;
-                let mut served = Vec::new();
+                let mut finished = Vec::new();
                 let next = || queue.lock().pop();
                 while let Some(back_off) = next() {
-                    served.push(Buyer::go_shopping(&shop, &body, patience, back_off).await);
+                    finished.push(go_shopping(&shop, purchase.clone(), patience, back_off).await);
                 }
-                served
+                finished
             });
         }
         gate.wait().await;
 
-        let mut buyers = Vec::with_capacity(self.buyers);
-        while let Some(served) = tasks.join_next().await {
-            buyers.extend(served?);
+        let mut purchases = Vec::with_capacity(self.buyers);
+        while let Some(finished) = tasks.join_next().await {
+            purchases.extend(finished?);
         }
-        Ok(RaceRound { product, buyers })
+        Ok(RaceRound { product, purchases })
     }
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::buyer::{Buyer, BuyerEnding};
 use super::crowd::RaceRound;
 use super::options::RaceOptions;
+use crate::shop::buy_request::BuyRequest;
 use crate::shop::database::ShopDatabase;
 use crate::shop::holdings::Holdings;
 use crate::shop::ledger::Ledger;
+use crate::shop::purchase::{Purchase, PurchaseEnding};
+use crate::shop::told::Told;
 
 /// Reads the rows of the round's product, and compares them with the answers. `clock_ahead` says by how many seconds
 /// the database's clock is ahead of ours.
@@ -23,24 +25,26 @@ pub async fn read(
     options: &RaceOptions,
 ) -> anyhow::Result<Ledger> {
     let holdings = database.holdings(round.product, options.stock, clock_ahead).await?;
-    Ok(compare(&round.buyers, &holdings, options.stock as usize, options.retry))
+    Ok(compare(&round.purchases, &holdings, options.stock as usize, options.retry))
 }
 
 /// Counts lost sales and dishonest answers. A sale is lost when a copy is left although a buyer went home without one
 /// (unless buyers may not even try again). A sale is also lost when a buyer was told "Out of stock" before the last
 /// copy was sold. The larger of the two counts is taken. An answer is dishonest when a buyer was told yes and has no
 /// order. So is an order of which no buyer was told.
-fn compare(buyers: &[Buyer], holdings: &Holdings, stock: usize, retry: bool) -> Ledger {
-    let told: BTreeSet<Uuid> = buyers.iter().filter_map(Buyer::order).collect();
+fn compare(purchases: &[Purchase], holdings: &Holdings, stock: usize, retry: bool) -> Ledger {
+    let told: BTreeSet<Uuid> = purchases.iter().filter_map(Purchase::order).collect();
     // A buyer who may not try again has given up the copy. The shop has not denied it to them.
-    let is_empty_handed =
-        |buyer: &&Buyer| buyer.order().is_none() && (retry || buyer.ending != BuyerEnding::GaveUp);
-    let empty_handed = buyers.iter().filter(is_empty_handed).count();
+    let has_given_up = |purchase: &Purchase| !retry && purchase.ending() == PurchaseEnding::NotCarriedOut;
+    let is_empty_handed = |purchase: &&Purchase| purchase.order().is_none() && !has_given_up(purchase);
+    let empty_handed = purchases.iter().filter(is_empty_handed).count();
     let left_over = usize::try_from(holdings.left).unwrap_or(0).min(empty_handed);
-    let is_early = |buyer: &&Buyer| {
-        buyer.ending == BuyerEnding::OutOfStock && holdings.last_copy_sold_after(buyer.answered) == Some(true)
-    };
-    let told_too_early = buyers.iter().filter(is_early).count();
+    let refused = purchases
+        .iter()
+        .flat_map(|purchase| &purchase.requests)
+        .filter(|request| request.told == Told::OutOfStock);
+    let is_early = |request: &&BuyRequest| holdings.last_copy_sold_after(request.answered_at) == Some(true);
+    let told_too_early = refused.filter(is_early).count();
     Ledger {
         lost_sales: left_over.max(told_too_early),
         dishonest: told.symmetric_difference(&holdings.orders).count(),
@@ -50,16 +54,17 @@ fn compare(buyers: &[Buyer], holdings: &Holdings, stock: usize, retry: bool) -> 
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, SystemTime};
+    use std::time::{Duration, Instant, SystemTime};
 
     use super::*;
 
     const SOLD_OUT: SystemTime = SystemTime::UNIX_EPOCH;
 
-    fn buyer(ending: BuyerEnding, milliseconds_after: u64) -> Buyer {
-        let answered = SOLD_OUT - Duration::from_millis(100) + Duration::from_millis(milliseconds_after);
-        let took = Duration::from_millis(5);
-        Buyer { ending, answered, took, requests: 1, conflicts: 0, busy: 0, served_by: String::new() }
+    fn purchase(told: Told, milliseconds_after: u64) -> Purchase {
+        let answered_at = SOLD_OUT - Duration::from_millis(100) + Duration::from_millis(milliseconds_after);
+        let request =
+            BuyRequest { answered_at, ..BuyRequest::over(Instant::now(), told, Err(String::new())) };
+        Purchase { requests: vec![request], ..Purchase::new(Uuid::nil(), None, None) }
     }
 
     fn order(number: u128) -> Uuid {
@@ -71,35 +76,36 @@ mod tests {
         Holdings { left, orders: orders.into_iter().map(order).collect(), last_copy_sold }
     }
 
-    fn compare(buyers: &[Buyer], holdings: &Holdings, stock: usize) -> Ledger {
-        super::compare(buyers, holdings, stock, true)
+    fn compare(purchases: &[Purchase], holdings: &Holdings, stock: usize) -> Ledger {
+        super::compare(purchases, holdings, stock, true)
     }
 
     #[test]
     fn a_right_round_has_nothing_wrong() {
-        let buyers = [buyer(BuyerEnding::Sold(order(1)), 90), buyer(BuyerEnding::OutOfStock, 103)];
+        let purchases = [purchase(Told::Sold(order(1)), 90), purchase(Told::OutOfStock, 103)];
 
-        let ledger = compare(&buyers, &holdings(0, [1]), 1);
+        let ledger = compare(&purchases, &holdings(0, [1]), 1);
 
         assert_eq!(ledger, Ledger { sold: 1, ..Ledger::default() });
     }
 
     #[test]
     fn orders_beyond_the_stock_are_oversold() {
-        let buyers = [buyer(BuyerEnding::Sold(order(1)), 90), buyer(BuyerEnding::Sold(order(2)), 90)];
+        let purchases = [purchase(Told::Sold(order(1)), 90), purchase(Told::Sold(order(2)), 90)];
 
-        let ledger = compare(&buyers, &holdings(-1, [1, 2]), 1);
+        let ledger = compare(&purchases, &holdings(-1, [1, 2]), 1);
 
         assert_eq!(ledger, Ledger { sold: 2, oversold: 1, ..Ledger::default() });
     }
 
     #[test]
     fn copies_left_that_buyers_wanted_are_lost_sales() {
-        let sold = || buyer(BuyerEnding::Sold(order(1)), 90);
-        let told_no = || buyer(BuyerEnding::OutOfStock, 80);
-        let gave_up = || buyer(BuyerEnding::GaveUp, 90);
-        let lost =
-            |buyers: &[Buyer], left: i64| compare(buyers, &holdings(left, [1]), left as usize + 1).lost_sales;
+        let sold = || purchase(Told::Sold(order(1)), 90);
+        let told_no = || purchase(Told::OutOfStock, 80);
+        let gave_up = || purchase(Told::NotCarriedOut, 90);
+        let lost = |purchases: &[Purchase], left: i64| {
+            compare(purchases, &holdings(left, [1]), left as usize + 1).lost_sales
+        };
 
         assert_eq!(lost(&[sold(), told_no(), gave_up()], 5), 2);
         assert_eq!(lost(&[sold(), told_no(), gave_up()], 1), 1);
@@ -109,18 +115,18 @@ mod tests {
 
     #[test]
     fn who_may_not_try_again_loses_no_sale_by_giving_up() {
-        let buyers = [buyer(BuyerEnding::GaveUp, 90), buyer(BuyerEnding::OutOfStock, 90)];
+        let purchases = [purchase(Told::NotCarriedOut, 90), purchase(Told::OutOfStock, 90)];
 
-        assert_eq!(super::compare(&buyers, &holdings(5, []), 5, true).lost_sales, 2);
-        assert_eq!(super::compare(&buyers, &holdings(5, []), 5, false).lost_sales, 1);
+        assert_eq!(super::compare(&purchases, &holdings(5, []), 5, true).lost_sales, 2);
+        assert_eq!(super::compare(&purchases, &holdings(5, []), 5, false).lost_sales, 1);
     }
 
     #[test]
     fn out_of_stock_before_the_last_copy_was_sold_is_a_lost_sale() {
         let lost = |milliseconds_after| {
-            let buyers =
-                [buyer(BuyerEnding::Sold(order(1)), 104), buyer(BuyerEnding::OutOfStock, milliseconds_after)];
-            compare(&buyers, &holdings(0, [1]), 1).lost_sales
+            let purchases =
+                [purchase(Told::Sold(order(1)), 104), purchase(Told::OutOfStock, milliseconds_after)];
+            compare(&purchases, &holdings(0, [1]), 1).lost_sales
         };
 
         assert_eq!(lost(98), 1);
@@ -130,18 +136,18 @@ mod tests {
 
     #[test]
     fn an_order_of_nobody_and_a_yes_without_an_order_are_dishonest() {
-        let buyers = [buyer(BuyerEnding::Sold(order(1)), 90), buyer(BuyerEnding::GaveUp, 90)];
+        let purchases = [purchase(Told::Sold(order(1)), 90), purchase(Told::NotCarriedOut, 90)];
 
-        assert_eq!(compare(&buyers, &holdings(0, [1]), 1).dishonest, 0);
-        assert_eq!(compare(&buyers, &holdings(0, [2]), 1).dishonest, 2);
-        assert_eq!(compare(&buyers, &holdings(0, []), 0).dishonest, 1);
+        assert_eq!(compare(&purchases, &holdings(0, [1]), 1).dishonest, 0);
+        assert_eq!(compare(&purchases, &holdings(0, [2]), 1).dishonest, 2);
+        assert_eq!(compare(&purchases, &holdings(0, []), 0).dishonest, 1);
     }
 
     #[test]
     fn a_copy_without_an_order_is_not_conserved() {
-        let buyers = [buyer(BuyerEnding::Sold(order(1)), 90)];
+        let purchases = [purchase(Told::Sold(order(1)), 90)];
 
-        assert_eq!(compare(&buyers, &holdings(1, [1]), 2).unconserved, 0);
-        assert_eq!(compare(&buyers, &holdings(0, [1]), 2).unconserved, 1);
+        assert_eq!(compare(&purchases, &holdings(1, [1]), 2).unconserved, 0);
+        assert_eq!(compare(&purchases, &holdings(0, [1]), 2).unconserved, 1);
     }
 }

@@ -6,13 +6,15 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::buyer::{Buyer, BuyerEnding};
 use super::crowd::RaceRound;
 use super::options::RaceOptions;
 use super::rows::Durability;
 use super::verdict::{RaceFindings, RaceVerdict};
+use crate::shop::buy_request::BuyRequest;
 use crate::shop::contestant::Contestant;
 use crate::shop::ledger::Ledger;
+use crate::shop::purchase::{Purchase, PurchaseEnding};
+use crate::shop::told::Told;
 use crate::statistics::Waits;
 
 /// The report of a race.
@@ -94,19 +96,22 @@ impl RaceReport {
 impl Raced {
     /// Sums up the rounds of a strategy. `ledgers` has one ledger for each round.
     pub fn sum_up(contestant: &Contestant, rounds: &[RaceRound], ledgers: &[Ledger], stock: u32) -> Self {
-        let buyers: Vec<&Buyer> = rounds.iter().flat_map(|round| &round.buyers).collect();
+        let purchases: Vec<&Purchase> = rounds.iter().flat_map(|round| &round.purchases).collect();
+        let requests: Vec<&BuyRequest> = purchases.iter().flat_map(|purchase| &purchase.requests).collect();
+        let last_requests = || purchases.iter().filter_map(|purchase| purchase.requests.last());
         let sum_ledgers = |figure: fn(&Ledger) -> usize| ledgers.iter().map(figure).sum::<usize>();
-        let sum = |figure: fn(&Buyer) -> usize| buyers.iter().map(|buyer| figure(buyer)).sum::<usize>();
-        let count = |ending: &BuyerEnding| buyers.iter().filter(|buyer| buyer.ending == *ending).count();
-        let waits = |is_meant: fn(&BuyerEnding) -> bool| {
-            let meant = buyers.iter().filter(|buyer| is_meant(&buyer.ending));
-            Waits::of(meant.map(|buyer| buyer.took).collect())
+        let told = |what: &Told| requests.iter().filter(|request| request.told == *what).count();
+        let count = |ending: &PurchaseEnding| {
+            purchases.iter().filter(|purchase| purchase.ending() == *ending).count()
+        };
+        let waits = |is_meant: fn(&PurchaseEnding) -> bool| {
+            let meant = purchases.iter().filter(|purchase| is_meant(&purchase.ending()));
+            Waits::of(meant.map(|purchase| purchase.took()).collect())
         };
 
-        let failures = tally(buyers.iter().filter_map(|buyer| match &buyer.ending {
-            BuyerEnding::Failed(reason) => Some(reason.as_str()),
-            _ => None,
-        }));
+        // A buyer does not ask again after a failure, so a failure is the last request of its purchase.
+        let failed = last_requests().filter(|request| request.told.leaves_open());
+        let failures = tally(failed.map(BuyRequest::what_came_back));
         let findings = RaceFindings {
             unconserved_rounds: sum_ledgers(|ledger| ledger.unconserved),
             dishonest: sum_ledgers(|ledger| ledger.dishonest),
@@ -115,29 +120,29 @@ impl Raced {
             errors: failures.values().sum(),
         };
         let sold = sum_ledgers(|ledger| ledger.sold);
-        let requests = sum(|buyer| buyer.requests);
-        let winners = waits(|ending| matches!(ending, BuyerEnding::Sold(_)));
-        let losers = waits(|ending| matches!(ending, BuyerEnding::OutOfStock | BuyerEnding::GaveUp));
+        let winners = waits(|ending| matches!(ending, PurchaseEnding::Sold(_)));
+        let losers =
+            waits(|ending| matches!(ending, PurchaseEnding::OutOfStock | PurchaseEnding::NotCarriedOut));
         let selling: f64 = rounds.iter().map(|round| round.selling_time().as_secs_f64()).sum();
         let row = RaceRow {
             strategy: contestant.name.clone(),
             verdict: RaceVerdict::of(&findings, contestant.oversell),
             rounds: rounds.len(),
             copies: rounds.len() * stock as usize,
-            buyers: buyers.len(),
+            buyers: purchases.len(),
             sold,
             oversold: findings.oversold,
             oversold_rounds: sum_ledgers(|ledger| usize::from(ledger.oversold > 0)),
             lost_sales: findings.lost_sales,
-            refused: count(&BuyerEnding::OutOfStock),
-            gave_up: count(&BuyerEnding::GaveUp),
+            refused: count(&PurchaseEnding::OutOfStock),
+            gave_up: count(&PurchaseEnding::NotCarriedOut),
             errors: findings.errors,
             dishonest: findings.dishonest,
             unconserved_rounds: findings.unconserved_rounds,
-            requests,
-            retries: requests - buyers.len(),
-            conflicts: sum(|buyer| buyer.conflicts),
-            busy: sum(|buyer| buyer.busy),
+            requests: requests.len(),
+            retries: requests.len() - purchases.len(),
+            conflicts: told(&Told::Conflict),
+            busy: told(&Told::NotCarriedOut),
             winners_p50_ms: winners.map(|waits| waits.p50),
             winners_p95_ms: winners.map(|waits| waits.p95),
             winners_p99_ms: winners.map(|waits| waits.p99),
@@ -146,15 +151,15 @@ impl Raced {
             losers_p99_ms: losers.map(|waits| waits.p99),
             sold_per_second: if selling > 0.0 { sold as f64 / selling } else { 0.0 },
         };
-        let replicas = tally(buyers.iter().map(|buyer| buyer.served_by.as_str()));
+        let replicas = tally(last_requests().map(|request| request.served_by.clone()));
         Self { row, failures, replicas }
     }
 }
 
-fn tally<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> {
+fn tally(names: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for name in names {
-        *counts.entry(name.to_owned()).or_default() += 1;
+        *counts.entry(name).or_default() += 1;
     }
     counts
 }
@@ -162,9 +167,10 @@ fn tally<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> {
 impl RaceRound {
     /// The time from the first request of any buyer to the last 200.
     fn selling_time(&self) -> Duration {
-        let first = self.buyers.iter().map(|buyer| buyer.answered - buyer.took).min();
-        let sold = self.buyers.iter().filter(|buyer| buyer.order().is_some());
-        let last = sold.map(|buyer| buyer.answered).max();
+        let requests = || self.purchases.iter().flat_map(|purchase| &purchase.requests);
+        let first = requests().map(|request| request.answered_at - request.took).min();
+        let sold = requests().filter(|request| matches!(request.told, Told::Sold(_)));
+        let last = sold.map(|request| request.answered_at).max();
         last.zip(first).and_then(|(last, first)| last.duration_since(first).ok()).unwrap_or_default()
     }
 }

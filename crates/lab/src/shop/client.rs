@@ -1,26 +1,25 @@
 //! The shop as its visitors reach it: over HTTP, through the gateway, each request on a connection of its own.
 
+pub mod answer;
+pub mod http;
+pub mod shown;
+
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
-use percent_encoding::percent_decode_str;
-use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Url};
-use serde::Deserialize;
+use reqwest::{Client, Url};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use serde_json::Value;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-/// Longer than any answer of the shop may take: its own limits are shorter.
-const ANSWER_LIMIT: Duration = Duration::from_secs(15);
-const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+use answer::Answer;
+use http::{client, find_listener, send, why_silent};
+use shown::{Attempt, Notice, Order, Product};
+
 const HEALTH_LIMIT: Duration = Duration::from_secs(3);
 const HEALTH_POLL: Duration = Duration::from_millis(50);
-/// Far more than a thousand orders need. If a body is longer, nothing of it is kept: it may have no end.
-const LONGEST_BODY: usize = 4 * 1024 * 1024;
 
 /// A visitor of the shop.
 #[derive(Clone)]
@@ -29,88 +28,6 @@ pub struct Shop {
     pub(super) url: String,
     host: String,
     pub(super) address: SocketAddr,
-}
-
-/// An answer, read to its end.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// `X-Served-By`: the replica.
-    pub served_by: String,
-    /// Whether it has a `Retry-After`.
-    pub asks_to_retry: bool,
-    /// Whether it is the answer to an earlier request with the same key (`Idempotency-Replayed`).
-    pub is_replay: bool,
-    /// From the request to the end of the answer.
-    pub took: Duration,
-    /// The body, `null` when it isn't JSON.
-    pub body: Value,
-    cookie: Option<String>,
-}
-
-/// A product, as the API shows it.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Product {
-    /// Its id.
-    pub id: Uuid,
-    /// Copies in stock.
-    pub quantity: i64,
-}
-
-/// An order, as the API shows it.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Order {
-    /// Its id.
-    pub id: Uuid,
-    /// What was sold.
-    pub product_id: Uuid,
-    /// The replica that sold it.
-    pub served_by: String,
-}
-
-/// One of the requests that a click on Buy Now made, as the page shows it.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Attempt {
-    /// "200 OK", "no answer".
-    pub status: String,
-    /// The replica that answered.
-    pub served_by: String,
-    /// Milliseconds until the answer.
-    pub took_ms: u64,
-}
-
-impl Answer {
-    pub(super) fn new<'a>(
-        status: u16,
-        header: impl Fn(&str) -> Option<&'a str>,
-        body: &[u8],
-        took: Duration,
-    ) -> Self {
-        Self {
-            status,
-            served_by: header("X-Served-By").unwrap_or_default().to_owned(),
-            asks_to_retry: header("Retry-After").is_some(),
-            is_replay: header("Idempotency-Replayed").is_some(),
-            took,
-            body: serde_json::from_slice(body).unwrap_or_default(),
-            cookie: header("Set-Cookie").and_then(value_of),
-        }
-    }
-}
-
-impl Attempt {
-    /// The HTTP status; `None` when no answer came.
-    pub fn status_code(&self) -> Option<u16> {
-        self.status.split(' ').next()?.parse().ok()
-    }
-}
-
-/// The page's notice after a click or a reset, as it travels in its cookie.
-#[derive(Deserialize)]
-enum Notice {
-    Bought(Vec<Attempt>),
-    WasReset { deleted_orders: u64 },
 }
 
 impl Shop {
@@ -153,27 +70,11 @@ impl Shop {
         send(self.http.post(format!("{}{path}", self.url))).await
     }
 
-    /// `POST /api/orders`: buys one copy.
-    ///
-    /// # Errors
-    /// When no answer comes.
-    pub async fn buy(&self, product: Uuid) -> reqwest::Result<Answer> {
-        self.order(&json!({ "product_id": product })).await
-    }
-
-    /// `POST /api/orders` with this body.
-    ///
-    /// # Errors
-    /// When no answer comes.
-    pub async fn order(&self, body: &Value) -> reqwest::Result<Answer> {
-        self.order_once(body, None).await
-    }
-
     /// `POST /api/orders` with this body and, if there is one, this `Idempotency-Key`.
     ///
     /// # Errors
     /// When no answer comes.
-    pub async fn order_once(&self, body: &Value, key: Option<&str>) -> reqwest::Result<Answer> {
+    pub async fn order(&self, body: &Value, key: Option<&str>) -> reqwest::Result<Answer> {
         let mut request = self.http.post(format!("{}/api/orders", self.url)).json(body);
         if let Some(key) = key {
             request = request.header("Idempotency-Key", format!("\"{key}\""));
@@ -256,57 +157,4 @@ impl Shop {
         ensure!(answer.status == 200, "GET {path}: {}. Look at: make logs", answer.status);
         serde_json::from_value(answer.body).with_context(|| format!("GET {path}"))
     }
-}
-
-/// Finds the address that listens: a name may stand for several addresses, and some may have no listener.
-async fn find_listener(host: &str, port: u16) -> anyhow::Result<SocketAddr> {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let connection = TcpStream::connect((host, port)).await;
-    let connection = connection.with_context(|| format!("no shop answers at {host}:{port}"))?;
-    Ok(connection.peer_addr()?)
-}
-
-fn client(host: &str, address: SocketAddr, idle_connections: usize) -> reqwest::Result<Client> {
-    Client::builder()
-        .pool_max_idle_per_host(idle_connections)
-        .no_proxy()
-        // The name is looked up once: hundreds of buyers at once would wait for each other's lookups.
-        .resolve(host, address)
-        .redirect(Policy::none())
-        .connect_timeout(CONNECT_LIMIT)
-        .timeout(ANSWER_LIMIT)
-        .build()
-}
-
-async fn send(request: RequestBuilder) -> reqwest::Result<Answer> {
-    let sent = Instant::now();
-    let mut response = request.send().await?;
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await? {
-        body.extend_from_slice(&piece);
-        if body.len() > LONGEST_BODY {
-            body.clear();
-            break;
-        }
-    }
-    let header = |name: &str| headers.get(name)?.to_str().ok();
-    Ok(Answer::new(status, header, &body, sent.elapsed()))
-}
-
-/// Why there is no answer, in a few words: requests that failed in the same way get the same words.
-pub fn why_silent(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        format!("no answer within {} s", ANSWER_LIMIT.as_secs())
-    } else if error.is_connect() {
-        "no connection".to_owned()
-    } else {
-        "no answer: the connection broke".to_owned()
-    }
-}
-
-/// `notice=%7B…%7D; Path=/; …` → `{…}`
-fn value_of(cookie: &str) -> Option<String> {
-    let (_, value) = cookie.split(';').next()?.split_once('=')?;
-    Some(percent_decode_str(value).decode_utf8_lossy().into_owned())
 }

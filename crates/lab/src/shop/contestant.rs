@@ -2,7 +2,6 @@
 
 use anyhow::{Context, ensure};
 use serde::Deserialize;
-use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::shop::client::Shop;
@@ -84,12 +83,9 @@ async fn find_all(shop: &Shop) -> anyhow::Result<Vec<Contestant>> {
 }
 
 impl Contestant {
-    /// The body of a purchase.
-    pub fn order(&self, product: Uuid) -> Value {
-        match self.name.as_str() {
-            EXERCISE => json!({ "product_id": product }),
-            strategy => json!({ "product_id": product, "strategy": strategy }),
-        }
+    /// The strategy that a purchase names. A purchase by the exercise names none.
+    pub fn strategy(&self) -> Option<String> {
+        (self.name != EXERCISE).then(|| self.name.clone())
     }
 
     /// Whether it can sell only products that [`Contestant::make_product`] has made.

@@ -7,7 +7,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::client::{Answer, Shop};
+use super::client::Shop;
+use super::client::answer::Answer;
 
 /// More than an answer of the shop has.
 const MOST_HEADERS: usize = 64;
@@ -19,7 +20,7 @@ pub struct SentOrder {
 }
 
 impl Shop {
-    /// As [`Shop::order_once`], but doesn't wait for the answer. The connection is for this purchase alone.
+    /// As [`Shop::order`], but doesn't wait for the answer. The connection is for this purchase alone.
     ///
     /// # Errors
     /// When the request can't be sent.

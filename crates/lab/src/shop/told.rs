@@ -3,11 +3,10 @@
 
 use std::error::Error;
 use std::io;
-use std::time::{Duration, Instant, SystemTime};
 
 use uuid::Uuid;
 
-use super::client::Answer;
+use super::client::answer::Answer;
 
 /// What a buyer was told by one answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,29 +27,6 @@ pub enum Told {
     Left,
     /// Any other answer, in words. The purchase may have been made or not.
     Wrong(String),
-}
-
-/// One request, and what came of it.
-#[derive(Clone, Debug)]
-pub struct Asked {
-    /// What the buyer was told.
-    pub told: Told,
-    /// Whether that was the answer to an earlier request with the same key.
-    pub is_replay: bool,
-    /// When the answer came, by a clock that never jumps.
-    pub answered: Instant,
-    /// When the answer came, by the clock that is compared with the database's clock.
-    pub answered_at: SystemTime,
-    /// From the request to the end of the answer.
-    pub took: Duration,
-}
-
-impl Asked {
-    /// A request that began at `begun` and is over now.
-    pub fn over(begun: Instant, told: Told, is_replay: bool) -> Self {
-        let answered = Instant::now();
-        Self { told, is_replay, answered, answered_at: SystemTime::now(), took: answered - begun }
-    }
 }
 
 impl Told {
@@ -89,6 +65,11 @@ impl Told {
     /// Whether the purchase may have been made all the same.
     pub fn leaves_open(&self) -> bool {
         matches!(self, Self::OutcomeUnknown | Self::NoAnswer(_) | Self::Left | Self::Wrong(_))
+    }
+
+    /// Whether the purchase was not made for now, and the buyer may ask again.
+    pub fn may_ask_again(&self) -> bool {
+        matches!(self, Self::Conflict | Self::NotCarriedOut)
     }
 
     /// Whether the outcome is certain, so that the buyer has nothing left to ask.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::drill::book::Sightings;
 use crate::drill::scene::{Scene, Struck};
-use crate::shop::client::Answer;
+use crate::shop::client::answer::Answer;
 
 /// How many buyers at a time want the book while it is reset.
 const BUYERS_OF_THE_BOOK: usize = 8;

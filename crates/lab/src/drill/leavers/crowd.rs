@@ -9,12 +9,13 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use super::lives::{Lives, choose_moment};
 use crate::back_off::BackOff;
-use crate::drill::goods::{Item, Shelf};
+use crate::drill::goods::Shelf;
 use crate::drill::leaving::Leaving;
 use crate::drill::market::Market;
-use crate::drill::purchase::Purchase;
+use crate::shop::buy_request::BuyRequest;
+use crate::shop::purchase::Purchase;
 use crate::shop::sent_order::SentOrder;
-use crate::shop::told::{Asked, Told};
+use crate::shop::told::Told;
 
 /// How long a buyer waits who stays for the answer. The shop's own limits are shorter.
 const LONGEST_LIFE: Duration = Duration::from_secs(15);
@@ -32,7 +33,6 @@ pub struct LeavingCrowd {
 /// A purchase whose buyer has left, or got the answer before that.
 pub struct Left {
     purchase: Purchase,
-    item: Item,
     /// The life of its request, as far as it is known.
     life: Duration,
 }
@@ -67,19 +67,22 @@ impl LeavingCrowd {
 
         let mut purchase = self.market.new_purchase(item, has_key);
         let begun = Instant::now();
-        let request = match self.market.shop().send_order(&item.order, purchase.key.as_deref()).await {
+        let request = match self.market.shop().send_order(&purchase.body(), purchase.key.as_deref()).await {
             Ok(sent) => wait(sent, moment.unwrap_or(LONGEST_LIFE)).await,
-            Err(_) => Asked::over(begun, Told::Wrong("no connection".to_owned()), false),
+            Err(_) => {
+                let silence = "no connection".to_owned();
+                BuyRequest::over(begun, Told::Wrong(silence.clone()), Err(silence))
+            }
         };
         match (moment, life) {
             (Some(_), Some(life)) => self.note_departure(shelf, life, &request),
             _ => self.lives.note(way, request.took),
         }
         purchase.requests.push(request);
-        Left { purchase, item: item.clone(), life: life.unwrap_or_default() }
+        Left { purchase, life: life.unwrap_or_default() }
     }
 
-    fn note_departure(&self, shelf: &Shelf, life: Duration, request: &Asked) {
+    fn note_departure(&self, shelf: &Shelf, life: Duration, request: &BuyRequest) {
         let mut leaving = self.leaving.lock();
         let departures = leaving.strategies.entry(shelf.strategy.clone()).or_default();
         match request.told {
@@ -96,7 +99,7 @@ impl Left {
         if self.purchase.key.is_some() && !is_known {
             sleep(self.life.mul_f64(random.f64())).await;
             let back_off = BackOff::new(random.fork());
-            self.purchase.ask(crowd.market.shop(), &self.item.order, Some(back_off)).await;
+            self.purchase.ask_until_final(crowd.market.shop(), Some(back_off)).await;
         }
         if let Some(was_made) = self.purchase.was_made_for_who_left() {
             let mut leaving = crowd.leaving.lock();
@@ -107,16 +110,16 @@ impl Left {
 }
 
 /// Waits for the answer. When `patience` is over, the buyer leaves without it.
-async fn wait(mut sent: SentOrder, patience: Duration) -> Asked {
+async fn wait(mut sent: SentOrder, patience: Duration) -> BuyRequest {
     let begun = Instant::now();
     match timeout(patience, sent.answer()).await {
         Ok(answer) => {
-            let is_replay = answer.as_ref().is_ok_and(|answer| answer.is_replay);
-            Asked::over(begun, Told::of_sent(&answer), is_replay)
+            let told = Told::of_sent(&answer);
+            BuyRequest::over(begun, told, answer.as_ref().map_err(ToString::to_string))
         }
         Err(_) => {
             drop(sent);
-            Asked::over(begun, Told::Left, false)
+            BuyRequest::over(begun, Told::Left, Err("the buyer left".to_owned()))
         }
     }
 }
