@@ -29,25 +29,25 @@ pub const DEFINITIONS: [Definition; 31] = [
     ),
     (
         "unconserved",
-        "invariant 1: products, or moments of the book, with initial stock - orders other than the stock",
+        "conservation: products, or moments of the book, with initial stock - orders other than the stock",
     ),
-    ("oversold", "invariant 2: orders beyond the copies; the exercise may until somebody has fixed it"),
+    ("oversold", "orders beyond the copies; the exercise may until somebody has fixed it"),
     (
         "lost_sales",
-        "lost, invariant 3: told \"Out of stock\" before the last copy was sold; can't be known of the book while \
+        "lost: told \"Out of stock\" before the last copy was sold; can't be known of the book while \
          it is reset",
     ),
     (
         "dishonest",
-        "invariant 4: answers without their order, and orders of which no buyer was told, but for the unknown outcomes without a key; \
-         orders recorded for a key whose buyer was told 503, not carried out",
+        "honest answers: answers without their order, and orders of which no buyer was told, but for the unknown outcomes \
+         without a key; orders recorded for a key whose buyer was told 503, not carried out",
     ),
     (
         "not_there_when_told",
-        "not yet, invariant 4: orders that were not in the database when their buyers were told of them; the book's are \
-         not looked for",
+        "not yet, honest answers too: orders that were not in the database when their buyers were told of them; the \
+         book's are not looked for",
     ),
-    ("committed_later", "later, invariant 4: orders that came or went after the last answer"),
+    ("committed_later", "later, honest answers too: orders that came or went after the last answer"),
     ("recovery_ms", "recovery: from the end of the fault to the first 200; at most 1 s"),
     ("recovery_of_all_ms", "of all: the same, to the first 200 by each strategy; at most 3 s"),
     ("replica_away_ms", "away: until a killed replica was replaced; at most 1 s"),
@@ -57,7 +57,7 @@ pub const DEFINITIONS: [Definition; 31] = [
     ),
     (
         "health_late",
-        "late, invariant 5: answers of /health that had not come after 50 ms, the time taken off \
+        "late: answers of /health that had not come after 50 ms, the time taken off \
          in which the machine had no processor for the replica",
     ),
     (
