@@ -1,5 +1,6 @@
-//! Every wait has a limit, and this file has them all. Past a limit the client is told 503 with `Retry-After`, and
-//! nothing of its request happens later. This file also has the bounds of the settings that two programs check.
+//! The limit of each wait of a replica. After a limit, the client gets 503 with `Retry-After`, and nothing of its
+//! request happens later. This file also has the bounds of the settings that two programs check. The limits of the
+//! gateway and of programs that serve no client stand with their code (ARCHITECTURE.md, "Limits").
 
 use std::time::Duration;
 
@@ -21,6 +22,14 @@ pub const CLIENT_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// connection is closed. The limit is longer than the longest statement, because a statement may still run for which
 /// nobody waits any more.
 pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(6);
+/// Longest wait of a buyer in the queue of `batched`, until the buyer's batch begins. The wait is long when somebody
+/// holds the product's row. The statement of the batch may wait for several locks in turn, and so for longer than
+/// [`LOCK_TIMEOUT`]. It must still end before the requests of its buyers are given up: after that, nobody could tell
+/// the buyers that nothing was sold.
+pub const BATCH_QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
+/// The last moment, counted from the first attempt, at which a purchase by a strategy is tried again. Attempts follow
+/// one another while other buyers are faster.
+pub const LATEST_ATTEMPT: Duration = Duration::from_secs(5);
 /// Longest wait of `GET /ready` for the database's answer.
 pub const READY_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -68,6 +77,8 @@ const _: () = {
     // One wait for a connection and one for a lock fit into a request, with time left for its work.
     assert!(ACQUIRE_TIMEOUT.as_secs() + LOCK_TIMEOUT.as_secs() < REQUEST_DEADLINE.as_secs());
     assert!(STATEMENT_TIMEOUT.as_secs() < RELEASE_TIMEOUT.as_secs());
+    assert!(BATCH_QUEUE_TIMEOUT.as_secs() + STATEMENT_TIMEOUT.as_secs() < REQUEST_DEADLINE.as_secs());
+    assert!(LATEST_ATTEMPT.as_secs() < REQUEST_DEADLINE.as_secs());
     assert!(BODY_TIMEOUT.as_secs() < REQUEST_DEADLINE.as_secs());
     assert!(REQUEST_DEADLINE.as_secs() < CHECKOUT_ANSWER_TIMEOUT.as_secs());
     assert!(

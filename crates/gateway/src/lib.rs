@@ -1,4 +1,4 @@
-//! The door of the shop: it gives each new connection to the next replica in turn, and hands bytes on as they are. It
+//! The gateway of the shop: it gives each new connection to the next replica in turn, and hands bytes on as they are. It
 //! also reads along, to tell a client what became of its request when its replica is gone, and to limit the time that
 //! each request takes to arrive. Start with [`Gateway::start`]; `connection.rs` has what happens on one connection.
 
@@ -123,12 +123,12 @@ impl Gateway {
         }
     }
 
-    /// Closes the door: no new connection is accepted. Open connections go on until [`Gateway::close`].
+    /// Closes the port: no new connection is accepted. Open connections go on until [`Gateway::close`].
     pub fn stop_accepting(&self) {
         self.closed.cancel();
     }
 
-    /// Closes the door and all connections. Call it after the replicas have ended. The gateway still hands
+    /// Closes the port and all connections. Call it after the replicas have ended. The gateway still hands
     /// on their last bytes.
     pub async fn close(&self) {
         self.stop_accepting();

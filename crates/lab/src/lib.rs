@@ -1,7 +1,7 @@
 //! The instruments around the shop: its processes ([`supervisor`]) and its database ([`database`]), the judge of a fix
 //! ([`check`]), the race of the strategies ([`race`]), the drill of faults ([`drill`]), and [`commands`] for a person.
-//! Nothing depends on this crate. What runs PostgreSQL and one replica is in `flash_sale_testbed`, the door before the
-//! replicas in `flash_sale_gateway`.
+//! Nothing depends on this crate. What runs PostgreSQL and one replica is in `flash_sale_testbed`, the gateway
+//! before the replicas is in `flash_sale_gateway`.
 
 // They panic when nobody reads what they print: `console` does not.
 #![warn(clippy::print_stdout, clippy::print_stderr)]

@@ -34,26 +34,26 @@ pub const DEFINITIONS: [Definition; 31] = [
     ),
     (
         "unconserved",
-        "invariant 1: how often initial stock - orders was not the stock: each product counts once, the book at each \
+        "conservation: how often initial stock - orders was not the stock: each product counts once, the book at each \
          look",
     ),
-    ("oversold", "invariant 2: orders beyond the copies; allowed for the exercise until it is fixed"),
+    ("oversold", "orders beyond the copies; allowed for the exercise until it is fixed"),
     (
         "lost_sales",
-        "lost, invariant 3: buyers who were told \"Out of stock\" before the last copy was sold; not counted for the \
+        "lost: buyers who were told \"Out of stock\" before the last copy was sold; not counted for the \
          book while it is reset",
     ),
     (
         "dishonest",
-        "invariant 4: answers without their order; orders without their answer, unless the outcome is unknown and \
+        "honest answers: answers without their order; orders without their answer, unless the outcome is unknown and \
          there was no key; orders with a key whose buyer was told 503 (not carried out)",
     ),
     (
         "not_there_when_told",
-        "not yet, invariant 4: orders that were not in the database when their buyers were told of them; not counted \
+        "not yet, honest answers too: orders that were not in the database when their buyers were told of them; not counted \
          for the book",
     ),
-    ("committed_later", "later, invariant 4: orders that came or went after the last answer"),
+    ("committed_later", "later, honest answers too: orders that came or went after the last answer"),
     ("recovery_ms", "recovery: from the end of the fault to the first 200; at most 1 s"),
     ("recovery_of_all_ms", "of all: the same, to the first 200 by each strategy; at most 3 s"),
     ("replica_away_ms", "away: until a killed replica was replaced; at most 1 s"),
@@ -63,7 +63,7 @@ pub const DEFINITIONS: [Definition; 31] = [
     ),
     (
         "health_late",
-        "late, invariant 5: answers of /health that took longer than 50 ms; time in which the machine gave the \
+        "late: answers of /health that took longer than 50 ms; time in which the machine gave the \
          replica no processor does not count",
     ),
     (

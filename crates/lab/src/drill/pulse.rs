@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use crate::control::messages::ReplicaStatus;
 use crate::control::running;
 
-/// Invariant 5: `/health` answers within this time, whatever the database does.
+/// The shop promises that `/health` answers within this time, whatever the database does.
 pub const HEALTH_LIMIT: Duration = Duration::from_millis(50);
 const INTERVAL: Duration = Duration::from_millis(50);
 const LOOK_EVERY: Duration = Duration::from_millis(4);

@@ -8,7 +8,7 @@ use super::fault::{Fault, Kind};
 use super::findings::DrillFindings;
 use super::pulse::HEALTH_LIMIT;
 
-/// Invariant 5: each answer to a purchase comes within this time.
+/// The shop promises that each answer to a purchase comes within this time.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// The longest time from the end of a fault to the first sale, and from the death of a replica to its successor.
 pub const RECOVERY_LIMIT: Duration = Duration::from_secs(1);

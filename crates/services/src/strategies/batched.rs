@@ -10,7 +10,8 @@ mod queue;
 
 use std::time::Duration;
 
-use flash_sale_core::{limits, order};
+use flash_sale_core::limits::BATCH_QUEUE_TIMEOUT;
+use flash_sale_core::order;
 use sea_orm::DatabaseConnection;
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -28,15 +29,6 @@ use crate::payment::PaymentProvider;
 const LARGEST_BATCH: usize = 64;
 /// A buyer who finds so many others in the queue is told to come again.
 const LONGEST_QUEUE: usize = 4096;
-/// A buyer who has waited longer for a batch to begin, perhaps because somebody holds the row, is told to come again
-/// too. The statement of the batch may wait for several locks in turn, and so for longer than `LOCK_TIMEOUT`. It must
-/// still end before the requests of its buyers are given up: after that, nobody could tell the buyers that nothing was
-/// sold.
-const LONGEST_WAIT: Duration = Duration::from_secs(2);
-
-const _: () = assert!(
-    LONGEST_WAIT.as_secs() + limits::STATEMENT_TIMEOUT.as_secs() < limits::REQUEST_DEADLINE.as_secs()
-);
 
 /// The sales of one replica. A queue and its task are there only while somebody waits.
 #[derive(Clone)]
@@ -53,7 +45,7 @@ impl Batches {
             database,
             served_by: served_by.to_owned(),
             queues: Queues::new(LONGEST_QUEUE),
-            longest_wait: LONGEST_WAIT,
+            longest_wait: BATCH_QUEUE_TIMEOUT,
         }
     }
 

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use flash_sale_core::limits::LATEST_ATTEMPT;
+
 use crate::error::ServiceError;
 use crate::failure::Failure;
 
 /// Attempts for one request, the first included.
 const MOST_ATTEMPTS: u32 = 10;
-/// No attempt begins later than this after the first.
-const LATEST_ATTEMPT: Duration = Duration::from_secs(5);
 /// The longest pause after the first attempt; it doubles with each one.
 const FIRST_PAUSE: Duration = Duration::from_millis(4);
 const LONGEST_PAUSE: Duration = Duration::from_millis(128);

@@ -2,23 +2,8 @@
 
 use reqwest::{Body, Method};
 
+use crate::routes::routes;
 use crate::{Answer, Shop, read};
-
-/// Each path with the methods that it answers, as `Allow` names them.
-const PATHS: [(&str, &str); 12] = [
-    ("/", "GET, HEAD"),
-    ("/buy", "POST"),
-    ("/reset", "POST"),
-    ("/docs", "GET, HEAD"),
-    ("/docs/index.html", "GET, HEAD"),
-    ("/static/shop.css", "GET, HEAD"),
-    ("/api/products", "GET, HEAD"),
-    ("/api/orders", "GET, HEAD, POST"),
-    ("/api/reset", "POST"),
-    ("/api/openapi.json", "GET, HEAD"),
-    ("/health", "GET, HEAD"),
-    ("/ready", "GET, HEAD"),
-];
 
 const KIB: usize = 1024;
 
@@ -99,12 +84,13 @@ async fn a_person_gets_an_error_as_a_page_and_a_program_as_a_document() {
 async fn another_method_is_405_and_told_all_that_are_allowed() {
     let shop = Shop::open().await;
 
-    for (path, allowed) in PATHS {
+    for (path, methods) in paths(&shop).await {
+        let allowed = methods.join(", ");
         for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"] {
-            if allowed.split(", ").any(|allowed| allowed == method) {
+            if methods.contains(&method) {
                 continue;
             }
-            let answer = read(shop.request(method.parse().unwrap(), path)).await;
+            let answer = read(shop.request(method.parse().unwrap(), &path)).await;
 
             assert_eq!(answer.status, 405, "{method} {path}");
             assert_eq!(answer.header("allow"), allowed, "{method} {path}");
@@ -116,7 +102,8 @@ async fn another_method_is_405_and_told_all_that_are_allowed() {
 async fn head_is_answered_as_get_without_the_body() {
     let shop = Shop::open().await;
 
-    for (path, _) in PATHS.iter().filter(|(_, allowed)| allowed.contains("HEAD")) {
+    let paths = paths(&shop).await;
+    for (path, _) in paths.iter().filter(|(_, methods)| methods.contains(&"HEAD")) {
         let get = shop.get(path).await;
         let head = read(shop.request(Method::HEAD, path)).await;
 
@@ -139,7 +126,7 @@ async fn a_body_over_64_kib_is_413_whether_it_says_its_length_or_not() {
         Body::wrap_stream(futures::stream::iter(chunks.collect::<Vec<_>>()))
     };
 
-    for path in ["/api/orders", "/api/reset", "/buy", "/reset"] {
+    for (path, _) in paths(&shop).await.iter().filter(|(_, methods)| methods.contains(&"POST")) {
         let too_long = read(shop.request(Method::POST, path).body(order(64 * KIB + 1))).await;
         too_long.assert_problem(413, "The body is longer than 64 KiB");
     }
@@ -150,6 +137,16 @@ async fn a_body_over_64_kib_is_413_whether_it_says_its_length_or_not() {
     assert_eq!(just_fits.status, 422, "read, and found to be no order");
     let just_fits = read(shop.request(Method::POST, "/api/orders").body(in_chunks(order(64 * KIB)))).await;
     assert_eq!(just_fits.status, 422);
+}
+
+/// Each path that `routes.rs` names, with its methods. A path of many pages stands for one that is there.
+async fn paths(shop: &Shop) -> Vec<(String, Vec<&'static str>)> {
+    let book = shop.book().await.to_string();
+    let one_that_is_there = |path: &str| match path {
+        "/static" => "/static/shop.css".to_owned(),
+        path => path.replace("{id}", &book).replace("{file:.*}", "index.html"),
+    };
+    routes().into_iter().map(|route| (one_that_is_there(route.path), route.methods)).collect()
 }
 
 #[track_caller]

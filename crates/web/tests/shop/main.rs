@@ -21,6 +21,7 @@ mod overload;
 mod page;
 mod race;
 mod raw_http;
+mod routes;
 mod security;
 mod settings;
 mod shutdown;
@@ -30,7 +31,8 @@ mod unread_log;
 
 use std::path::Path;
 
-use flash_sale_testbed::testing::{Replica, ReplicaSettings, SideConnection, TestDatabase};
+use flash_sale_testbed::line::Line;
+use flash_sale_testbed::testing::{Replica, ReplicaSettings, SideConnection, TestDatabase, wait_until};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TryGetable};
@@ -75,6 +77,25 @@ impl Shop {
             replicas.push(Replica::start(Path::new(SHOP), settings).await);
         }
         Self { database, replicas, http: new_client() }
+    }
+
+    /// One replica whose way to the database is a line. Its settings are returned too: a test may start it again.
+    async fn on_a_line(adapt: impl Fn(&mut ReplicaSettings)) -> (Self, Line, ReplicaSettings) {
+        let database = TestDatabase::create().await;
+        let (line, url) = Line::to(&database.shop_url).await.unwrap();
+        let mut settings = ReplicaSettings::new(&url);
+        settings.race_window_ms = 0;
+        settings.variables = vec![("RUST_LOG".to_owned(), "info,flash_sale_web::server=debug".to_owned())];
+        adapt(&mut settings);
+        let shop = Self::on(database, 1, |replica| *replica = settings.clone()).await;
+        shop.waits_for_buyers().await;
+        (shop, line, settings)
+    }
+
+    /// Returns when the first replica has done what it does at its start.
+    async fn waits_for_buyers(&self) {
+        let log = || self.replicas[0].log();
+        wait_until("old keys are deleted", async || log().contains("idempotency keys were deleted")).await;
     }
 
     /// A request to the first replica.

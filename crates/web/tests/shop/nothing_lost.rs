@@ -5,8 +5,6 @@ mod leaving;
 mod ledger;
 mod steps;
 
-use flash_sale_testbed::line::Line;
-use flash_sale_testbed::testing::{ReplicaSettings, TestDatabase, wait_until};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -64,25 +62,6 @@ impl Way {
 }
 
 impl Shop {
-    /// One replica whose way to the database is a line.
-    async fn on_a_line(adapt: impl Fn(&mut ReplicaSettings)) -> (Self, Line, ReplicaSettings) {
-        let database = TestDatabase::create().await;
-        let (line, url) = Line::to(&database.shop_url).await.unwrap();
-        let mut settings = ReplicaSettings::new(&url);
-        settings.race_window_ms = 0;
-        settings.variables = vec![("RUST_LOG".to_owned(), "info,flash_sale_web::server=debug".to_owned())];
-        adapt(&mut settings);
-        let shop = Self::on(database, 1, |replica| *replica = settings.clone()).await;
-        shop.waits_for_buyers().await;
-        (shop, line, settings)
-    }
-
-    /// Returns when the replica has done what it does at its start.
-    async fn waits_for_buyers(&self) {
-        let log = || self.replicas[0].log();
-        wait_until("old keys are deleted", async || log().contains("idempotency keys were deleted")).await;
-    }
-
     /// A product with `stock` copies that can be sold so.
     async fn product_for_way(&self, way: Way, stock: i32) -> Uuid {
         self.product_for(way.strategy.unwrap_or("exercise"), stock).await

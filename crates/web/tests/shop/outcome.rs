@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use flash_sale_testbed::line::{At, Line, Which};
-use flash_sale_testbed::testing::{SideConnection, TestDatabase, wait_until};
+use flash_sale_testbed::testing::{SideConnection, wait_until};
 use reqwest::{Method, RequestBuilder};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -28,7 +28,7 @@ const WAYS: [(Option<&str>, &str); 4] = [
 #[tokio::test]
 async fn a_purchase_whose_commit_is_not_answered_is_told_as_unknown() {
     for (way, commits) in WAYS {
-        let (shop, line) = shop_on_a_line().await;
+        let (shop, line, _) = Shop::on_a_line(|_| {}).await;
 
         let answer = without_answer_to(commits, &line, buy(&shop, way, None)).await;
 
@@ -41,7 +41,7 @@ async fn a_purchase_whose_commit_is_not_answered_is_told_as_unknown() {
 #[tokio::test]
 async fn the_same_key_settles_what_was_unknown() {
     for (way, _) in WAYS {
-        let (shop, line) = shop_on_a_line().await;
+        let (shop, line, _) = Shop::on_a_line(|_| {}).await;
 
         let unknown = without_answer_to("COMMIT", &line, buy(&shop, way, Some("click-1"))).await;
         let settled = buy(&shop, way, Some("click-1")).await;
@@ -56,7 +56,7 @@ async fn the_same_key_settles_what_was_unknown() {
 
 #[tokio::test]
 async fn a_reset_whose_commit_is_not_answered_is_unknown_too() {
-    let (shop, line) = shop_on_a_line().await;
+    let (shop, line, _) = Shop::on_a_line(|_| {}).await;
 
     assert_unknown(&without_answer_to("COMMIT", &line, shop.post("/api/reset")).await);
     assert_eq!(shop.post("/api/reset").await.status, 200);
@@ -133,18 +133,6 @@ async fn a_deadline_in_the_commit_leaves_the_outcome_open() {
     let before = shop.order_count().await;
     assert_eq!(buy(&shop, None, Some("click-1")).await.status, 200);
     assert_eq!(shop.order_count().await, 1, "settled, whether there were {before} orders or not");
-}
-
-/// One replica whose way to the database is a line.
-async fn shop_on_a_line() -> (Shop, Line) {
-    let database = TestDatabase::create().await;
-    let (line, url) = Line::to(&database.shop_url).await.unwrap();
-    let shop = Shop::on(database, 1, |settings| {
-        settings.race_window_ms = 0;
-        settings.database_url = url.clone();
-    })
-    .await;
-    (shop, line)
 }
 
 /// The answer to a request whose connection to PostgreSQL breaks when what commits was carried out, before the answer
