@@ -21,7 +21,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// A conversation with the browser itself, or with one of its tabs. All of a browser share its two pipes.
 #[derive(Clone)]
 pub struct Session {
-    connection: Arc<Connection>,
+    pipes: Arc<Pipes>,
     /// `None` for the browser itself.
     id: Option<String>,
 }
@@ -29,7 +29,7 @@ pub struct Session {
 /// Events of one kind, in the order in which the browser sent them.
 pub struct Events(Arc<Mutex<Vec<Value>>>);
 
-struct Connection {
+struct Pipes {
     /// Holds the pipe for a whole message.
     commands: tokio::sync::Mutex<Sender>,
     inbox: Arc<Mutex<Inbox>>,
@@ -72,13 +72,13 @@ impl Session {
         let inbox = Arc::new(Mutex::new(Inbox::default()));
         tokio::spawn(deliver_all(messages, Arc::clone(&inbox)));
         let commands = tokio::sync::Mutex::new(commands);
-        let connection = Connection { commands, inbox, program: program.to_owned(), log };
-        Self { connection: Arc::new(connection), id: None }
+        let pipes = Pipes { commands, inbox, program: program.to_owned(), log };
+        Self { pipes: Arc::new(pipes), id: None }
     }
 
     /// With a tab. The browser gave its session this id.
     pub fn with_tab(&self, id: String) -> Self {
-        Self { connection: Arc::clone(&self.connection), id: Some(id) }
+        Self { pipes: Arc::clone(&self.pipes), id: Some(id) }
     }
 
     /// Sends a command and returns its result.
@@ -97,20 +97,20 @@ impl Session {
     /// # Panics
     /// When the browser has ended.
     pub async fn try_command(&self, method: &str, parameters: Value) -> Result<Value, String> {
-        let (id, answer) = self.connection.inbox.lock().expect_answer();
+        let (id, answer) = self.pipes.inbox.lock().expect_answer();
         let mut command = json!({ "id": id, "method": method, "params": parameters });
         if let Some(session) = &self.id {
             command["sessionId"] = json!(session);
         }
         let exchange = async {
             // When the pipe is broken, no answer comes either.
-            let _ = self.connection.commands.lock().await.write_all(format!("{command}\0").as_bytes()).await;
+            let _ = self.pipes.commands.lock().await.write_all(format!("{command}\0").as_bytes()).await;
             answer.await
         };
         let Ok(answer) = timeout(ANSWER_LIMIT, exchange).await else {
             return Err(format!("no answer within {} s", ANSWER_LIMIT.as_secs()));
         };
-        let Ok(answer) = answer else { self.connection.panic_with_log() };
+        let Ok(answer) = answer else { self.pipes.panic_with_log() };
         answer.error.map_or(Ok(answer.result), |error| Err(error.to_string()))
     }
 
@@ -118,7 +118,7 @@ impl Session {
     pub fn keep(&self, method: &str) -> Events {
         let events = Arc::new(Mutex::new(Vec::new()));
         let kept = Kept { session: self.id.clone(), method: method.to_owned(), events: Arc::clone(&events) };
-        self.connection.inbox.lock().kept.push(kept);
+        self.pipes.inbox.lock().kept.push(kept);
         Events(events)
     }
 }
@@ -131,7 +131,7 @@ impl Events {
     }
 }
 
-impl Connection {
+impl Pipes {
     fn panic_with_log(&self) -> ! {
         let mut log = vec![0; self.log.metadata().expect("it is open").len() as usize];
         // Doesn't seek: the browser writes through the same open file.
