@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
-use flash_sale_testbed::line;
+use flash_sale_wiretap::line;
 use flash_sale_testbed::reason::told;
 
 use super::fault::{Fault, Kind};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use flash_sale_testbed::line::Line;
+use flash_sale_wiretap::line::Line;
 use flash_sale_testbed::reason::told;
 use flash_sale_testbed::shop_settings::ShopVariables;
 use tokio::io::{AsyncRead, AsyncReadExt};

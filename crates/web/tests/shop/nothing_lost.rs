@@ -5,7 +5,7 @@ mod leaving;
 mod ledger;
 mod steps;
 
-use flash_sale_testbed::line::Line;
+use flash_sale_wiretap::line::Line;
 use flash_sale_testbed::testing::{ReplicaSettings, TestDatabase, wait_until};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

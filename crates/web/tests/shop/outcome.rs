@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use flash_sale_testbed::line::{At, Line, Which};
+use flash_sale_wiretap::line::{At, Line, Which};
 use flash_sale_testbed::testing::{SideConnection, TestDatabase, wait_until};
 use reqwest::{Method, RequestBuilder};
 use rustix::process::{Pid, Signal, kill_process};

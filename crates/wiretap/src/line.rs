@@ -3,8 +3,8 @@
 
 mod address;
 mod connection;
-mod framing;
 mod hold;
+mod piece;
 mod shared;
 
 use std::io;
@@ -13,15 +13,21 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use flash_sale_core::limits::ACQUIRE_TIMEOUT;
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use address::{DatabaseAddress, address_of, lead_through};
 use connection::Connection;
 use shared::Shared;
 
+use crate::recorder::Recorder;
+
 pub use hold::{At, Hold, Which};
+
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
 
 /// A port of 127.0.0.1 that leads to PostgreSQL. When this value is dropped, its connections end.
 pub struct Line {
@@ -44,11 +50,27 @@ impl Line {
     /// # Errors
     /// The same as those of [`can_lead_to`]. It is also an error when the machine has no port left.
     pub async fn to(url: &str) -> anyhow::Result<(Self, String)> {
+        Self::open(url, None).await
+    }
+
+    /// As [`Line::to`]. Everything that passes is recorded as of the replica with this name.
+    ///
+    /// # Errors
+    /// The same as those of [`Line::to`].
+    pub(crate) async fn recorded(
+        url: &str,
+        recorder: Recorder,
+        replica: &str,
+    ) -> anyhow::Result<(Self, String)> {
+        Self::open(url, Some((recorder, replica.into()))).await
+    }
+
+    async fn open(url: &str, recording: Option<(Recorder, Arc<str>)>) -> anyhow::Result<(Self, String)> {
         let database = address_of(url)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let through = lead_through(url, listener.local_addr()?)?;
 
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::new(Shared::recording(recording));
         let closing = CancellationToken::new();
         tokio::spawn(accept(listener, database, Arc::clone(&shared), closing.clone()));
         Ok((Self { shared, closing }, through))
@@ -87,10 +109,13 @@ async fn accept(
     let serve = async {
         loop {
             tokio::select! {
-                accepted = listener.accept() => {
-                    let Ok((client, _)) = accepted else { continue };
-                    connections.spawn(serve(client, database.clone(), Arc::clone(&shared)));
-                }
+                accepted = listener.accept() => match accepted {
+                    Ok((client, _)) => {
+                        connections.spawn(serve(client, database.clone(), Arc::clone(&shared)));
+                    }
+                    // This process has too many files open. That passes when a connection ends.
+                    Err(_) => sleep(PAUSE_AFTER_FAILURE).await,
+                },
                 Some(_) = connections.join_next() => {}
             }
         }
@@ -98,20 +123,42 @@ async fn accept(
     closing.run_until_cancelled(serve).await;
 }
 
-/// Closes the client when its database can't be reached, as a machine between them would.
+/// Resets the connection of the client when its database can't be reached.
 async fn serve(client: TcpStream, database: DatabaseAddress, shared: Arc<Shared>) -> io::Result<()> {
     client.set_nodelay(true)?;
-    let connection = Connection::new(shared);
-    match database {
-        DatabaseAddress::Port(host, port) => {
-            let server = TcpStream::connect((host, port)).await?;
-            server.set_nodelay(true)?;
-            connection.carry(client.into_split(), server.into_split()).await;
+    let connected = timeout(ACQUIRE_TIMEOUT, connect(&database)).await.map_err(io::Error::from).flatten();
+    match connected {
+        Ok(Server::Port(server)) => between(client, server, shared).await,
+        Ok(Server::Socket(mut server)) => {
+            let mut client = client;
+            let is_broken = Connection::new(shared).carry(client.split(), server.split()).await;
+            if is_broken { client.set_zero_linger() } else { Ok(()) }
         }
-        DatabaseAddress::Socket(path) => {
-            let server = UnixStream::connect(path).await?;
-            connection.carry(client.into_split(), server.into_split()).await;
-        }
+        Err(_) => client.set_zero_linger(),
+    }
+}
+
+/// A reset of one side becomes a reset of the other one.
+async fn between(mut client: TcpStream, mut server: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
+    if Connection::new(shared).carry(client.split(), server.split()).await {
+        client.set_zero_linger()?;
+        server.set_zero_linger()?;
     }
     Ok(())
+}
+
+enum Server {
+    Port(TcpStream),
+    Socket(UnixStream),
+}
+
+async fn connect(database: &DatabaseAddress) -> io::Result<Server> {
+    Ok(match database {
+        DatabaseAddress::Port(host, port) => {
+            let server = TcpStream::connect((host.as_str(), *port)).await?;
+            server.set_nodelay(true)?;
+            Server::Port(server)
+        }
+        DatabaseAddress::Socket(path) => Server::Socket(UnixStream::connect(path).await?),
+    })
 }
