@@ -66,7 +66,11 @@ impl Archive {
     /// Keeps a transaction that has ended.
     pub fn keep(&self, transaction: RecordedTransaction) {
         let mut rings = self.rings.lock();
-        if transaction.matters() { rings.mattering.push(transaction) } else { rings.others.push(transaction) }
+        if transaction.matters() {
+            rings.mattering.push(transaction)
+        } else {
+            rings.others.push(transaction)
+        }
         drop(rings);
         self.tell();
     }

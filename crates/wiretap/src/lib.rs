@@ -13,4 +13,4 @@ mod waits;
 mod wiretap;
 
 pub use recorder::Recorder;
-pub use wiretap::Wiretap;
+pub use wiretap::{Entrance, Wiretap};

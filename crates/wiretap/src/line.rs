@@ -6,22 +6,23 @@ mod connection;
 mod hold;
 mod piece;
 mod shared;
+mod stream;
 
-use std::io;
-use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use anyhow::Context;
 use flash_sale_core::limits::ACQUIRE_TIMEOUT;
-use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use address::{DatabaseAddress, address_of, lead_through};
+use address::{DatabaseAddress, LineAddress, address_of, lead_through};
 use connection::Connection;
 use shared::Shared;
+use stream::{Listener, Stream};
 
 use crate::recorder::Recorder;
 
@@ -29,10 +30,19 @@ pub use hold::{At, Hold, Which};
 
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
 
-/// A port of 127.0.0.1 that leads to PostgreSQL. When this value is dropped, its connections end.
+/// A port of 127.0.0.1, or a Unix socket, that leads to PostgreSQL. When this value is dropped, its connections end.
 pub struct Line {
     shared: Arc<Shared>,
     closing: CancellationToken,
+}
+
+/// What records a line: who, and where its socket is, if it has one.
+pub(crate) struct Tap<'a> {
+    pub(crate) recorder: Recorder,
+    pub(crate) replica: &'a str,
+    pub(crate) folder: Option<&'a Path>,
+    /// The number in the socket's name.
+    pub(crate) number: u16,
 }
 
 /// Whether there can be a line to the database of `url`.
@@ -50,28 +60,30 @@ impl Line {
     /// # Errors
     /// The same as those of [`can_lead_to`]. It is also an error when the machine has no port left.
     pub async fn to(url: &str) -> anyhow::Result<(Self, String)> {
-        Self::open(url, None).await
-    }
-
-    /// As [`Line::to`]. Everything that passes is recorded as of the replica with this name.
-    ///
-    /// # Errors
-    /// The same as those of [`Line::to`].
-    pub(crate) async fn recorded(
-        url: &str,
-        recorder: Recorder,
-        replica: &str,
-    ) -> anyhow::Result<(Self, String)> {
-        Self::open(url, Some((recorder, replica.into()))).await
-    }
-
-    async fn open(url: &str, recording: Option<(Recorder, Arc<str>)>) -> anyhow::Result<(Self, String)> {
         let database = address_of(url)?;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let through = lead_through(url, listener.local_addr()?)?;
+        Self::open(url, database, Listener::on_port().await?, Shared::default())
+    }
 
-        let shared = Arc::new(Shared::recording(recording));
-        let closing = CancellationToken::new();
+    /// As [`Line::to`]. Everything that passes is recorded as of this replica.
+    pub(crate) async fn recorded(url: &str, tap: Tap<'_>) -> anyhow::Result<(Self, String)> {
+        let database = address_of(url)?;
+        let listener = match tap.folder {
+            Some(folder) => Listener::in_folder(folder, tap.number)
+                .with_context(|| format!("no socket can be made in {}", folder.display()))?,
+            None => Listener::on_port().await?,
+        };
+        let shared = Shared::recording(tap.recorder, tap.replica.into());
+        Self::open(url, database, listener, shared)
+    }
+
+    fn open(
+        url: &str,
+        database: DatabaseAddress,
+        (listener, address): (Listener, LineAddress),
+        shared: Shared,
+    ) -> anyhow::Result<(Self, String)> {
+        let through = lead_through(url, &address)?;
+        let (shared, closing) = (Arc::new(shared), CancellationToken::new());
         tokio::spawn(accept(listener, database, Arc::clone(&shared), closing.clone()));
         Ok((Self { shared, closing }, through))
     }
@@ -100,7 +112,7 @@ impl Drop for Line {
 }
 
 async fn accept(
-    listener: TcpListener,
+    listener: Listener,
     database: DatabaseAddress,
     shared: Arc<Shared>,
     closing: CancellationToken,
@@ -110,7 +122,7 @@ async fn accept(
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((client, _)) => {
+                    Ok(client) => {
                         connections.spawn(serve(client, database.clone(), Arc::clone(&shared)));
                     }
                     // This process has too many files open. That passes when a connection ends.
@@ -123,42 +135,16 @@ async fn accept(
     closing.run_until_cancelled(serve).await;
 }
 
-/// Resets the connection of the client when its database can't be reached.
-async fn serve(client: TcpStream, database: DatabaseAddress, shared: Arc<Shared>) -> io::Result<()> {
-    client.set_nodelay(true)?;
-    let connected = timeout(ACQUIRE_TIMEOUT, connect(&database)).await.map_err(io::Error::from).flatten();
-    match connected {
-        Ok(Server::Port(server)) => between(client, server, shared).await,
-        Ok(Server::Socket(mut server)) => {
-            let mut client = client;
-            let is_broken = Connection::new(shared).carry(client.split(), server.split()).await;
-            if is_broken { client.set_zero_linger() } else { Ok(()) }
+/// A reset of the client becomes a reset of the connection to PostgreSQL. The client's connection is reset when its
+/// database can't be reached.
+async fn serve(mut client: Stream, database: DatabaseAddress, shared: Arc<Shared>) {
+    match timeout(ACQUIRE_TIMEOUT, Stream::connect(&database)).await {
+        Ok(Ok(mut server)) => {
+            if Connection::new(shared).carry(client.split(), server.split()).await {
+                client.will_reset();
+                server.will_reset();
+            }
         }
-        Err(_) => client.set_zero_linger(),
+        _ => client.will_reset(),
     }
-}
-
-/// A reset of one side becomes a reset of the other one.
-async fn between(mut client: TcpStream, mut server: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
-    if Connection::new(shared).carry(client.split(), server.split()).await {
-        client.set_zero_linger()?;
-        server.set_zero_linger()?;
-    }
-    Ok(())
-}
-
-enum Server {
-    Port(TcpStream),
-    Socket(UnixStream),
-}
-
-async fn connect(database: &DatabaseAddress) -> io::Result<Server> {
-    Ok(match database {
-        DatabaseAddress::Port(host, port) => {
-            let server = TcpStream::connect((host.as_str(), *port)).await?;
-            server.set_nodelay(true)?;
-            Server::Port(server)
-        }
-        DatabaseAddress::Socket(path) => Server::Socket(UnixStream::connect(path).await?),
-    })
 }

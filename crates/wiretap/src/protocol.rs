@@ -6,3 +6,6 @@ pub mod bind;
 pub mod framing;
 pub mod requests;
 pub mod sql;
+
+#[cfg(test)]
+mod tests;

@@ -216,9 +216,8 @@ impl Tape {
     }
 
     fn take_described(&mut self) -> Option<Arc<Prepared>> {
-        let is_described = |step: &mut Step| {
-            matches!(step, Step::DescribeStatement(_) | Step::DescribePortal(_))
-        };
+        let is_described =
+            |step: &mut Step| matches!(step, Step::DescribeStatement(_) | Step::DescribePortal(_));
         match self.awaited.pop_front_if(is_described) {
             Some(Step::DescribeStatement(prepared) | Step::DescribePortal(prepared)) => Some(prepared),
             _ => None,
@@ -257,8 +256,7 @@ impl Tape {
         if failure.ends_session {
             // When it comes instead of the answer to a COMMIT, nobody knows whether the COMMIT was carried out.
             let commits = |step: &Step| matches!(step, Step::Execute(sql, _) if sql.commits());
-            let outcome =
-                if self.awaited.iter().any(commits) { Outcome::Lost } else { Outcome::RolledBack };
+            let outcome = if self.awaited.iter().any(commits) { Outcome::Lost } else { Outcome::RolledBack };
             self.end_transaction(outcome, now);
             self.close(now);
         }
@@ -351,3 +349,6 @@ impl Tape {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,8 @@ mod leaving;
 mod ledger;
 mod steps;
 
-use flash_sale_wiretap::line::Line;
 use flash_sale_testbed::testing::{ReplicaSettings, TestDatabase, wait_until};
+use flash_sale_wiretap::line::Line;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

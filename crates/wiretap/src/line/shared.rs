@@ -20,8 +20,8 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn recording(recording: Option<(Recorder, Arc<str>)>) -> Self {
-        Self { recording, ..Self::default() }
+    pub(super) fn recording(recorder: Recorder, replica: Arc<str>) -> Self {
+        Self { recording: Some((recorder, replica)), ..Self::default() }
     }
 
     /// The delay in each direction.
@@ -39,7 +39,9 @@ impl Shared {
     pub(super) fn say_unreadable(&self, reason: &str) {
         if !self.has_said_unreadable.swap(true, Ordering::Relaxed) {
             let of = self.recording.as_ref().map(|(_, replica)| format!(" of {replica}")).unwrap_or_default();
-            log::warn!("a connection{of} to PostgreSQL can't be read along, and is passed on as it is: {reason}");
+            log::warn!(
+                "a connection{of} to PostgreSQL can't be read along, and is passed on as it is: {reason}"
+            );
         }
     }
 }

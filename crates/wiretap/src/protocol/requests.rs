@@ -123,8 +123,7 @@ impl Requests {
 
     fn prepare(&mut self, mut body: &[u8]) -> Request {
         let (name, sql) = (take_string(&mut body), take_string(&mut body));
-        let declared =
-            (0..body.try_get_u16().unwrap_or(0)).map_while(|_| body.try_get_u32().ok()).collect();
+        let declared = (0..body.try_get_u16().unwrap_or(0)).map_while(|_| body.try_get_u32().ok()).collect();
         let prepared = Arc::new(Prepared::new(sql, declared, false));
         remember(&mut self.statements, name, Arc::clone(&prepared));
         Request::Prepare(prepared)

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 const LONGEST_SQL: usize = 8 * 1024;
 /// A statement with one of these words writes or locks.
 const WRITES_OR_LOCKS: [&str; 16] = [
-    "insert", "update", "delete", "merge", "truncate", "lock", "share", "copy", "nextval", "setval", "create",
-    "alter", "drop", "call", "do", "prepare",
+    "insert", "update", "delete", "merge", "truncate", "lock", "share", "copy", "nextval", "setval",
+    "create", "alter", "drop", "call", "do", "prepare",
 ];
 /// These functions lock a number.
 const ADVISORY: [&str; 2] = ["pg_advisory_", "pg_try_advisory_"];

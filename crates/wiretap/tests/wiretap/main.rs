@@ -11,8 +11,8 @@ mod waits;
 use std::str::FromStr;
 
 use flash_sale_testbed::testing::TestDatabase;
-use flash_sale_wiretap::Wiretap;
 use flash_sale_wiretap::trace::Transaction;
+use flash_sale_wiretap::{Entrance, Wiretap};
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{self, ConnectOptions};
 use uuid::Uuid;
@@ -27,8 +27,13 @@ struct Wire {
 
 impl Wire {
     async fn open() -> Self {
+        Self::open_at(Entrance::Ports).await
+    }
+
+    async fn open_at(entrance: Entrance<'_>) -> Self {
         let database = TestDatabase::create().await;
-        let wiretap = Wiretap::listen(&database.url, &REPLICAS.map(str::to_owned)).await.unwrap();
+        let replicas = REPLICAS.map(str::to_owned);
+        let wiretap = Wiretap::listen(&database.url, &replicas, entrance).await.unwrap();
         Self { database, wiretap }
     }
 

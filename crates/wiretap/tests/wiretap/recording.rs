@@ -1,6 +1,7 @@
 //! What is recorded of a transaction.
 
 use flash_sale_testbed::testing::wait_until;
+use flash_sale_wiretap::Entrance;
 use flash_sale_wiretap::trace::Outcome;
 use sea_orm::sqlx::{self, Connection, Executor, PgConnection};
 use serde_json::json;
@@ -54,6 +55,22 @@ async fn a_purchase_is_recorded_as_it_was_sent_and_answered_also_when_its_statem
     }
 }
 
+/// A port of the machine would be open to all of its users. The folder is not.
+#[tokio::test]
+async fn the_wire_may_listen_in_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let wire = Wire::open_at(Entrance::Folder(folder.path())).await;
+        let book = wire.book().await;
+        wire.wiretap.try_out().await.unwrap();
+
+        for replica in ["replica-1", "replica-2"] {
+            buy(&mut wire.session_of(replica).await, book).await;
+            assert_eq!(wire.transactions().pop().unwrap().replica, replica);
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_transaction_that_is_open_is_shown_and_there_is_news_of_each_statement() {
     let wire = Wire::open().await;
@@ -83,7 +100,11 @@ async fn however_a_transaction_ends_its_outcome_is_right() {
         (&["BEGIN", update, "ROLLBACK"], RolledBack, None),
         (&["BEGIN", update, "SELECT 1 / 0", "COMMIT"], RolledBack, Some("22012")),
         (&["BEGIN", "SAVEPOINT a", update, "ROLLBACK TO a", "COMMIT"], Committed, None),
-        (&["BEGIN", "SAVEPOINT a", "SELECT 1 / 0", "ROLLBACK TO SAVEPOINT a", "COMMIT"], Committed, Some("22012")),
+        (
+            &["BEGIN", "SAVEPOINT a", "SELECT 1 / 0", "ROLLBACK TO SAVEPOINT a", "COMMIT"],
+            Committed,
+            Some("22012"),
+        ),
         (&[update], Committed, None),
         (&["UPDATE products SET quantity = 1 / (quantity - quantity)"], RolledBack, Some("22012")),
         (&["BEGIN; UPDATE products SET quantity = 1; COMMIT"], Committed, None),
