@@ -5,8 +5,8 @@
 use std::time::{Duration, Instant};
 
 use flash_sale_core::database::{DatabaseSettings, connect};
-use flash_sale_testbed::line::{At, Line, Which};
 use flash_sale_testbed::testing::{TestDatabase, wait_until};
+use flash_sale_wiretap::line::{At, Line, Which};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, IsolationLevel, Statement, TransactionTrait};
 use tokio::time::timeout;
 

@@ -29,6 +29,9 @@ pub const POSTGRES: &str = ".flash-sale/postgres";
 /// PostgreSQL's programs, where they had to be fetched.
 pub const PROGRAMS: &str = ".flash-sale/programs";
 
+/// Where the wiretap listens for the replicas.
+pub const WIRE: &str = ".flash-sale/wire";
+
 const LOCK: &str = ".flash-sale/lab.lock";
 
 /// Goes to the project's folder: the nearest one upwards that has a Cargo.toml and crates/.

@@ -7,6 +7,7 @@ mod lending;
 mod log_keeper;
 mod opened;
 mod starter;
+mod wire;
 
 use std::fs;
 use std::io;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, ensure};
+use flash_sale_core::secret::Secret;
 use flash_sale_gateway::{self as gateway, Gateway};
 use flash_sale_testbed::http::answers_ok;
 use flash_sale_testbed::open_files;
@@ -78,6 +80,7 @@ async fn run_locked(settings: LabSettings, binary: PathBuf, starter: Starter) ->
         progress: Arc::default(),
         gateway,
         database: OnceLock::new(),
+        wiretap: OnceLock::new(),
         supervisor: OnceLock::new(),
     });
 
@@ -149,7 +152,18 @@ impl Lab {
             order_api_url: format!("http://{}/api/orders", self.reach.address),
         };
         let variables = self.settings.shop.clone();
-        let start = || Supervisor::start(self.settings.replicas, &program, variables, &self.gateway);
+        if self.settings.wiretap {
+            match wire::tap(&database.urls().shop, self.settings.replicas).await {
+                Ok(wiretap) => drop(self.wiretap.set(wiretap)),
+                Err(error) => self.progress.say(format!("note: no wiretap: {}", told(&error))),
+            }
+        }
+        let tapped = |name: &str| Some(Secret::new(self.wiretap.get()?.url_of(name)?));
+        let program_of = |name: &str| ShopProgram {
+            database_url: tapped(name).unwrap_or_else(|| program.database_url.clone()),
+            ..program.clone()
+        };
+        let start = || Supervisor::start(self.settings.replicas, program_of, variables, &self.gateway);
         let supervisor = self.supervisor.get_or_init(start);
         if supervisor.wait_until_ready(&|line| self.progress.say(line)).await? == Readiness::Ready
             && let Some(note) = database.lost_limits().await

@@ -24,6 +24,8 @@ pub struct LabSettings {
     pub database: Option<DatabaseUrls>,
     /// `DATABASE_POOL_SIZE`: how many connections each replica has.
     pub pool_size: u32,
+    /// `WIRETAP`: whether the lab reads along what passes between the replicas and PostgreSQL.
+    pub wiretap: bool,
     /// What is passed on to the replicas.
     pub shop: ShopVariables,
 }
@@ -40,6 +42,7 @@ impl LabSettings {
             replicas: environment::whole_number("REPLICAS", "a whole number", 2, 1..=8)?,
             database: database()?,
             pool_size: pool_size()?,
+            wiretap: wiretap()?,
             shop: shop_variables()?,
         })
     }
@@ -67,6 +70,18 @@ pub fn shop_variables() -> Result<ShopVariables, SettingError> {
 
 fn pool_size() -> Result<u32, SettingError> {
     environment::whole_number("DATABASE_POOL_SIZE", "a whole number", 10, 1..=1000)
+}
+
+fn wiretap() -> Result<bool, SettingError> {
+    match environment::text("WIRETAP", "on")?.trim() {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        value => Err(SettingError::Invalid {
+            name: "WIRETAP",
+            value: value.to_owned(),
+            expected: "on or off".to_owned(),
+        }),
+    }
 }
 
 fn host() -> Result<IpAddr, SettingError> {
@@ -116,6 +131,7 @@ mod tests {
             replicas: 2,
             database: Some(DatabaseUrls { shop: secret(), owner: secret() }),
             pool_size: 10,
+            wiretap: true,
             shop: ShopVariables::new(),
         };
         let program = ShopProgram {

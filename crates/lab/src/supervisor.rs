@@ -69,23 +69,24 @@ struct Handle {
 }
 
 impl Supervisor {
-    /// Starts `count` replicas, and returns before they are ready.
+    /// Starts `count` replicas, and returns before they are ready. `program_of` tells what the replica with this name
+    /// runs.
     pub fn start(
         count: u32,
-        program: &ShopProgram,
+        program_of: impl Fn(&str) -> ShopProgram,
         variables: ShopVariables,
         gateway: &Arc<Gateway>,
     ) -> Self {
         let stopping = CancellationToken::new();
         let start = |index: u32| {
-            let name = format!("replica-{}", index + 1);
+            let name = replica_name(index);
             let (commands, receiver) = mpsc::unbounded_channel();
             let (report, started) = oneshot::channel();
             let status = Arc::new(Mutex::new(ReplicaStatus::starting(&name)));
             let replica = Replica {
                 index: index as usize,
                 name: name.clone(),
-                program: program.clone(),
+                program: program_of(&name),
                 variables: variables.clone(),
                 gateway: Arc::clone(gateway),
                 status: Arc::clone(&status),
@@ -102,8 +103,8 @@ impl Supervisor {
             }
         };
         let replicas = (0..count).map(start).collect();
-        let running =
-            RunSettings { binary: program.binary.clone(), own: variables, lent: Default::default() };
+        let binary = program_of(&replica_name(0)).binary;
+        let running = RunSettings { binary, own: variables, lent: Default::default() };
         Self { replicas, running: running.into(), turns: Default::default(), stopping }
     }
 
@@ -247,6 +248,11 @@ impl Supervisor {
         }
         all_ended.await;
     }
+}
+
+/// The name of the replica with this index.
+pub fn replica_name(index: u32) -> String {
+    format!("replica-{}", index + 1)
 }
 
 async fn is_ready(port: u16) -> bool {

@@ -4,7 +4,6 @@
 
 pub mod guard;
 pub mod http;
-pub mod line;
 pub mod lock_holder;
 pub mod log_file;
 pub mod open_files;

@@ -6,7 +6,7 @@ use flash_sale_core::secret::Secret;
 
 /// The variables that make one shop differ from another. A copy of a shop must not take them over from the place where
 /// it was started.
-pub const OF_ONE_SHOP: [&str; 16] = [
+pub const OF_ONE_SHOP: [&str; 17] = [
     "ALLOWED_HOSTS",
     "DATABASE_POOL_SIZE",
     "DATABASE_URL",
@@ -23,6 +23,7 @@ pub const OF_ONE_SHOP: [&str; 16] = [
     "RETRY_WITH_IDEMPOTENCY_KEY",
     "RUST_LOG",
     "STATIC_DIR",
+    "WIRETAP",
 ];
 
 /// The shop's own variables. The lab passes them on as they are. No others reach a replica. The lab alone decides where

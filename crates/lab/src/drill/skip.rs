@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
-use flash_sale_testbed::line;
 use flash_sale_testbed::reason::told;
+use flash_sale_wiretap::line;
 
 use super::fault::{Fault, Kind};
 use super::options::DrillOptions;

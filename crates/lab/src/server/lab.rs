@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use flash_sale_gateway::{self as gateway, Gateway};
 use flash_sale_testbed::reason::told;
+use flash_sale_wiretap::Wiretap;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::control::messages::{Event, Status};
@@ -25,6 +26,9 @@ pub(super) struct Lab {
     pub(super) progress: Arc<Progress>,
     pub(super) gateway: Arc<Gateway>,
     pub(super) database: OnceLock<Database>,
+    /// What reads along between the replicas and PostgreSQL. It stays empty where the replicas go to PostgreSQL
+    /// directly.
+    pub(super) wiretap: OnceLock<Wiretap>,
     pub(super) supervisor: OnceLock<Supervisor>,
 }
 

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use flash_sale_testbed::line::Line;
 use flash_sale_testbed::reason::told;
 use flash_sale_testbed::shop_settings::ShopVariables;
+use flash_sale_wiretap::line::Line;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc::UnboundedSender;
 

@@ -32,6 +32,7 @@ mod slots;
 mod transcripts;
 mod umasks;
 mod watching;
+mod wire;
 mod without_database;
 
 use std::ffi::OsString;

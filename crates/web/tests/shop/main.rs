@@ -31,8 +31,8 @@ mod unread_log;
 
 use std::path::Path;
 
-use flash_sale_testbed::line::Line;
 use flash_sale_testbed::testing::{Replica, ReplicaSettings, SideConnection, TestDatabase, wait_until};
+use flash_sale_wiretap::line::Line;
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TryGetable};

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use flash_sale_testbed::line::{At, Line, Which};
 use flash_sale_testbed::testing::{SideConnection, wait_until};
+use flash_sale_wiretap::line::{At, Line, Which};
 use reqwest::{Method, RequestBuilder};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;

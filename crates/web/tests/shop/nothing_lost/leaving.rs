@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use flash_sale_testbed::line::Line;
+use flash_sale_wiretap::line::Line;
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream;

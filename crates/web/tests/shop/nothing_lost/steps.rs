@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use flash_sale_core::database::BETWEEN_TWO_USERS;
-use flash_sale_testbed::line::{At, Line, Which};
 use flash_sale_testbed::testing::{Replica, ReplicaSettings, wait_until};
+use flash_sale_wiretap::line::{At, Line, Which};
 use futures::future::join_all;
 use tokio::net::TcpStream;
 use uuid::Uuid;

@@ -34,10 +34,11 @@ pub struct Hold {
 
 /// What to do with the statement or the answer that is held.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Decision {
+pub(super) enum Decision {
     None,
     Pass,
     Cut,
+    Silence,
 }
 
 /// The one hold that is waited for, if there is one.
@@ -74,6 +75,12 @@ impl Hold {
     pub fn cut(self) {
         self.decision.send_replace(Decision::Cut);
     }
+
+    /// From now on, nothing arrives on either side, and neither side is told that the other one leaves. A machine that
+    /// has lost its power leaves such a half-open connection.
+    pub fn silence(self) {
+        self.decision.send_replace(Decision::Silence);
+    }
 }
 
 impl Drop for Hold {
@@ -89,6 +96,11 @@ impl Holds {
         let gate = Gate { reached, decision: decided };
         *self.0.lock() = Some(Armed { which, at, counted: None, gate });
         Hold { reached: heard, decision, holds: self.clone() }
+    }
+
+    /// Whether a statement is waited for.
+    pub fn is_armed(&self) -> bool {
+        self.0.lock().is_some()
     }
 
     /// Compares a statement of this connection with the one that is waited for. If it is the same, returns the part
@@ -122,12 +134,12 @@ impl Armed {
 }
 
 impl Gate {
-    /// Says that the statement is held, and waits for the decision. Returns whether to hand it on.
-    pub async fn wait(self, statement: String) -> bool {
+    /// Says that the statement is held, and waits for the decision.
+    pub(super) async fn wait(self, statement: String) -> Decision {
         let Self { reached, mut decision } = self;
         let _ = reached.send(statement);
         // When nobody is left who could decide, it is handed on.
         let decided = decision.wait_for(|decision| *decision != Decision::None).await;
-        decided.map_or(true, |decision| *decision == Decision::Pass)
+        decided.map_or(Decision::Pass, |decision| *decision)
     }
 }

@@ -21,6 +21,20 @@ pub enum DatabaseAddress {
     Socket(PathBuf),
 }
 
+/// Where a line listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LineAddress {
+    /// On a port.
+    Port(SocketAddr),
+    /// On a Unix socket in this folder, whose name has this number.
+    Socket {
+        /// The folder.
+        folder: PathBuf,
+        /// The number.
+        number: u16,
+    },
+}
+
 /// Finds where PostgreSQL listens.
 ///
 /// # Errors
@@ -45,16 +59,27 @@ pub fn address_of(url: &str) -> anyhow::Result<DatabaseAddress> {
 ///
 /// # Errors
 /// When the text is no URL with a host.
-pub fn lead_through(url: &str, line: SocketAddr) -> anyhow::Result<String> {
+pub fn lead_through(url: &str, line: &LineAddress) -> anyhow::Result<String> {
+    let (host, number) = match line {
+        LineAddress::Port(address) => (address.ip().to_string(), address.port()),
+        LineAddress::Socket { number, .. } => ("localhost".to_owned(), *number),
+    };
     let mut through = Url::parse(url).context("the database's URL can't be read")?;
-    through.set_host(Some(&line.ip().to_string())).context("the database's URL names no host")?;
-    through.set_port(Some(line.port())).ok().context("the database's URL names no host")?;
+    through.set_host(Some(&host)).context("the database's URL names no host")?;
+    through.set_port(Some(number)).ok().context("the database's URL names no host")?;
     let others: Vec<(String, String)> = through
         .query_pairs()
         .filter(|(name, _)| !OF_THE_CONNECTION.contains(&name.as_ref()))
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
-    through.query_pairs_mut().clear().extend_pairs(others).append_pair("sslmode", "disable");
+    let mut parameters = through.query_pairs_mut();
+    parameters.clear().extend_pairs(others);
+    if let LineAddress::Socket { folder, .. } = line {
+        let folder = folder.to_str().context("the path of the line's folder is not UTF-8")?;
+        parameters.append_pair("host", folder);
+    }
+    parameters.append_pair("sslmode", "disable");
+    drop(parameters);
     Ok(through.into())
 }
 
@@ -64,8 +89,8 @@ mod tests {
 
     #[test]
     fn a_line_takes_the_place_of_whatever_names_the_address() {
-        let line = SocketAddr::from(([127, 0, 0, 1], 7));
-        let lead = |url: &str| (address_of(url).unwrap(), lead_through(url, line).unwrap());
+        let line = LineAddress::Port(SocketAddr::from(([127, 0, 0, 1], 7)));
+        let lead = |url: &str| (address_of(url).unwrap(), lead_through(url, &line).unwrap());
 
         let through = "postgres://shop:p%40s@127.0.0.1:7/shop?sslmode=disable".to_owned();
         let port = |host: &str, port| DatabaseAddress::Port(host.to_owned(), port);
@@ -78,6 +103,17 @@ mod tests {
         let (address, through) = lead("postgres://shop@[::1]:9/shop?application_name=a%20shop");
         assert_eq!(address, port("::1", 9));
         assert_eq!(through, "postgres://shop@127.0.0.1:7/shop?application_name=a+shop&sslmode=disable");
+    }
+
+    #[test]
+    fn a_line_may_listen_on_a_socket() {
+        let line = LineAddress::Socket { folder: "/home/a b/wire".into(), number: 2 };
+
+        let through = lead_through("postgres://shop:p%40s@db:9/shop?host=/run", &line).unwrap();
+
+        let socket = DatabaseAddress::Socket("/home/a b/wire/.s.PGSQL.2".into());
+        assert_eq!(address_of(&through).unwrap(), socket);
+        assert!(through.starts_with("postgres://shop:p%40s@localhost:2/shop?"), "{through}");
     }
 
     #[test]

@@ -1,0 +1,287 @@
+//! One connection through the line.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::hold::{At, Decision, Gate};
+use super::piece::Piece;
+use super::shared::Shared;
+use crate::protocol::answers::{Answer, Answers};
+use crate::protocol::framing::Unreadable;
+use crate::protocol::requests::{Request, Requests};
+use crate::recorder::RunningTape;
+
+/// So many parts at most are under way in one direction. Then the sender waits.
+const UNDER_WAY: usize = 256;
+const BUFFER: usize = 16 * 1024;
+
+static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+
+/// One connection through the line.
+pub struct Connection {
+    id: u64,
+    shared: Arc<Shared>,
+    tape: Option<RunningTape>,
+    /// The exchanges that PostgreSQL owes an answer to, in the order of its answers.
+    owed: Mutex<VecDeque<Owed>>,
+    /// What passes is not PostgreSQL's protocol, or it is encrypted.
+    is_unreadable: AtomicBool,
+    cut: CancellationToken,
+    silenced: CancellationToken,
+}
+
+struct Owed {
+    /// One byte answers it, before the protocol itself begins. All others end with ReadyForQuery.
+    is_byte: bool,
+    /// The gate that is to hold this answer, and the statement that the answer belongs to.
+    gate: Option<(Gate, String)>,
+    _in_flight: InFlightCount,
+}
+
+/// Counts one more exchange that is under way, for as long as this value lives.
+struct InFlightCount(Arc<Shared>);
+
+impl InFlightCount {
+    fn new(shared: &Arc<Shared>) -> Self {
+        shared.in_flight.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for InFlightCount {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The connection has ended.
+struct Gone;
+
+/// Bytes, and when they arrive.
+type Part = (Instant, Vec<u8>);
+
+impl Connection {
+    pub fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            id: CONNECTIONS.fetch_add(1, Ordering::Relaxed),
+            tape: shared.run_tape(),
+            shared,
+            owed: Mutex::default(),
+            is_unreadable: AtomicBool::new(false),
+            cut: CancellationToken::new(),
+            silenced: CancellationToken::new(),
+        }
+    }
+
+    /// Hands bytes on in both directions until both have ended, or until the connection is cut or broken. Returns
+    /// whether it was broken by a reset.
+    pub async fn carry(
+        self,
+        (from_client, to_client): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+        (from_server, to_server): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
+    ) -> bool {
+        let (requests, requests_under_way) = mpsc::channel(UNDER_WAY);
+        let (answers, answers_under_way) = mpsc::channel(UNDER_WAY);
+        let broken = CancellationToken::new();
+        let requests = async {
+            // Nothing can reach a client that has reset its connection, and PostgreSQL is told at once.
+            if self.hand_on_requests(from_client, &requests).await.is_err() {
+                broken.cancel();
+                std::future::pending::<()>().await;
+            }
+            drop(requests);
+        };
+        let both = async {
+            tokio::join!(
+                requests,
+                deliver(requests_under_way, to_server),
+                self.hand_on_answers(from_server, answers),
+                deliver(answers_under_way, to_client),
+            )
+        };
+        tokio::select! {
+            _ = both => {}
+            () = broken.cancelled() => {}
+            () = self.cut.cancelled() => {}
+            // Both ends stay open, and neither is told anything, until the line itself ends.
+            () = self.silenced.cancelled() => std::future::pending().await,
+        }
+        broken.is_cancelled()
+    }
+
+    /// Returns an error when the client has reset the connection.
+    async fn hand_on_requests(
+        &self,
+        mut client: impl AsyncRead + Unpin,
+        line: &mpsc::Sender<Part>,
+    ) -> io::Result<()> {
+        let (mut requests, mut piece, mut buffer) = (Requests::default(), Piece::default(), vec![0; BUFFER]);
+        loop {
+            let bytes = match client.read(&mut buffer).await? {
+                0 => return Ok(()),
+                length => &buffer[..length],
+            };
+            if self.hand_on_requests_in(bytes, &mut requests, &mut piece, line).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn hand_on_requests_in(
+        &self,
+        bytes: &[u8],
+        requests: &mut Requests,
+        piece: &mut Piece,
+        line: &mpsc::Sender<Part>,
+    ) -> Result<(), Gone> {
+        let (mut at, mut from) = (0, 0);
+        while !self.is_unreadable() {
+            match requests.next(bytes, &mut at) {
+                Ok(Some(request)) => {
+                    let is_followed = request.is_followed();
+                    piece.add(request, &bytes[from..at]);
+                    from = at;
+                    if !is_followed {
+                        self.hand_on_exchange(std::mem::take(piece), line).await?;
+                    }
+                }
+                Ok(None) => break,
+                Err(Unreadable) => self.give_up("it is not PostgreSQL's protocol"),
+            }
+        }
+        piece.bytes.extend_from_slice(&bytes[from..]);
+        if self.is_unreadable() {
+            return self.send(std::mem::take(&mut piece.bytes), line).await;
+        }
+        match piece.take_part(&self.shared.holds) {
+            Some(part) => self.hand_on(part, line).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn hand_on_exchange(&self, piece: Piece, line: &mpsc::Sender<Part>) -> Result<(), Gone> {
+        let in_flight = InFlightCount::new(&self.shared);
+        let mut gate = None;
+        if let Some(prepared) = &piece.statement {
+            match self.shared.holds.meet(self.id, &prepared.text) {
+                Some((At::Request, gate)) => self.pass_or_end(gate, prepared.text.clone()).await?,
+                Some((At::Answer, of_answer)) => gate = Some((of_answer, prepared.text.clone())),
+                None => {}
+            }
+        }
+        if let Some(last) = piece.requests.last().filter(|last| last.ends_exchange()) {
+            let is_byte = matches!(last, Request::AsksForEncryption);
+            self.owed.lock().push_back(Owed { is_byte, gate, _in_flight: in_flight });
+        }
+        self.hand_on(piece, line).await
+    }
+
+    async fn hand_on(&self, piece: Piece, line: &mpsc::Sender<Part>) -> Result<(), Gone> {
+        if let Some(running) = &self.tape {
+            let (mut tape, now) = (running.tape.lock(), std::time::Instant::now());
+            piece.requests.into_iter().for_each(|request| tape.note_request(request, now));
+        }
+        self.send(piece.bytes, line).await
+    }
+
+    async fn hand_on_answers(&self, mut server: impl AsyncRead + Unpin, line: mpsc::Sender<Part>) {
+        let (mut answers, mut buffer) = (Answers::default(), vec![0; BUFFER]);
+        while let Ok(length @ 1..) = server.read(&mut buffer).await {
+            let bytes = &buffer[..length];
+            for gate in self.read_answers(&mut answers, bytes) {
+                if self.pass_or_end(gate.0, gate.1).await.is_err() {
+                    return;
+                }
+            }
+            if self.send(bytes.to_vec(), &line).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Returns the gates of the answers that end in these bytes.
+    fn read_answers(&self, answers: &mut Answers, bytes: &[u8]) -> Vec<(Gate, String)> {
+        let (mut at, mut gates) = (0, Vec::new());
+        let mut tape = self.tape.as_ref().map(|running| (running.tape.lock(), std::time::Instant::now()));
+        while !self.is_unreadable() {
+            let is_byte = self.owed.lock().front().is_some_and(|owed| owed.is_byte);
+            let answer = match answers.next(bytes, &mut at, is_byte) {
+                Ok(Some(answer)) => answer,
+                Ok(None) => break,
+                Err(Unreadable) => {
+                    drop(tape.take());
+                    self.give_up("it is not PostgreSQL's protocol");
+                    break;
+                }
+            };
+            if let Some((tape, now)) = &mut tape {
+                tape.note_answer(&answer, *now);
+            }
+            match answer {
+                Answer::Ready(_) | Answer::Byte(b'N') => {
+                    gates.extend(self.owed.lock().pop_front().and_then(|owed| owed.gate));
+                }
+                Answer::Byte(_) => {
+                    drop(tape.take());
+                    self.give_up("it is encrypted");
+                }
+                _ => {}
+            }
+        }
+        gates
+    }
+
+    fn is_unreadable(&self) -> bool {
+        self.is_unreadable.load(Ordering::Relaxed)
+    }
+
+    /// From now on, both directions only hand on what comes.
+    fn give_up(&self, reason: &str) {
+        self.is_unreadable.store(true, Ordering::Relaxed);
+        self.owed.lock().clear();
+        if let Some(running) = &self.tape {
+            running.tape.lock().close(std::time::Instant::now());
+        }
+        self.shared.say_unreadable(reason);
+    }
+
+    async fn send(&self, bytes: Vec<u8>, line: &mpsc::Sender<Part>) -> Result<(), Gone> {
+        line.send((Instant::now() + self.shared.delay(), bytes)).await.map_err(|_| Gone)
+    }
+
+    async fn pass_or_end(&self, gate: Gate, statement: String) -> Result<(), Gone> {
+        match gate.wait(statement).await {
+            Decision::Cut => {
+                self.cut.cancel();
+                Err(Gone)
+            }
+            Decision::Silence => {
+                self.silenced.cancel();
+                Err(Gone)
+            }
+            Decision::None | Decision::Pass => Ok(()),
+        }
+    }
+}
+
+/// Sends each part when its time has come. At the end, it tells the receiver that there is no more.
+async fn deliver(mut under_way: mpsc::Receiver<Part>, mut to: impl AsyncWrite + Unpin) {
+    while let Some((arrives, bytes)) = under_way.recv().await {
+        // A sleep that is over already would still take up to a millisecond.
+        if arrives > Instant::now() {
+            sleep_until(arrives).await;
+        }
+        if to.write_all(&bytes).await.is_err() {
+            return;
+        }
+    }
+    let _ = to.shutdown().await;
+}
