@@ -77,6 +77,15 @@ fn what_is_odd_is_drawn() {
 }
 
 #[test]
+fn a_statement_that_has_just_begun_has_room_for_its_words() {
+    let picture = picture(odd().into_iter().take(1).collect(), Links::SamePage);
+
+    let bar = picture.split("aria-label=\"A: SELECT FOR NO KEY UPDATE").nth(1).unwrap();
+    let width = bar.split(" width=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert!(width.parse::<f64>().unwrap() > 150.0, "{width}\n{picture}");
+}
+
+#[test]
 fn two_hundred_buyers_stay_readable_and_are_drawn_in_less_than_a_tenth_of_a_second() {
     // The fastest of several counts: other programs may have the processor meanwhile.
     let draws = (0..5).map(|_| {
