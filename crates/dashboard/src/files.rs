@@ -1,11 +1,13 @@
 //! A click as a file: SVG, text, JSON, and what Perfetto opens.
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_SECURITY_POLICY;
 use actix_web::web::{Data, Json, Path};
 use serde_json::Value;
 
 use crate::chrome_trace;
+use crate::clicks::{Click, Which};
 use crate::crowd::Crowd;
 use crate::find;
 use crate::picture::{self, Links};
@@ -28,10 +30,23 @@ pub async fn svg(source: Data<Source>, number: Path<u64>) -> Result<HttpResponse
         .body(picture))
 }
 
+/// `GET /timeline.txt`: the newest click, for a terminal.
+pub async fn newest_text(source: Data<Source>) -> Result<HttpResponse, Problem> {
+    let newest = find::newest(&source, Which::Purchases).into_iter().next();
+    let newest =
+        newest.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "No purchase has been seen yet"))?;
+    Ok(in_text(&newest))
+}
+
 /// `GET /clicks/{number}/timeline.txt`
 pub async fn text(source: Data<Source>, number: Path<u64>) -> Result<HttpResponse, Problem> {
     let click = find::click(&source, *number)?;
-    Ok(HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text::write(&Crowd::of(&click))))
+    Ok(in_text(&click))
+}
+
+/// `GET /picture.css`: the style of the pictures on the pages.
+pub async fn picture_style() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/css; charset=utf-8").body(picture::STYLE)
 }
 
 /// `GET /clicks/{number}/transactions.json`
@@ -44,4 +59,8 @@ pub async fn json(source: Data<Source>, number: Path<u64>) -> Result<Json<Vec<Tr
 pub async fn trace(source: Data<Source>, number: Path<u64>) -> Result<Json<Value>, Problem> {
     let click = find::click(&source, *number)?;
     Ok(Json(chrome_trace::trace(&Crowd::of(&click))))
+}
+
+fn in_text(click: &Click) -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(text::write(&Crowd::of(click)))
 }

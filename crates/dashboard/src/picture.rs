@@ -12,8 +12,8 @@ use drawing::Drawing;
 pub use shapes::Links;
 use shapes::{Arrow, Band, LEFT, Pixels};
 
-/// The picture's own style, which an exported file carries with it.
-const STYLE: &str = include_str!("../../../static/lab-picture.css");
+/// The picture's own style. Pages link to it, and an exported file carries it with it.
+pub const STYLE: &str = include_str!("../../../templates/lab/picture.css");
 
 /// Room for the clock's marks.
 const AXIS: f64 = 34.0;
@@ -32,11 +32,11 @@ const WIDE: f64 = 1400.0;
 /// `lab/picture.svg`
 #[derive(Template)]
 #[template(path = "lab/picture.svg")]
-struct Picture<'a> {
+struct Picture {
     number: u64,
     is_wide: bool,
     title: String,
-    style: Option<&'a str>,
+    is_file: bool,
     width: Pixels,
     height: Pixels,
     ticks: Vec<(Pixels, String)>,
@@ -59,7 +59,7 @@ pub fn draw(crowd: &Crowd, links: Links) -> askama::Result<String> {
         number: crowd.click.number,
         is_wide: LEFT + clock.width() + RIGHT > WIDE,
         title: format!("Click {}: the transactions side by side, time in milliseconds", crowd.click.number),
-        style: (links == Links::None).then_some(STYLE),
+        is_file: links == Links::None,
         width: Pixels(LEFT + clock.width() + RIGHT),
         height: Pixels(height),
         ticks: ticks.collect(),

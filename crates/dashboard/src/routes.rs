@@ -25,6 +25,7 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .service(get("/clicks/{number}/screen", pages::screen::show))
         .service(get("/clicks/{number}/beside/{other}", pages::beside::show))
         // A click as a file
+        .service(get("/timeline.txt", files::newest_text))
         .service(get("/clicks/{number}/timeline.svg", files::svg))
         .service(get("/clicks/{number}/timeline.txt", files::text))
         .service(get("/clicks/{number}/transactions.json", files::json))
@@ -33,6 +34,8 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .service(get("/events", events::stream))
         .service(get("/api/transactions", api::list))
         .service(get("/api/openapi.json", openapi::get))
+        // What the pages need
+        .service(get("/picture.css", files::picture_style))
         .service(Files::new("/static", static_dir))
         .default_service(web::to(async || {
             Err::<String, _>(Problem::new(StatusCode::NOT_FOUND, "There is no such page"))

@@ -78,7 +78,9 @@ async fn a_click_is_a_picture_a_text_and_what_perfetto_opens() {
     assert!(
         picture.headers()["content-security-policy"].to_str().unwrap().contains("style-src 'unsafe-inline'")
     );
-    assert!(dashboard.text("/clicks/11/timeline.txt").await.contains("... waits for A ..."));
+    let text = dashboard.text("/clicks/11/timeline.txt").await;
+    assert!(text.contains("... waits for A ..."), "{text}");
+    assert_eq!(dashboard.text("/timeline.txt").await, text, "it is the newest");
     assert_eq!(json(&dashboard, "/clicks/11/transactions.json").await.as_array().unwrap().len(), 2);
 
     let trace = json(&dashboard, "/clicks/11/trace.json").await;
@@ -164,6 +166,10 @@ async fn each_answer_tells_browsers_what_to_refuse() {
         let response = dashboard.get(path).await;
         let policy = response.headers()["content-security-policy"].to_str().unwrap();
         assert!(policy.contains("script-src 'self'") && policy.contains("frame-ancestors 'none'"), "{path}");
+        assert_eq!(
+            response.headers()["cache-control"],
+            if path.starts_with("/static") { "no-cache" } else { "no-store" }
+        );
         assert_eq!(response.headers()["x-content-type-options"], "nosniff", "{path}");
     }
 }
