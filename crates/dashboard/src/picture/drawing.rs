@@ -19,7 +19,6 @@ const PADDING: f64 = 13.0;
 /// A shorter pause has no words.
 const LEAST_PAUSE_MS: f64 = 5.0;
 /// A statement that has just begun is drawn with this length, in milliseconds.
-const OPEN_MS: f64 = 1.0;
 const SHORTEST_MS: f64 = 0.001;
 /// More statements of one lane are only counted.
 const MOST_BARS: usize = 40;
@@ -192,8 +191,7 @@ fn pause_words(ms: f64) -> Option<String> {
 /// Where a bar ends. A statement that has not been answered goes on to the end of what is known. No bar is without a
 /// length, because its place on the clock would then have no room for its words.
 fn end_ms(crowd: &Crowd, step: &Step) -> f64 {
-    let open_until = || crowd.length_ms().max(step.began_ms + OPEN_MS);
-    step.ended_ms.unwrap_or_else(open_until).max(step.began_ms + SHORTEST_MS)
+    step.ended_ms.unwrap_or_else(|| crowd.length_ms()).max(step.began_ms + SHORTEST_MS)
 }
 
 fn width(words: &str) -> f64 {

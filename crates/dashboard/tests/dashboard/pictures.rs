@@ -98,5 +98,6 @@ fn two_hundred_buyers_stay_readable_and_are_drawn_in_less_than_a_tenth_of_a_seco
 
     assert_eq!(picture.matches("class=\"lane\"").count(), 6);
     assert!(picture.contains("94 others: rolled back, saw quantity 0"), "{picture}");
+    assert!(picture.contains("waited 210.0 ms for B"), "the lane of its own holder: {picture}");
     assert!(took.as_millis() < 100, "{took:?}");
 }

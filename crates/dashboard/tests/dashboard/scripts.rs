@@ -1,7 +1,7 @@
 //! What scripts and other programs get: JSON, files, events, and refusals.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flash_sale_wiretap::trace::Transaction;
 use serde_json::Value;
@@ -109,8 +109,32 @@ async fn a_page_is_told_of_a_new_transaction() {
         dashboard.add(transaction);
     }
 
-    assert_eq!(next().await, "event: news\ndata: 12\n\n", "both in one event");
+    while next().await != "event: news\ndata: 12\n\n" {}
     assert!(dashboard.text("/").await.contains("data-news=\"12\""));
+}
+
+#[tokio::test]
+async fn a_page_is_not_told_more_often_than_four_times_a_second() {
+    let dashboard = Served::start(as_shipped());
+    let mut events = dashboard.request("GET", "/events").send().await.unwrap();
+    events.chunk().await.unwrap();
+
+    let begin = Instant::now();
+    for number in 100..140 {
+        dashboard.add(Transaction { number, ..fixed().remove(0) });
+        dashboard.text("/timeline.txt").await;
+    }
+    let mut told = 0;
+    loop {
+        let chunk = timeout(Duration::from_secs(5), events.chunk()).await.expect("an event in time");
+        told += 1;
+        if String::from_utf8_lossy(&chunk.unwrap().unwrap()).contains("data: 139\n") {
+            break;
+        }
+    }
+
+    let most = begin.elapsed().as_millis() / 250 + 1;
+    assert!(told <= most, "{told} events, where {most} had room");
 }
 
 #[tokio::test]

@@ -43,6 +43,19 @@ fn without_a_transaction_each_change_counts_at_once() {
 }
 
 #[test]
+fn a_change_that_failed_or_found_no_row_does_not_count() {
+    for has_failed in [true, false] {
+        let mut transactions = as_shipped();
+        let update = &mut transactions[0].statements[3];
+        update.error = has_failed.then(|| "55P03".to_owned());
+        update.rows = Some(0);
+
+        let text = write(transactions);
+        assert!(text.contains("COMMIT                                   0       2"), "{text}");
+    }
+}
+
+#[test]
 fn what_is_odd_is_said() {
     let text = write(odd());
 
