@@ -13,7 +13,7 @@ use imports::Graph;
 
 /// Each crate, and the crates that it may depend on. The shop's crates know nothing of the lab's. So an edit of the
 /// exercise rebuilds none of the lab's crates, and the exercise's program has none of them in it.
-const ORDER: [(&str, &[&str]); 10] = [
+const ORDER: [(&str, &[&str]); 11] = [
     ("crates/core", &[]),
     ("migration", &["core"]),
     ("crates/repositories", &["core"]),
@@ -21,9 +21,10 @@ const ORDER: [(&str, &[&str]); 10] = [
     ("crates/http-guard", &["core"]),
     ("crates/web", &["core", "http-guard", "services"]),
     ("crates/testbed", &["core", "migration"]),
-    ("crates/wiretap", &["core", "testbed"]),
+    ("crates/wiretap", &["core"]),
+    ("crates/dashboard", &["core", "http-guard", "wiretap"]),
     ("crates/gateway", &["core", "testbed"]),
-    ("crates/lab", &["core", "migration", "testbed", "wiretap", "gateway"]),
+    ("crates/lab", &["core", "migration", "testbed", "wiretap", "dashboard", "gateway"]),
 ];
 
 /// The crates that the tests of any crate may use as well.

@@ -1,0 +1,25 @@
+//! Finds clicks among the transactions that are kept.
+
+use crate::clicks::{Click, Which, group};
+use crate::problem::Problem;
+use crate::source::Source;
+
+/// A page looks at so many transactions.
+const MOST_TRANSACTIONS: usize = 2000;
+
+/// The newest clicks, newest first.
+pub fn newest(source: &Source, which: Which) -> Vec<Click> {
+    group(source.newest(MOST_TRANSACTIONS), which)
+}
+
+/// The click with this transaction. Pages that only read are found too.
+///
+/// # Errors
+/// When the transaction is not kept.
+pub fn click(source: &Source, number: u64) -> Result<Click, Problem> {
+    let has_it = |click: &Click| click.transactions.iter().any(|transaction| transaction.number == number);
+    let transactions = source.newest(MOST_TRANSACTIONS);
+    let purchase = group(transactions.clone(), Which::Purchases).into_iter().find(has_it);
+    let click = purchase.or_else(|| group(transactions, Which::All).into_iter().find(has_it));
+    click.ok_or_else(|| Problem::no_such_click(number))
+}

@@ -1,0 +1,33 @@
+//! The dashboard: draws what the wire between the replicas and PostgreSQL saw. Start with [`clicks`] (which transactions
+//! belong together) and [`crowd`] (their lanes), then [`picture`] and [`text`]. [`serve`] puts it on a port.
+
+mod api;
+pub mod chrome_trace;
+mod click_view;
+pub mod clicks;
+mod clock;
+pub mod crowd;
+mod events;
+pub mod facts;
+mod files;
+mod find;
+pub mod lane;
+mod middleware;
+mod notes;
+mod openapi;
+mod pages;
+pub mod picture;
+mod problem;
+mod routes;
+mod server;
+mod settings;
+mod shelf;
+mod source;
+mod sql;
+pub mod text;
+mod view;
+pub mod waits;
+
+pub use server::serve;
+pub use settings::DashboardSettings;
+pub use source::Source;

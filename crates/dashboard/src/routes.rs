@@ -1,0 +1,56 @@
+//! Every URL of the dashboard: its table of contents.
+
+use std::path::Path;
+
+use actix_files::Files;
+use actix_web::http::StatusCode;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{FromRequest, Handler, Resource, Responder, guard};
+
+use crate::problem::Problem;
+use crate::{api, events, files, openapi, pages};
+
+/// Adds all routes. The files in `static_dir` appear under `/static`.
+pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
+    config
+        .app_data(
+            web::PathConfig::default().error_handler(|_, _| {
+                Problem::unprocessable(&["path"], "expected the number of a click").into()
+            }),
+        )
+        // Pages
+        .service(get("/", pages::timeline::show))
+        .service(get("/screen", pages::screen::show_newest))
+        .service(get("/clicks/{number}", pages::click::show))
+        .service(get("/clicks/{number}/screen", pages::screen::show))
+        .service(get("/clicks/{number}/beside/{other}", pages::beside::show))
+        // A click as a file
+        .service(get("/timeline.txt", files::newest_text))
+        .service(get("/clicks/{number}/timeline.svg", files::svg))
+        .service(get("/clicks/{number}/timeline.txt", files::text))
+        .service(get("/clicks/{number}/transactions.json", files::json))
+        .service(get("/clicks/{number}/trace.json", files::trace))
+        // For scripts
+        .service(get("/events", events::stream))
+        .service(get("/api/transactions", api::list))
+        .service(get("/api/openapi.json", openapi::get))
+        // What the pages need
+        .service(get("/picture.css", files::picture_style))
+        .service(Files::new("/static", static_dir))
+        .default_service(web::to(async || {
+            Err::<String, _>(Problem::new(StatusCode::NOT_FOUND, "There is no such page"))
+        }));
+}
+
+/// A path that answers GET and HEAD, and 405 to other methods.
+fn get<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    let get_or_head = guard::Any(guard::Get()).or(guard::Head());
+    let refuse =
+        async || Err::<String, _>(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Allowed here: GET, HEAD"));
+    web::resource(path).route(web::route().guard(get_or_head).to(handler)).default_service(web::to(refuse))
+}

@@ -1,0 +1,106 @@
+//! The stock and the orders as they are committed, at each moment of a click. What is known comes from what reads saw
+//! and from the words of the updates.
+
+use std::collections::BTreeSet;
+
+use flash_sale_wiretap::trace::Outcome;
+
+use crate::crowd::Crowd;
+use crate::lane::Step;
+use crate::notes::quantity;
+use crate::sql::{StockChange, Verb, Words};
+
+/// What a click did to one product's stock and orders.
+#[derive(Clone, Debug, Default)]
+pub struct Shelf {
+    first: Option<i64>,
+    commits: Vec<Commit>,
+}
+
+/// A transaction's changes, which others see from its commit on.
+#[derive(Clone, Debug)]
+struct Commit {
+    at_ms: f64,
+    changes: Vec<StockChange>,
+    orders: u64,
+}
+
+impl Shelf {
+    /// Reads the changes. `None`: the click is about several products, or about a product that is not named.
+    pub fn of(crowd: &Crowd) -> Option<Self> {
+        let products: BTreeSet<&str> =
+            crowd.all_lanes().flat_map(|lane| &lane.steps).filter_map(product).collect();
+        if products.len() != 1 {
+            return None;
+        }
+        let mut commits: Vec<Commit> = Vec::new();
+        for part in crowd.all_lanes().flat_map(|lane| &lane.parts) {
+            if part.outcome == Outcome::Committed {
+                let steps = crate::lane::steps(crowd.click.began_at, part);
+                commits.push(Commit {
+                    at_ms: part.ended_at.map_or(f64::INFINITY, |ended| crowd.since_begin(ended)),
+                    changes: steps.iter().filter_map(change).collect(),
+                    orders: steps.iter().map(orders).sum(),
+                });
+            }
+        }
+        commits.sort_by(|one, other| one.at_ms.total_cmp(&other.at_ms));
+        let mut shelf = Self { first: None, commits };
+        shelf.first = shelf.before_all(crowd);
+        Some(shelf)
+    }
+
+    /// The stock, if it is known, and the orders that this click has added, at this time.
+    pub fn at(&self, at_ms: f64) -> (Option<i64>, u64) {
+        let mut stock = self.first;
+        let mut orders = 0;
+        for commit in self.commits.iter().filter(|commit| commit.at_ms <= at_ms) {
+            orders += commit.orders;
+            for change in &commit.changes {
+                stock = apply(stock, *change);
+            }
+        }
+        (stock, orders)
+    }
+
+    /// The stock before the click: what the first read saw, without what was committed before that read.
+    fn before_all(&self, crowd: &Crowd) -> Option<i64> {
+        let steps = crowd.all_lanes().flat_map(|lane| &lane.steps);
+        let reads = steps
+            .filter(|step| product(step).is_some())
+            .filter_map(|step| Some((step.began_ms, quantity(step)?)));
+        let (at_ms, saw) = reads.min_by(|(one, _), (other, _)| one.total_cmp(other))?;
+        let is_untouched =
+            self.commits.iter().all(|commit| commit.at_ms > at_ms || commit.changes.is_empty());
+        is_untouched.then_some(saw)
+    }
+}
+
+fn apply(stock: Option<i64>, change: StockChange) -> Option<i64> {
+    match change {
+        StockChange::By(copies) => stock.map(|stock| stock + copies),
+        StockChange::To(copies) => Some(copies),
+        StockChange::Unknown => None,
+    }
+}
+
+/// The id of the product that a statement names. Each statement about products or orders has it as a parameter.
+fn product<'a>(step: &Step<'a>) -> Option<&'a str> {
+    let words = Words::of(&step.statement.sql);
+    let parameters = || step.statement.parameters.iter().flatten();
+    (words.has("products") || words.has("orders"))
+        .then(|| parameters().find(|value| uuid::Uuid::try_parse(value).is_ok()))
+        .flatten()
+        .map(String::as_str)
+}
+
+fn change(step: &Step) -> Option<StockChange> {
+    let has_failed = step.statement.error.is_some() || step.statement.rows == Some(0);
+    Words::of(&step.statement.sql).stock_change(&step.statement.parameters).filter(|_| !has_failed)
+}
+
+fn orders(step: &Step) -> u64 {
+    let words = Words::of(&step.statement.sql);
+    let inserts = words.verb() == Verb::Insert && words.has("orders") && step.statement.error.is_none();
+    if inserts { step.statement.rows.unwrap_or(0) } else { 0 }
+}

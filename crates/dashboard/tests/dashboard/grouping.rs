@@ -1,0 +1,118 @@
+//! Which transactions are one click.
+
+use chrono::TimeDelta;
+use flash_sale_dashboard::clicks::{Click, Which, group};
+use flash_sale_dashboard::crowd::Crowd;
+use flash_sale_wiretap::trace::Transaction;
+
+use crate::fixtures::{as_shipped, click, crowd, fixed, no_transaction, odd};
+
+fn numbers(click: &Click) -> Vec<u64> {
+    click.transactions.iter().map(|transaction| transaction.number).collect()
+}
+
+/// The transactions, with the last one later.
+fn with_the_last_one_later(mut transactions: Vec<Transaction>, later: TimeDelta) -> Vec<Transaction> {
+    let last = &mut transactions[0];
+    last.began_at += later;
+    last.ended_at = last.ended_at.map(|ended| ended + later);
+    transactions
+}
+
+#[test]
+fn two_purchases_that_overlap_are_one_click_and_pages_are_left_out() {
+    let click = click(as_shipped());
+
+    assert_eq!(numbers(&click), [7, 8]);
+    assert_eq!((click.number, click.began_at), (7, click.transactions[0].began_at));
+}
+
+#[test]
+fn pages_are_shown_when_they_are_asked_for() {
+    let clicks = group(as_shipped(), Which::All);
+
+    assert_eq!(clicks.iter().flat_map(numbers).collect::<Vec<_>>(), [5, 6, 7, 8]);
+}
+
+#[test]
+fn purchases_within_a_tenth_of_a_second_are_one_click_and_later_ones_are_another() {
+    // Without a payment: the first purchase ends after 4 ms, the second begins after 51 ms.
+    let mut short = as_shipped();
+    short[1].ended_at = Some(short[1].began_at + TimeDelta::milliseconds(4));
+    assert_eq!(group(short.clone(), Which::Purchases).len(), 1);
+
+    let apart = with_the_last_one_later(short, TimeDelta::milliseconds(50));
+
+    let clicks = group(apart, Which::Purchases);
+    assert_eq!(clicks.iter().map(numbers).collect::<Vec<_>>(), [[8], [7]], "newest first");
+}
+
+#[test]
+fn an_overlap_is_one_click_however_long_it_takes() {
+    let mut long = with_the_last_one_later(as_shipped(), TimeDelta::milliseconds(900));
+    long[1].ended_at = Some(long[1].began_at + TimeDelta::seconds(1));
+
+    assert_eq!(numbers(&click(long)), [7, 8]);
+}
+
+#[test]
+fn a_purchase_that_is_refused_is_in_its_click_though_it_changes_nothing() {
+    let mut refused = as_shipped();
+    refused[0].statements.truncate(2);
+    refused[0].order_id = None;
+
+    assert_eq!(numbers(&click(refused)), [7, 8]);
+}
+
+#[test]
+fn a_reset_is_no_purchase() {
+    let mut reset = fixed();
+    reset[0].statements[1].sql = "DELETE FROM orders WHERE product_id = $1".to_owned();
+
+    assert_eq!(numbers(&click(reset)), [11]);
+}
+
+#[test]
+fn statements_without_a_transaction_share_the_lane_of_their_connection() {
+    let click = click(no_transaction());
+    let crowd = Crowd::of(&click);
+
+    let lanes: Vec<(&str, usize)> = crowd.lanes.iter().map(|lane| (lane.replica, lane.steps.len())).collect();
+    assert_eq!(lanes, [("replica-1", 3), ("replica-2", 3)]);
+}
+
+#[test]
+fn a_read_without_a_transaction_and_without_a_purchase_is_left_out() {
+    let reads: Vec<Transaction> =
+        no_transaction().into_iter().filter(|transaction| transaction.number < 23).collect();
+    assert_eq!(reads.len(), 2);
+
+    assert!(group(reads, Which::Purchases).is_empty());
+}
+
+#[test]
+fn an_open_transaction_and_a_lost_one_are_in_their_click() {
+    let mut odd = odd();
+    // The connection was lost after 900 ms, so both overlap. The open one has no end.
+    assert_eq!(numbers(&click(odd.clone())), [31, 32]);
+
+    odd.reverse();
+    assert_eq!(numbers(&click(odd)), [31, 32], "in any order");
+}
+
+#[test]
+fn a_large_crowd_is_folded_by_replica_and_by_how_it_went() {
+    let click = click(crowd(200));
+    let crowd = Crowd::of(&click);
+
+    assert_eq!(crowd.lanes.len(), 6, "four with an order, two without");
+    let folds: Vec<String> = crowd
+        .folds
+        .iter()
+        .map(|fold| format!("{} {}: {}", fold.lanes.len(), fold.replica, fold.way))
+        .collect();
+    assert!(folds.contains(&"94 replica-1: rolled back, saw quantity 0".to_owned()), "{folds:#?}");
+    assert!(folds.contains(&"3 replica-2: committed, with an order".to_owned()), "{folds:#?}");
+    assert_eq!(folds.len(), 4, "{folds:#?}");
+    assert_eq!(crowd.all_lanes().count(), 200, "nobody is left out");
+}

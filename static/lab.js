@@ -1,0 +1,42 @@
+// Shows what is new without a reload: asks for the page again, and takes its timeline. The pages work without it.
+"use strict";
+
+let isAsking = false;
+let isBehind = false;
+
+async function refresh() {
+  if (isAsking) {
+    isBehind = true;
+    return;
+  }
+  isAsking = true;
+  try {
+    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (answer.ok) replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  } catch {
+    // The lab has stopped. The next event says that it is back.
+  }
+  isAsking = false;
+  if (isBehind) {
+    isBehind = false;
+    refresh();
+  }
+}
+
+// Keeps what the reader has opened, and where the keyboard is.
+function replace(page) {
+  const [old, fresh] = [document, page].map((it) => it.getElementById("timeline"));
+  if (!fresh) return;
+  const open = [...old.querySelectorAll("details[open]")].map((it) => it.id);
+  const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  old.replaceWith(fresh);
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (focused) fresh.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
+}
+
+if (document.querySelector("#timeline[data-news]")) {
+  const events = new EventSource("/events");
+  events.addEventListener("news", (event) => {
+    if (event.data !== document.getElementById("timeline").dataset.news) refresh();
+  });
+}
