@@ -1,6 +1,7 @@
 //! Runs the lab: starts everything, and stops everything at the end. Start with [`run`].
 
 mod control_server;
+mod dashboard;
 mod lab;
 mod leftovers;
 mod lending;
@@ -23,6 +24,7 @@ use flash_sale_testbed::open_files;
 use flash_sale_testbed::port::free_beside;
 use flash_sale_testbed::reason::told;
 use flash_sale_testbed::shop_process::{Readiness, ShopProgram};
+use flash_sale_wiretap::Wiretap;
 use tokio::sync::mpsc;
 
 use crate::advice::told_with_advice;
@@ -154,7 +156,10 @@ impl Lab {
         let variables = self.settings.shop.clone();
         if self.settings.wiretap {
             match wire::tap(&database.urls().shop, self.settings.replicas).await {
-                Ok(wiretap) => drop(self.wiretap.set(wiretap)),
+                Ok(wiretap) => {
+                    self.open_dashboard(&wiretap);
+                    drop(self.wiretap.set(wiretap));
+                }
                 Err(error) => self.progress.say(format!("note: no wiretap: {}", told(&error))),
             }
         }
@@ -173,6 +178,14 @@ impl Lab {
         let health = format!("http://{}/health", self.reach.address);
         ensure!(answers_ok(&health).await, "the shop does not answer through the gateway: {health}");
         Ok(())
+    }
+
+    fn open_dashboard(&self, wiretap: &Wiretap) {
+        let Some(port) = self.settings.dashboard_port else { return };
+        match dashboard::open(port, wiretap.recorder().clone(), &self.static_folder, &self.reach.url) {
+            Ok(url) => self.progress.say(format!("the shop's transactions are shown at {url}")),
+            Err(error) => self.progress.say(format!("note: no dashboard: {}", told(&error))),
+        }
     }
 
     /// Stops everything, in an order in which nobody loses an answer.

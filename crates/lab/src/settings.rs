@@ -26,6 +26,8 @@ pub struct LabSettings {
     pub pool_size: u32,
     /// `WIRETAP`: whether the lab reads along what passes between the replicas and PostgreSQL.
     pub wiretap: bool,
+    /// `DASHBOARD_PORT`: the dashboard's port. `None`: there is no dashboard.
+    pub dashboard_port: Option<u16>,
     /// What is passed on to the replicas.
     pub shop: ShopVariables,
 }
@@ -43,6 +45,7 @@ impl LabSettings {
             database: database()?,
             pool_size: pool_size()?,
             wiretap: wiretap()?,
+            dashboard_port: dashboard_port()?,
             shop: shop_variables()?,
         })
     }
@@ -81,6 +84,13 @@ fn wiretap() -> Result<bool, SettingError> {
             value: value.to_owned(),
             expected: "on or off".to_owned(),
         }),
+    }
+}
+
+fn dashboard_port() -> Result<Option<u16>, SettingError> {
+    match environment::whole_number("DASHBOARD_PORT", "a port, or 0 for no dashboard", 0, 0..=u16::MAX)? {
+        0 => Ok(None),
+        port => Ok(Some(port)),
     }
 }
 
@@ -132,6 +142,7 @@ mod tests {
             database: Some(DatabaseUrls { shop: secret(), owner: secret() }),
             pool_size: 10,
             wiretap: true,
+            dashboard_port: None,
             shop: ShopVariables::new(),
         };
         let program = ShopProgram {

@@ -6,8 +6,9 @@ use flash_sale_core::secret::Secret;
 
 /// The variables that make one shop differ from another. A copy of a shop must not take them over from the place where
 /// it was started.
-pub const OF_ONE_SHOP: [&str; 17] = [
+pub const OF_ONE_SHOP: [&str; 18] = [
     "ALLOWED_HOSTS",
+    "DASHBOARD_PORT",
     "DATABASE_POOL_SIZE",
     "DATABASE_URL",
     "HOST",

@@ -52,3 +52,36 @@ async fn where_no_wire_can_be_the_shop_says_so_and_sells_without_it() {
     assert_eq!(databases_of_replicas(&project).await, [database.shop_url.clone(), database.shop_url.clone()]);
     project.run(&["down"]).await;
 }
+
+#[tokio::test]
+async fn the_dashboard_shows_the_two_purchases_of_a_click() {
+    let database = TestDatabase::create().await;
+    let mut project = Project::on(&database);
+    let port = free_port();
+    project.variables.push(("DASHBOARD_PORT", port.to_string()));
+    let dashboard = format!("http://localhost:{port}");
+
+    let up = project.up().await;
+    assert!(
+        up.output.contains(&format!("the shop's transactions are shown at {dashboard}")),
+        "{}",
+        up.output
+    );
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let click = client.post(project.url("/buy")).header("Origin", project.url("")).send().await.unwrap();
+    assert!(click.status().is_success() || click.status().is_redirection(), "{}", click.status());
+
+    let orders = order::Entity::find().all(&database.connection).await.unwrap();
+    let answer = client.get(format!("{dashboard}/api/transactions?limit=100")).send().await.unwrap();
+    let transactions: Vec<serde_json::Value> = answer.json().await.unwrap();
+    for order in orders {
+        let purchase = transactions.iter().find(|seen| seen["order_id"] == order.id.to_string()).unwrap();
+        assert_eq!(
+            (&purchase["replica"], &purchase["outcome"]),
+            (&order.served_by.into(), &"committed".into())
+        );
+    }
+    let page = client.get(&dashboard).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("<svg") && page.contains("replica-2"), "{page}");
+    project.run(&["down"]).await;
+}
