@@ -113,7 +113,7 @@ async fn an_outage_is_503_is_said_once_and_ends_by_itself() {
     wait_until("it says that it is over", async || shop.replicas[0].log().contains("is well again")).await;
     let log = shop.replicas[0].log();
     let lines = |text: &str| log.lines().filter(|line| line.contains(text)).count();
-    assert_eq!(lines("can't do its part"), 1, "{log}");
+    assert_eq!(lines("can't be used"), 1, "{log}");
     assert_eq!(lines("is well again"), 1, "{log}");
     assert_eq!(lines(" WARN ") + lines(" ERROR "), 1, "{log}");
 }
