@@ -124,6 +124,8 @@ async fn however_a_transaction_ends_its_outcome_is_right() {
                     false => session.execute(*sql).await.map(drop),
                 };
             }
+            // sqlx does not wait for the end of an answer that says an error.
+            session.ping().await.unwrap();
 
             let transaction = wire.transactions().pop().unwrap();
             assert_eq!(sent(&transaction), statements, "{is_prepared}");
