@@ -76,7 +76,7 @@ fn pool_size() -> Result<u32, SettingError> {
 }
 
 fn wiretap() -> Result<bool, SettingError> {
-    match environment::text("WIRETAP", "on")?.trim() {
+    match environment::text("WIRETAP", "off")?.trim() {
         "on" => Ok(true),
         "off" => Ok(false),
         value => Err(SettingError::Invalid {
