@@ -1,5 +1,5 @@
 //! The wire between the replicas and PostgreSQL. What passes it is read along, and no byte is changed. Start with
-//! [`Wiretap::listen`]. [`trace`] is what is known of a transaction, [`line`] can make PostgreSQL seem far away or broken.
+//! [`Wiretap::listen`]. [`trace`] is what is known of a transaction, [`mod@line`] can make PostgreSQL seem far away or broken.
 
 mod archive;
 pub mod line;
