@@ -123,7 +123,7 @@ fn fold(rest: Vec<Lane>) -> Vec<Fold> {
 fn way(lane: &Lane) -> String {
     let has_order = lane.order_id().is_some();
     let order = if has_order { ", with an order" } else { "" };
-    // Each of those who got a copy saw another stock.
+    // Buyers who got a copy saw different stocks.
     let saw = lane.steps.iter().rev().find_map(notes::saw_quantity).filter(|_| !has_order);
     let saw = saw.map_or_else(String::new, |saw| format!(", {saw}"));
     let error = lane.steps.iter().find_map(|step| step.statement.error.as_deref());

@@ -9,7 +9,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::recorded::RecordedTransaction;
 
-/// So many transactions are kept of those that matter, and so many bytes of them.
+/// The limits of the transactions that matter: how many are kept, and how many bytes.
 const KEPT: Limit = Limit { transactions: 10_000, bytes: 48 << 20 };
 /// The same for the others: health checks, pages.
 const KEPT_OF_OTHERS: Limit = Limit { transactions: 1_000, bytes: 4 << 20 };

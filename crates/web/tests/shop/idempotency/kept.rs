@@ -29,7 +29,7 @@ async fn a_refusal_is_kept_too_also_when_there_is_stock_again() {
     }
 }
 
-/// Otherwise whoever invents products would fill the database.
+/// Otherwise a client that invents products could fill the database.
 #[tokio::test]
 async fn what_can_not_be_sold_at_all_uses_no_key_up_and_leaves_no_record() {
     let shop = Shop::open_with(1, |settings| settings.race_window_ms = 0).await;
