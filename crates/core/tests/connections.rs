@@ -56,7 +56,7 @@ async fn a_begin_that_nobody_waits_for_is_taken_back() {
     for at in [At::Request, At::Answer] {
         for isolation in [None, Some(IsolationLevel::Serializable)] {
             let database = TestDatabase::create().await;
-            let (line, url) = Line::to(&database.url).await.unwrap();
+            let (line, url) = Line::to(&database.url).unwrap();
             let pool = pool_of_one(&url).await;
             let mut hold = line.hold(Which::Saying("BEGIN"), at);
 
@@ -75,7 +75,7 @@ async fn a_begin_that_nobody_waits_for_is_taken_back() {
 #[tokio::test]
 async fn a_connection_that_does_not_answer_gives_its_place_to_another_one() {
     let database = TestDatabase::create().await;
-    let (line, url) = Line::to(&database.url).await.unwrap();
+    let (line, url) = Line::to(&database.url).unwrap();
     let pool = pool_of_one(&url).await;
     assert!(is_clean(&database, &pool).await);
     let mut hold = line.hold(Which::Saying("SELECT 1"), At::Answer);

@@ -2,6 +2,7 @@
 //! [`Wiretap::listen`]. [`trace`] is what is known of a transaction, [`mod@line`] can make PostgreSQL seem far away or broken.
 
 mod archive;
+mod carrier;
 pub mod line;
 mod protocol;
 mod recorded;

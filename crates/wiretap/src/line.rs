@@ -3,6 +3,7 @@
 
 mod address;
 mod connection;
+mod direction;
 mod hold;
 mod piece;
 mod shared;
@@ -59,18 +60,18 @@ impl Line {
     ///
     /// # Errors
     /// The same as those of [`can_lead_to`]. It is also an error when the machine has no port left.
-    pub async fn to(url: &str) -> anyhow::Result<(Self, String)> {
+    pub fn to(url: &str) -> anyhow::Result<(Self, String)> {
         let database = address_of(url)?;
-        Self::open(url, database, Listener::on_port().await?, Shared::default())
+        Self::open(url, database, Listener::on_port()?, Shared::default())
     }
 
     /// As [`Line::to`]. Everything that passes is recorded as of this replica.
-    pub(crate) async fn recorded(url: &str, tap: Tap<'_>) -> anyhow::Result<(Self, String)> {
+    pub(crate) fn recorded(url: &str, tap: Tap<'_>) -> anyhow::Result<(Self, String)> {
         let database = address_of(url)?;
         let listener = match tap.folder {
             Some(folder) => Listener::in_folder(folder, tap.number)
                 .with_context(|| format!("no socket can be made in {}", folder.display()))?,
-            None => Listener::on_port().await?,
+            None => Listener::on_port()?,
         };
         let shared = Shared::recording(tap.recorder, tap.replica.into());
         Self::open(url, database, listener, shared)

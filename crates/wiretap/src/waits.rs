@@ -17,7 +17,7 @@ use crate::tape::InFlight;
 const TAKES_LONG: Duration = Duration::from_millis(2);
 /// The pause between two looks is so many times longer than a look. So the looks cost PostgreSQL little, however many
 /// sessions wait.
-const PAUSE: u32 = 10;
+const PAUSE: u32 = 20;
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 

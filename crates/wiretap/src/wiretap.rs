@@ -9,8 +9,8 @@ use flash_sale_core::limits::ACQUIRE_TIMEOUT;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::{ConnectOptions, Connection};
 use tokio::time::timeout;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::carrier::Carrier;
 use crate::line::{Line, Tap};
 use crate::recorder::Recorder;
 use crate::waits;
@@ -19,7 +19,7 @@ use crate::waits;
 pub struct Wiretap {
     recorder: Recorder,
     lines: BTreeMap<String, (Line, String)>,
-    _watching: DropGuard,
+    _carrier: Carrier,
 }
 
 /// Where the wiretap listens.
@@ -36,10 +36,12 @@ impl Wiretap {
     /// replicas without a wiretap. A session with this URL also asks who waits for whom.
     ///
     /// # Errors
-    /// When there can be no line to this database ([`crate::line::can_lead_to`]), or when it can't listen.
-    pub async fn listen(url: &str, replicas: &[String], entrance: Entrance<'_>) -> anyhow::Result<Self> {
+    /// When there can be no line to this database ([`crate::line::can_lead_to`]), or when it can't listen or start a thread.
+    pub fn listen(url: &str, replicas: &[String], entrance: Entrance<'_>) -> anyhow::Result<Self> {
         let recorder = Recorder::default();
         let options = PgConnectOptions::from_str(url).context("the database's URL can't be read")?;
+        let carrier = Carrier::start().context("no thread can be started for it")?;
+        let on_its_thread = carrier.enter();
         let mut lines = BTreeMap::new();
         for (replica, number) in replicas.iter().zip(1..) {
             let folder = match entrance {
@@ -47,13 +49,12 @@ impl Wiretap {
                 Entrance::Folder(folder) => Some(folder),
             };
             let tap = Tap { recorder: recorder.clone(), replica, folder, number };
-            lines.insert(replica.clone(), Line::recorded(url, tap).await?);
+            lines.insert(replica.clone(), Line::recorded(url, tap)?);
         }
 
-        let watching = CancellationToken::new();
-        let (until, watch) = (watching.clone(), waits::watch(recorder.clone(), options));
-        tokio::spawn(async move { until.run_until_cancelled(watch).await });
-        Ok(Self { recorder, lines, _watching: watching.drop_guard() })
+        tokio::spawn(waits::watch(recorder.clone(), options));
+        drop(on_its_thread);
+        Ok(Self { recorder, lines, _carrier: carrier })
     }
 
     /// Opens a session through the wire, and closes it. A server may take encrypted sessions only, and there the

@@ -43,7 +43,7 @@ pub(super) async fn lend_distance(
         Err(event) => return event,
     };
     let database = lab.database.get().expect("replicas run on one");
-    let (line, url) = match Line::to(database.urls().shop.reveal()).await {
+    let (line, url) = match Line::to(database.urls().shop.reveal()) {
         Ok(opened) => opened,
         Err(error) => return Event::Failed(told(&error)),
     };

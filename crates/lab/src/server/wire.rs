@@ -20,7 +20,7 @@ pub(super) async fn tap(url: &Secret, replicas: u32) -> anyhow::Result<Wiretap> 
     let folder = Path::new(project::WIRE);
     own_files::make_folder(folder, 0o700).with_context(|| format!("can't make {}", folder.display()))?;
     own_files::require_ours(folder).with_context(|| format!("can't use {}", folder.display()))?;
-    let wiretap = Wiretap::listen(url.reveal(), &names, Entrance::Folder(folder)).await?;
+    let wiretap = Wiretap::listen(url.reveal(), &names, Entrance::Folder(folder))?;
     wiretap.try_out().await.context("no session can be opened through it")?;
     Ok(wiretap)
 }

@@ -82,7 +82,7 @@ impl Shop {
     /// One replica whose way to the database is a line. Its settings are returned too: a test may start it again.
     async fn on_a_line(adapt: impl Fn(&mut ReplicaSettings)) -> (Self, Line, ReplicaSettings) {
         let database = TestDatabase::create().await;
-        let (line, url) = Line::to(&database.shop_url).await.unwrap();
+        let (line, url) = Line::to(&database.shop_url).unwrap();
         let mut settings = ReplicaSettings::new(&url);
         settings.race_window_ms = 0;
         settings.variables = vec![("RUST_LOG".to_owned(), "info,flash_sale_web::server=debug".to_owned())];

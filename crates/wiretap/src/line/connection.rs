@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
+use super::direction::{Direction, Gone};
 use super::hold::{At, Decision, Gate};
 use super::piece::Piece;
 use super::shared::Shared;
@@ -19,8 +18,6 @@ use crate::protocol::framing::Unreadable;
 use crate::protocol::requests::{Request, Requests};
 use crate::recorder::RunningTape;
 
-/// So many parts at most are under way in one direction. Then the sender waits.
-const UNDER_WAY: usize = 256;
 const BUFFER: usize = 16 * 1024;
 
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
@@ -62,12 +59,6 @@ impl Drop for InFlightCount {
     }
 }
 
-/// The connection has ended.
-struct Gone;
-
-/// Bytes, and when they arrive.
-type Part = (Instant, Vec<u8>);
-
 impl Connection {
     pub fn new(shared: Arc<Shared>) -> Self {
         Self {
@@ -88,23 +79,27 @@ impl Connection {
         (from_client, to_client): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
         (from_server, to_server): (impl AsyncRead + Unpin, impl AsyncWrite + Unpin),
     ) -> bool {
-        let (requests, requests_under_way) = mpsc::channel(UNDER_WAY);
-        let (answers, answers_under_way) = mpsc::channel(UNDER_WAY);
+        let (to_server, requests) = Direction::to(to_server);
+        let (to_client, answers) = Direction::to(to_client);
         let broken = CancellationToken::new();
-        let requests = async {
+        let hand_on_requests = async {
             // Nothing can reach a client that has reset its connection, and PostgreSQL is told at once.
-            if self.hand_on_requests(from_client, &requests).await.is_err() {
+            if self.hand_on_requests(from_client, &to_server).await.is_err() {
                 broken.cancel();
                 std::future::pending::<()>().await;
             }
-            drop(requests);
+            to_server.end().await;
+        };
+        let hand_on_answers = async {
+            self.hand_on_answers(from_server, &to_client).await;
+            to_client.end().await;
         };
         let both = async {
             tokio::join!(
-                requests,
-                deliver(requests_under_way, to_server),
-                self.hand_on_answers(from_server, answers),
-                deliver(answers_under_way, to_client),
+                hand_on_requests,
+                to_server.deliver(requests),
+                hand_on_answers,
+                to_client.deliver(answers)
             )
         };
         tokio::select! {
@@ -121,7 +116,7 @@ impl Connection {
     async fn hand_on_requests(
         &self,
         mut client: impl AsyncRead + Unpin,
-        line: &mpsc::Sender<Part>,
+        to: &Direction<impl AsyncWrite + Unpin>,
     ) -> io::Result<()> {
         let (mut requests, mut piece, mut buffer) = (Requests::default(), Piece::default(), vec![0; BUFFER]);
         loop {
@@ -129,7 +124,7 @@ impl Connection {
                 0 => return Ok(()),
                 length => &buffer[..length],
             };
-            if self.hand_on_requests_in(bytes, &mut requests, &mut piece, line).await.is_err() {
+            if self.hand_on_requests_in(bytes, &mut requests, &mut piece, to).await.is_err() {
                 return Ok(());
             }
         }
@@ -140,7 +135,7 @@ impl Connection {
         bytes: &[u8],
         requests: &mut Requests,
         piece: &mut Piece,
-        line: &mpsc::Sender<Part>,
+        to: &Direction<impl AsyncWrite + Unpin>,
     ) -> Result<(), Gone> {
         let (mut at, mut from) = (0, 0);
         while !self.is_unreadable() {
@@ -150,7 +145,7 @@ impl Connection {
                     piece.add(request, &bytes[from..at]);
                     from = at;
                     if !is_followed {
-                        self.hand_on_exchange(std::mem::take(piece), line).await?;
+                        self.hand_on_exchange(std::mem::take(piece), to).await?;
                     }
                 }
                 Ok(None) => break,
@@ -159,15 +154,19 @@ impl Connection {
         }
         piece.bytes.extend_from_slice(&bytes[from..]);
         if self.is_unreadable() {
-            return self.send(std::mem::take(&mut piece.bytes), line).await;
+            return self.send(&std::mem::take(&mut piece.bytes), to).await;
         }
         match piece.take_part(&self.shared.holds) {
-            Some(part) => self.hand_on(part, line).await,
+            Some(part) => self.hand_on(part, to).await,
             None => Ok(()),
         }
     }
 
-    async fn hand_on_exchange(&self, piece: Piece, line: &mpsc::Sender<Part>) -> Result<(), Gone> {
+    async fn hand_on_exchange(
+        &self,
+        piece: Piece,
+        to: &Direction<impl AsyncWrite + Unpin>,
+    ) -> Result<(), Gone> {
         let in_flight = InFlightCount::new(&self.shared);
         let mut gate = None;
         if let Some(prepared) = &piece.statement {
@@ -181,18 +180,22 @@ impl Connection {
             let is_byte = matches!(last, Request::AsksForEncryption);
             self.owed.lock().push_back(Owed { is_byte, gate, _in_flight: in_flight });
         }
-        self.hand_on(piece, line).await
+        self.hand_on(piece, to).await
     }
 
-    async fn hand_on(&self, piece: Piece, line: &mpsc::Sender<Part>) -> Result<(), Gone> {
+    async fn hand_on(&self, piece: Piece, to: &Direction<impl AsyncWrite + Unpin>) -> Result<(), Gone> {
         if let Some(running) = &self.tape {
             let (mut tape, now) = (running.tape.lock(), std::time::Instant::now());
             piece.requests.into_iter().for_each(|request| tape.note_request(request, now));
         }
-        self.send(piece.bytes, line).await
+        self.send(&piece.bytes, to).await
     }
 
-    async fn hand_on_answers(&self, mut server: impl AsyncRead + Unpin, line: mpsc::Sender<Part>) {
+    async fn hand_on_answers(
+        &self,
+        mut server: impl AsyncRead + Unpin,
+        to: &Direction<impl AsyncWrite + Unpin>,
+    ) {
         let (mut answers, mut buffer) = (Answers::default(), vec![0; BUFFER]);
         while let Ok(length @ 1..) = server.read(&mut buffer).await {
             let bytes = &buffer[..length];
@@ -201,7 +204,7 @@ impl Connection {
                     return;
                 }
             }
-            if self.send(bytes.to_vec(), &line).await.is_err() {
+            if self.send(bytes, to).await.is_err() {
                 return;
             }
         }
@@ -253,8 +256,8 @@ impl Connection {
         self.shared.say_unreadable(reason);
     }
 
-    async fn send(&self, bytes: Vec<u8>, line: &mpsc::Sender<Part>) -> Result<(), Gone> {
-        line.send((Instant::now() + self.shared.delay(), bytes)).await.map_err(|_| Gone)
+    async fn send(&self, bytes: &[u8], to: &Direction<impl AsyncWrite + Unpin>) -> Result<(), Gone> {
+        to.send(bytes, self.shared.delay()).await
     }
 
     async fn pass_or_end(&self, gate: Gate, statement: String) -> Result<(), Gone> {
@@ -270,18 +273,4 @@ impl Connection {
             Decision::None | Decision::Pass => Ok(()),
         }
     }
-}
-
-/// Sends each part when its time has come. At the end, it tells the receiver that there is no more.
-async fn deliver(mut under_way: mpsc::Receiver<Part>, mut to: impl AsyncWrite + Unpin) {
-    while let Some((arrives, bytes)) = under_way.recv().await {
-        // A sleep that is over already would still take up to a millisecond.
-        if arrives > Instant::now() {
-            sleep_until(arrives).await;
-        }
-        if to.write_all(&bytes).await.is_err() {
-            return;
-        }
-    }
-    let _ = to.shutdown().await;
 }

@@ -1,7 +1,7 @@
 //! Connections through a port or through a Unix socket.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{self, Ipv4Addr};
 use std::path::Path;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -62,10 +62,11 @@ impl Stream {
 
 impl Listener {
     /// Listens on any free port of 127.0.0.1.
-    pub(super) async fn on_port() -> io::Result<(Self, LineAddress)> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    pub(super) fn on_port() -> io::Result<(Self, LineAddress)> {
+        let listener = net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
         let address = LineAddress::Port(listener.local_addr()?);
-        Ok((Self::Port(listener), address))
+        Ok((Self::Port(TcpListener::from_std(listener)?), address))
     }
 
     /// Listens on a socket in this folder. Its name has this number, as those of PostgreSQL have.

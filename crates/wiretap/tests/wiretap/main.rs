@@ -33,7 +33,7 @@ impl Wire {
     async fn open_at(entrance: Entrance<'_>) -> Self {
         let database = TestDatabase::create().await;
         let replicas = REPLICAS.map(str::to_owned);
-        let wiretap = Wiretap::listen(&database.url, &replicas, entrance).await.unwrap();
+        let wiretap = Wiretap::listen(&database.url, &replicas, entrance).unwrap();
         Self { database, wiretap }
     }
 

@@ -19,7 +19,7 @@ impl BareWire {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let server = listener.local_addr().unwrap();
         let url = format!("postgres://shop@{server}/shop");
-        let wiretap = Wiretap::listen(&url, &["replica-1".to_owned()], Entrance::Ports).await.unwrap();
+        let wiretap = Wiretap::listen(&url, &["replica-1".to_owned()], Entrance::Ports).unwrap();
         let through = wiretap.url_of("replica-1").unwrap();
         let port = through.split([':', '/']).find_map(|part| part.parse().ok()).unwrap();
         Self { wiretap, listener, port }
