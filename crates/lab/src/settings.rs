@@ -11,6 +11,9 @@ use flash_sale_core::limits::{LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
 use flash_sale_core::secret::Secret;
 use flash_sale_testbed::shop_settings::{DatabaseUrls, OWN_VARIABLES, ShopVariables};
 
+/// The dashboard's port is the shop's port and so many more.
+const DASHBOARD_BESIDE: u16 = 1000;
+
 /// Where the lab listens, and what it runs.
 #[derive(Clone, Debug)]
 pub struct LabSettings {
@@ -26,7 +29,7 @@ pub struct LabSettings {
     pub pool_size: u32,
     /// `WIRETAP`: whether the lab reads along what passes between the replicas and PostgreSQL.
     pub wiretap: bool,
-    /// `DASHBOARD_PORT`: the dashboard's port. `None`: there is no dashboard.
+    /// `DASHBOARD_PORT`: the dashboard's port, by default `PORT` + 1000. `None`: there is no dashboard.
     pub dashboard_port: Option<u16>,
     /// What is passed on to the replicas.
     pub shop: ShopVariables,
@@ -38,14 +41,15 @@ impl LabSettings {
     /// # Errors
     /// At the first variable that holds something else than it should.
     pub fn read() -> Result<Self, SettingError> {
+        let port = environment::whole_number("PORT", "a port", 3000, 1..=u16::MAX)?;
         Ok(Self {
             host: host()?,
-            port: environment::whole_number("PORT", "a port", 3000, 1..=u16::MAX)?,
+            port,
             replicas: environment::whole_number("REPLICAS", "a whole number", 2, 1..=8)?,
             database: database()?,
             pool_size: pool_size()?,
             wiretap: wiretap()?,
-            dashboard_port: dashboard_port()?,
+            dashboard_port: dashboard_port(port)?,
             shop: shop_variables()?,
         })
     }
@@ -76,7 +80,7 @@ fn pool_size() -> Result<u32, SettingError> {
 }
 
 fn wiretap() -> Result<bool, SettingError> {
-    match environment::text("WIRETAP", "off")?.trim() {
+    match environment::text("WIRETAP", "on")?.trim() {
         "on" => Ok(true),
         "off" => Ok(false),
         value => Err(SettingError::Invalid {
@@ -87,11 +91,12 @@ fn wiretap() -> Result<bool, SettingError> {
     }
 }
 
-fn dashboard_port() -> Result<Option<u16>, SettingError> {
-    match environment::whole_number("DASHBOARD_PORT", "a port, or 0 for no dashboard", 0, 0..=u16::MAX)? {
-        0 => Ok(None),
-        port => Ok(Some(port)),
-    }
+/// Without the variable, it is the shop's port + 1000. A shop on one of the last 1000 ports has no dashboard then.
+fn dashboard_port(port: u16) -> Result<Option<u16>, SettingError> {
+    let beside = port.checked_add(DASHBOARD_BESIDE).unwrap_or(0);
+    let expected = "a port, or 0 for no dashboard";
+    Ok(Some(environment::whole_number("DASHBOARD_PORT", expected, beside, 0..=u16::MAX)?)
+        .filter(|port| *port != 0))
 }
 
 fn host() -> Result<IpAddr, SettingError> {

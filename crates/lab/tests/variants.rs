@@ -297,7 +297,7 @@ impl Copy {
 
     fn lab(&self) -> Command {
         let mut lab = self.command(self.folder.path().join("target/debug/lab"));
-        lab.env("PORT", self.port.to_string());
+        lab.env("PORT", self.port.to_string()).env("DASHBOARD_PORT", "0");
         lab
     }
 

@@ -65,7 +65,9 @@ impl Copy {
             .into_iter()
             .filter(|(name, _)| !left_out().any(|left_out| name == left_out))
             .collect();
-        environment.push(("PORT".into(), free_port()?.to_string().into()));
+        for name in ["PORT", "DASHBOARD_PORT"] {
+            environment.push((name.into(), free_port()?.to_string().into()));
+        }
         // Cargo must not build into the project's own folder, even if it was told so there.
         environment.push(("CARGO_TARGET_DIR".into(), folder.join("target").into()));
         let cleaner = GuardedCommand::new("/bin/sh")

@@ -135,6 +135,8 @@ impl Project {
         }
         command.env("PATH", self.search_path());
         command.args(arguments).current_dir(self.path()).env("PORT", self.port.to_string());
+        // The port of a dashboard could be the port that another test's shop is to have.
+        command.env("DASHBOARD_PORT", "0");
         command.envs(self.variables.clone());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -11,8 +11,7 @@ use super::*;
 #[tokio::test]
 async fn each_replica_has_a_wire_of_its_own_in_a_folder_that_nobody_else_enters() {
     let database = TestDatabase::create().await;
-    let mut project = Project::on(&database);
-    project.variables.push(("WIRETAP", "on".to_owned()));
+    let project = Project::on(&database);
     project.up().await;
 
     let urls = databases_of_replicas(&project).await;
@@ -30,7 +29,8 @@ async fn each_replica_has_a_wire_of_its_own_in_a_folder_that_nobody_else_enters(
 #[tokio::test]
 async fn without_the_wiretap_the_replicas_have_the_databases_own_address() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database);
+    let mut project = Project::on(&database);
+    project.variables.push(("WIRETAP", "off".to_owned()));
     project.up().await;
 
     let urls = databases_of_replicas(&project).await;
@@ -42,8 +42,7 @@ async fn without_the_wiretap_the_replicas_have_the_databases_own_address() {
 #[tokio::test]
 async fn where_there_can_be_no_wire_the_shop_says_so_and_sells_without_it() {
     let database = TestDatabase::create().await;
-    let mut project = Project::on(&database);
-    project.variables.push(("WIRETAP", "on".to_owned()));
+    let project = Project::on(&database);
     fs::create_dir_all(project.path().join(".flash-sale")).unwrap();
     fs::write(project.path().join(".flash-sale/wire"), "").unwrap();
 
@@ -59,7 +58,7 @@ async fn the_dashboard_shows_the_two_purchases_of_a_click() {
     let database = TestDatabase::create().await;
     let mut project = Project::on(&database);
     let port = flash_sale_testbed::port::free_port().unwrap();
-    project.variables.extend([("WIRETAP", "on".to_owned()), ("DASHBOARD_PORT", port.to_string())]);
+    project.variables.push(("DASHBOARD_PORT", port.to_string()));
     let dashboard = format!("http://localhost:{port}");
 
     let up = project.up().await;
