@@ -90,9 +90,10 @@ db-shell: $(LAB) ## Open psql on the shop's database
 $(LAB):
 	@$(call build,--bin lab)
 
+# Tests mostly wait, so more of them than there are processors run at the same time.
 test: ## Run the tests; they bring their own PostgreSQL and replicas
 	@$(call build)
-	@$(CARGO) test --workspace --locked
+	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(CARGO) test --workspace --locked
 
 test-guide: ## Follow DETONADO.md in a copy: it must lead from the bug to the fix (minutes)
 	@$(call build)

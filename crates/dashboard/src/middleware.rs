@@ -1,17 +1,16 @@
-//! What holds for every request: it is for this host, it is not from another site's page, its answer has the headers
-//! that browsers heed, and its error has a body.
+//! What holds for every request: it is for this host, it is not from another site's page, and its error has a body.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use actix_web::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, ResponseError};
 use askama::Template;
 use flash_sale_core::allowed_hosts::AllowedHosts;
 use flash_sale_http_guard::host::{HostRefusal, check};
-use flash_sale_http_guard::{headers, origin};
+use flash_sale_http_guard::origin;
 
 use crate::problem::Problem;
 use crate::settings::DashboardSettings;
@@ -49,20 +48,6 @@ pub async fn refuse_foreigners<B: MessageBody + 'static>(
         Some(problem) => Ok(request.into_response(problem.error_response())),
         None => Ok(next.call(request).await?.map_into_boxed_body()),
     }
-}
-
-/// Adds the headers to every answer that doesn't bring its own. Pages are true for one moment only.
-pub async fn set_headers<B: MessageBody>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    let caching = if request.path().starts_with("/static/") { "no-cache" } else { "no-store" };
-    let mut response = next.call(request).await?;
-    headers::add(response.headers_mut());
-    if !response.headers().contains_key(CACHE_CONTROL) {
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(caching));
-    }
-    Ok(response)
 }
 
 /// Writes the body of every error: a problem document, or a page when a person asked.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
+use flash_sale_http_guard::headers;
 
 use crate::events::Places;
 use crate::settings::DashboardSettings;
@@ -38,7 +39,7 @@ pub fn serve(listener: TcpListener, source: Source, settings: DashboardSettings)
             // The last middleware here is the first one that sees a request.
             .wrap(from_fn(middleware::refuse_foreigners))
             .wrap(from_fn(middleware::explain_errors))
-            .wrap(from_fn(middleware::set_headers))
+            .wrap(from_fn(headers::set))
     };
     let server = HttpServer::new(application)
         .workers(WORKERS)

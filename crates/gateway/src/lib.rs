@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use flash_sale_testbed::open_files::{self, BESIDE_CONNECTIONS};
 use limits::Limits;
 use parking_lot::Mutex;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -115,6 +114,11 @@ impl Gateway {
         self.shared.turns.set_frozen(replica, is_frozen);
     }
 
+    /// How many connections can be open at once.
+    pub fn most_connections(&self) -> usize {
+        self.shared.limits.connections
+    }
+
     /// How many connections are open, and how many were accepted.
     pub fn connections(&self) -> ConnectionCounts {
         ConnectionCounts {
@@ -143,20 +147,13 @@ impl Gateway {
     }
 }
 
-/// How many connections a gateway of this process keeps open at once. Each needs two open files: one for our
-/// connection to the client, one for our connection to the replica. Further connections wait in the kernel's queue.
-/// That is better than to accept and drop them.
-pub fn most_connections() -> usize {
-    (open_files::allowed().saturating_sub(BESIDE_CONNECTIONS) / 2).max(1) as usize
-}
-
 async fn accept(
     listener: tokio::net::TcpListener,
     shared: Arc<Shared>,
     closed: CancellationToken,
 ) -> JoinSet<()> {
     let mut connections = JoinSet::new();
-    let slots = Arc::new(Semaphore::new(most_connections()));
+    let slots = Arc::new(Semaphore::new(shared.limits.connections));
     let mut turn = 0;
     loop {
         let next = async {

@@ -1,9 +1,10 @@
-//! How long the gateway waits, and for what. The gateway knows bytes and connections. It knows nothing of what the
+//! How long the gateway waits, and for what, and how many connections it has. The gateway knows bytes and connections. It knows nothing of what the
 //! shop does with them.
 
 use std::time::Duration;
 
 use flash_sale_core::limits::{BUY_DEADLINE, KEEP_ALIVE, REQUEST_HEAD_TIMEOUT};
+use flash_sale_testbed::open_files::{self, BESIDE_CONNECTIONS};
 
 /// How long a replica may take to accept a connection. Each replica that is tried has this time. On one machine, a
 /// replica that lives accepts within a millisecond.
@@ -52,6 +53,16 @@ pub struct Limits {
     pub write: Duration,
     /// How long the gateway still reads from a client after its last answer.
     pub linger: Duration,
+    /// How many connections are open at once. Further connections wait in the kernel's queue. That is better than to
+    /// accept and drop them.
+    pub connections: usize,
+}
+
+/// How many connections the gateway can keep open at once, when this process also opens so many other files. Each
+/// needs two open files: one for our connection to the client, one for our connection to the replica.
+pub fn most_connections(other_files: u64) -> usize {
+    let left = open_files::allowed().saturating_sub(BESIDE_CONNECTIONS + other_files);
+    (left / 2).max(1) as usize
 }
 
 impl Default for Limits {
@@ -63,6 +74,7 @@ impl Default for Limits {
             idle: GATEWAY_IDLE_TIMEOUT,
             write: GATEWAY_WRITE_TIMEOUT,
             linger: GATEWAY_LINGER_TIMEOUT,
+            connections: most_connections(0),
         }
     }
 }

@@ -18,6 +18,7 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, ensure};
 use flash_sale_core::secret::Secret;
+use flash_sale_gateway::limits::{Limits, most_connections};
 use flash_sale_gateway::{self as gateway, Gateway};
 use flash_sale_testbed::http::answers_ok;
 use flash_sale_testbed::open_files;
@@ -73,7 +74,8 @@ async fn run_locked(settings: LabSettings, binary: PathBuf, starter: Starter) ->
     let address = SocketAddr::new(settings.host, settings.port);
     let listener = gateway::bind(address).map_err(|error| port_error(address, &error))?;
     let reach = Reach::of(listener.local_addr()?).await;
-    let gateway = Arc::new(Gateway::start(listener, settings.replicas as usize)?);
+    let limits = Limits { connections: most_connections(wire::files_opened(&settings)), ..Limits::default() };
+    let gateway = Arc::new(Gateway::start_with(limits, listener, settings.replicas as usize)?);
     let lab = Arc::new(Lab {
         settings,
         reach,
@@ -155,7 +157,7 @@ impl Lab {
         };
         let variables = self.settings.shop.clone();
         if self.settings.wiretap {
-            match wire::tap(&database.urls().shop, self.settings.replicas).await {
+            match wire::tap(&database.urls().shop, &self.settings).await {
                 Ok(wiretap) => {
                     self.open_dashboard(&wiretap);
                     drop(self.wiretap.set(wiretap));

@@ -1,5 +1,5 @@
 //! What `lab check` says of right fixes, wrong fixes and tricks. Each file in `variants/` is one of them, as a patch of
-//! the shipped tree. The test applies, builds, runs and judges one after the other, in a copy of this tree.
+//! the shipped tree. The test applies, builds, runs and judges them in copies of this tree, one after the other in each copy.
 //!
 //! ```sh
 //! make test-variants
@@ -14,15 +14,20 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
 
 use flash_sale_core::environment;
 use flash_sale_testbed::shop_settings::OF_ONE_SHOP;
 use flash_sale_testbed::testing::AtTheEnd;
+use parking_lot::Mutex;
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// The longest time of a check, in seconds.
 const LIMIT: f64 = 30.0;
+/// So many variants are judged at the same time, each in a copy of its own: a check mostly waits for payments.
+const COPIES: usize = 2;
 
 /// A patch, and what the check must say of it.
 struct Variant {
@@ -155,41 +160,68 @@ const NOTHING_SOLD_BUT_ANSWERED: &[&str] = &[
 #[test]
 #[ignore = "minutes: run by make test-variants"]
 fn every_variant_is_judged_rightly_and_every_check_fails_for_one_of_them() {
-    let copy = Copy::make();
-    let (mut wrong, mut all, mut failed_once) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-
     let only = environment::text("VARIANT", "").unwrap();
     let is_wanted = |variant: &&Variant| only.is_empty() || only.split(',').any(|name| name == variant.name);
-    for variant in VARIANTS.iter().filter(is_wanted) {
-        let Variant { name, verdict, failed, maybe } = variant;
-        let report = copy.judge(name, &[]);
+    let to_judge = Mutex::new(VARIANTS.iter().filter(is_wanted));
+    let judgements = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..COPIES {
+            scope.spawn(|| {
+                let copy = Copy::make();
+                loop {
+                    let Some(variant) = to_judge.lock().next() else { return };
+                    let judgement = Judgement::of(variant, &copy.judge(variant.name, &[]));
+                    println!("{}", judgement.line);
+                    judgements.lock().push(judgement);
+                }
+            });
+        }
+    });
+    let judgements = judgements.into_inner();
+    let wrong: Vec<&str> = judgements.iter().filter_map(|judgement| judgement.wrong.as_deref()).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    if !only.is_empty() {
+        return;
+    }
+    let allowed = Copy::make().judge("constraint-and-fixed", &["--allow-constraint"]);
+    assert_eq!(allowed["verdict"], "fixed", "{allowed:#}");
+    let all: BTreeSet<&String> = judgements.iter().flat_map(|judgement| &judgement.all).collect();
+    let failed_once: BTreeSet<&String> = judgements.iter().flat_map(|judgement| &judgement.failed).collect();
+    assert_eq!(failed_once, all, "each check is failed by a variant");
+}
+
+/// What the check said of a variant.
+struct Judgement {
+    /// It in one line.
+    line: String,
+    /// What is wrong with it, if something is.
+    wrong: Option<String>,
+    /// All checks.
+    all: BTreeSet<String>,
+    /// Those that failed.
+    failed: BTreeSet<String>,
+}
+
+impl Judgement {
+    fn of(variant: &Variant, report: &Value) -> Self {
+        let Variant { name, verdict, failed: must, maybe } = variant;
         let names = |failed_only: bool| -> BTreeSet<String> {
             let checks = report["checks"].as_array().unwrap().iter();
             let checks = checks.filter(|check| !failed_only || check["passed"] == false);
             checks.map(|check| check["name"].as_str().unwrap().to_owned()).collect()
         };
-        let found = names(true);
-        let must: BTreeSet<String> = failed.iter().map(|name| (*name).to_owned()).collect();
-        let may: BTreeSet<String> = maybe.iter().map(|name| (*name).to_owned()).chain(must.clone()).collect();
+        let failed = names(true);
         let seconds = report["figures"]["seconds"].as_f64().unwrap();
-        let line = format!("{name:<28} {seconds:4.1} s  {}  {found:?}", report["closing"]);
-        println!("{line}");
-
+        let line = format!("{name:<28} {seconds:4.1} s  {}  {failed:?}", report["closing"]);
         let said = report["verdict"].as_str().unwrap();
-        let is_right = verdict.split(" or ").any(|verdict| verdict == said);
-        if !is_right || !found.is_superset(&must) || !found.is_subset(&may) || seconds > LIMIT {
-            wrong.push(format!("{line}\nexpected: {verdict}, {failed:?}, perhaps {maybe:?}\n{report:#}"));
-        }
-        failed_once.extend(found);
-        all.extend(names(false));
+        let is_right = verdict.split(" or ").any(|verdict| verdict == said)
+            && must.iter().all(|name| failed.contains(*name))
+            && failed.iter().all(|name| must.contains(&name.as_str()) || maybe.contains(&name.as_str()))
+            && seconds <= LIMIT;
+        let wrong = (!is_right)
+            .then(|| format!("{line}\nexpected: {verdict}, {must:?}, perhaps {maybe:?}\n{report:#}"));
+        Self { line, wrong, all: names(false), failed }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
-    if !only.is_empty() {
-        return;
-    }
-    let allowed = copy.judge("constraint-and-fixed", &["--allow-constraint"]);
-    assert_eq!(allowed["verdict"], "fixed", "{allowed:#}");
-    assert_eq!(failed_once, all, "each check is failed by a variant");
 }
 
 #[test]
@@ -314,7 +346,8 @@ impl Copy {
 
 /// A port below those that the system itself hands out. It stays free from one variant to the next.
 fn port_of_ones_own() -> u16 {
-    let first = 10_000 + (std::process::id() % 20_000) as u16;
+    static COPY: AtomicU16 = AtomicU16::new(0);
+    let first = 10_000 + (std::process::id() % 20_000) as u16 + 100 * COPY.fetch_add(1, Ordering::SeqCst);
     let mut ports = (first..=u16::MAX).filter(|port| TcpStream::connect(("127.0.0.1", *port)).is_err());
     ports.next().unwrap()
 }

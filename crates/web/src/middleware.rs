@@ -6,7 +6,6 @@ mod known_host;
 mod overload;
 mod request_log;
 mod same_origin;
-mod security_headers;
 mod whole_body;
 
 pub use deadline::answer_in_time;
@@ -15,5 +14,4 @@ pub use known_host::refuse_unknown_host;
 pub use overload::refuse_overload;
 pub use request_log::identify_and_log;
 pub use same_origin::refuse_foreign_origin;
-pub use security_headers::set_security_headers;
 pub use whole_body::{Body, IsEnding, read_whole_body};

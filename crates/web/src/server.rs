@@ -9,6 +9,7 @@ use anyhow::Context;
 use flash_sale_core::database;
 use flash_sale_core::database_error::is_away;
 use flash_sale_core::limits::{KEEP_ALIVE, MOST_CONNECTIONS, REQUEST_HEAD_TIMEOUT, SHUTDOWN_TIMEOUT};
+use flash_sale_http_guard::headers;
 use flash_sale_services::{
     OrderService, PaymentProvider, ServiceError, ShopService, StrategyService, TillDatabase,
 };
@@ -66,7 +67,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
             // Before all that may refuse, so that a refusal leaves no body behind that could be taken for a request.
             .wrap(from_fn(middleware::read_whole_body))
             .wrap(from_fn(middleware::explain_errors))
-            .wrap(from_fn(middleware::set_security_headers))
+            .wrap(from_fn(headers::set))
             .wrap(from_fn(middleware::identify_and_log))
     };
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use flash_sale_gateway::{self as gateway, Gateway};
+use flash_sale_gateway::Gateway;
 use flash_sale_testbed::reason::told;
 use flash_sale_wiretap::Wiretap;
 use tokio::sync::mpsc::UnboundedSender;
@@ -41,7 +41,7 @@ impl Lab {
             url: self.reach.url.clone(),
             address: self.reach.address,
             connections_open: connections.open,
-            most_connections: gateway::most_connections(),
+            most_connections: self.gateway.most_connections(),
             connections_accepted: connections.accepted,
             replicas: self.supervisor.get().map(Supervisor::status).unwrap_or_default(),
             database: self.database.get().map(Database::status),

@@ -118,8 +118,19 @@ impl ShopDatabase {
     /// # Errors
     /// When the database fails, or a purchase of one of them doesn't end.
     pub async fn remove_products(&self) -> anyhow::Result<()> {
+        self.wait_for_own_statements().await?;
         let delete = sqlx::query("DELETE FROM products WHERE author = $1").bind(AUTHOR);
         delete.execute(&self.pool).await.context("can't remove the products of the check")?;
+        Ok(())
+    }
+
+    /// A command that was ended may have dropped a statement that PostgreSQL still works on: a product may be about to
+    /// come. The pool gets a connection back only after its statement has ended, so we take all of them once.
+    async fn wait_for_own_statements(&self) -> anyhow::Result<()> {
+        let mut connections = Vec::new();
+        for _ in 0..CONNECTIONS {
+            connections.push(self.pool.acquire().await?);
+        }
         Ok(())
     }
 

@@ -2,11 +2,14 @@
 //! nothing of theirs is left.
 
 use std::fs::File;
+use std::time::Duration;
 
+use flash_sale_lab::shop::database::ShopDatabase;
 use flash_sale_lab::signals::is_ignored;
 use flash_sale_testbed::testing::TestDatabase;
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use tokio::process::Child;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -80,6 +83,46 @@ async fn a_drill_takes_all_back_whatever_ends_it() {
     }
     project.run(&["down"]).await;
 }
+
+/// A command may be ended while PostgreSQL still makes a product for it.
+#[tokio::test]
+async fn a_product_that_is_still_being_made_is_removed_too() {
+    let database = TestDatabase::create().await;
+    // The INSERT waits in a trigger for a lock that this test holds.
+    database.connection.execute_unprepared(SLOW_PRODUCTS).await.unwrap();
+    let held = database.connection.begin().await.unwrap();
+    held.execute_unprepared("SELECT pg_advisory_xact_lock(4711)").await.unwrap();
+    let shop = ShopDatabase::connect(&database.url).await.unwrap();
+    let making = tokio::spawn({
+        let shop = shop.clone();
+        async move { shop.make_product("slow", 1).await }
+    });
+    wait_until("the INSERT waits", async || shop.waiting_sessions().await.unwrap() == 1).await;
+    making.abort();
+    let _ = making.await;
+
+    let mut removing = tokio::spawn(async move { shop.remove_products().await });
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut removing).await;
+    held.rollback().await.unwrap();
+    if early.is_err() {
+        removing.await.unwrap().unwrap();
+    }
+
+    let waits =
+        "SELECT count(*) > 0 AS found FROM pg_stat_activity WHERE query LIKE 'INSERT%' AND state = 'active'
+                 AND datname = current_database() AND pid <> pg_backend_pid()";
+    wait_until("the INSERT has ended", async || {
+        let row = database.connection.query_one_raw(Statement::from_string(DbBackend::Postgres, waits)).await;
+        !row.unwrap().unwrap().try_get::<bool>("", "found").unwrap()
+    })
+    .await;
+    assert_eq!(product_count(&database).await, 1);
+}
+
+const SLOW_PRODUCTS: &str = "
+    CREATE FUNCTION wait_a_little() RETURNS trigger LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_xact_lock(4711); RETURN NEW; END';
+    CREATE TRIGGER slow BEFORE INSERT ON products FOR EACH ROW EXECUTE FUNCTION wait_a_little();";
 
 /// Lets the signal HUP end the processes that a test starts. The person who runs the tests may have asked that HUP be
 /// ignored, so that they don't end with the terminal. The processes would inherit that. Once this process hears the

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod addresses;
+mod agreement;
 mod attacker;
 mod built;
 mod check;

@@ -190,8 +190,8 @@ async fn where_more_are_allowed_they_are_used_and_a_race_for_more_is_refused_wit
     let check = after(&project, "ulimit -Sn 64", &["check", "--rounds=1"]).await;
     assert_ne!(check.code, 2, "{}", check.errors);
     let too_many = project.run(&["race", "--buyers=500", "--rounds=1", "--strategy=nowait"]).await;
-    assert!(too_many.errors.contains("Race fewer at once: --concurrency 118. Or"), "{}", too_many.errors);
-    let arguments = ["race", "--buyers=130", "--concurrency=118", "--rounds=1", "--strategy=nowait"];
+    assert!(too_many.errors.contains("Race fewer at once: --concurrency 88. Or"), "{}", too_many.errors);
+    let arguments = ["race", "--buyers=130", "--concurrency=88", "--rounds=1", "--strategy=nowait"];
     let race = project.run(&arguments).await;
     assert!(race.success, "{}", race.errors);
     project.run(&["down"]).await;

@@ -1,7 +1,9 @@
 //! Connections through a port or through a Unix socket.
 
+use std::fs;
 use std::io;
 use std::net::{self, Ipv4Addr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -74,11 +76,13 @@ impl Listener {
         let address = LineAddress::Socket { folder: folder.canonicalize()?, number };
         let path = folder.join(format!(".s.PGSQL.{number}"));
         // A process that was killed has left it behind.
-        match std::fs::remove_file(&path) {
+        match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        Ok((Self::Socket(UnixListener::bind(path)?), address))
+        let listener = UnixListener::bind(&path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        Ok((Self::Socket(listener), address))
     }
 
     pub(super) async fn accept(&self) -> io::Result<Stream> {
