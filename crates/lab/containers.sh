@@ -72,6 +72,14 @@ require_own_project() {
     done
 }
 
+# With WIRETAP=on, the replicas find PostgreSQL through the wiretap's container.
+choose_wiretap() {
+    [ "$(setting WIRETAP off)" = on ] || return 0
+    export COMPOSE_PROFILES=wiretap REPLICA_1_DATABASE=wiretap:5001 REPLICA_2_DATABASE=wiretap:5002
+    DASHBOARD_PORT=$(setting DASHBOARD_PORT $(($(setting PORT 3000) + 1000)))
+    export DASHBOARD_PORT
+}
+
 container() { $COMPOSE ps -aq "$1" 2>/dev/null | head -n 1; }
 
 require_running() {
@@ -136,6 +144,7 @@ shift
 require_engine
 require_compose
 require_own_project
+choose_wiretap
 case $command in
     run)
         require_builder
@@ -143,6 +152,12 @@ case $command in
         started=$(date +%s)
         $COMPOSE up --detach --no-build || say_why_not_started "$started"
         wait_until gateway_answers 100 || say_why_not_started "$started"
+        if [ -n "${COMPOSE_PROFILES:-}" ]; then
+            echo "The shop's transactions are shown at http://$($COMPOSE port wiretap 4000)"
+        else
+            # It may be there from a start with WIRETAP=on.
+            COMPOSE_PROFILES=wiretap $COMPOSE rm --stop --force wiretap >/dev/null 2>&1 || true
+        fi
         echo "The shop is open: http://$($COMPOSE port gateway 3000)" ;;
     build)
         require_running
@@ -158,8 +173,9 @@ case $command in
         [ -t 0 ] && [ -t 1 ] || terminal=-T
         $COMPOSE run --rm ${terminal:-} check /lab check --url http://gateway:3000 "$@" ;;
     logs) $COMPOSE logs --follow "$@" ;;
-    stop) $COMPOSE down ;;
+    # Also what a profile has started.
+    stop) COMPOSE_PROFILES=check,wiretap $COMPOSE down ;;
     clean)
-        $COMPOSE down --volumes
+        COMPOSE_PROFILES=check,wiretap $COMPOSE down --volumes
         docker image rm --force "$COMPOSE_PROJECT_NAME-shop" >/dev/null 2>&1 || true ;;
 esac

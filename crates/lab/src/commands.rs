@@ -12,6 +12,7 @@ pub mod race;
 pub mod restart;
 pub mod serve;
 pub mod status;
+pub mod tap;
 pub mod test_guide;
 pub mod up;
 pub mod watch;

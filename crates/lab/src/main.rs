@@ -74,6 +74,9 @@ enum Command {
     Watch,
     /// Follow DETONADO.md in a copy of the project: it must lead from the bug to the fix
     TestGuide(commands::test_guide::TestGuideArguments),
+    /// The wiretap and the dashboard alone, for replicas that run in containers
+    #[command(hide = true)]
+    Tap(commands::tap::TapArguments),
     #[command(hide = true)]
     Serve {
         /// The shop's program
@@ -120,7 +123,7 @@ fn tell_error(error: &anyhow::Error) -> ExitCode {
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
-    if !matches!(&command, Command::Check(arguments) if !arguments.is_here()) {
+    if !is_of_another_shop(&command) {
         project::enter()?;
     }
     let default = log_filter(&command);
@@ -140,6 +143,15 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     // Not by dropping it: that would wait for a download that nobody waits for any more.
     runtime.shutdown_background();
     result
+}
+
+/// Whether the shop that it is about runs elsewhere. Then there need not be a project folder.
+fn is_of_another_shop(command: &Command) -> bool {
+    match command {
+        Command::Check(arguments) => !arguments.is_here(),
+        Command::Tap(_) => true,
+        _ => false,
+    }
 }
 
 fn log_filter(command: &Command) -> &'static str {
@@ -174,6 +186,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Hint { reset } => commands::hint::hint(reset)?,
         Command::Watch => commands::watch::watch().await?,
         Command::TestGuide(arguments) => commands::test_guide::test_guide(arguments).await?,
+        Command::Tap(arguments) => commands::tap::tap(arguments).await?,
         Command::Serve { binary } => commands::serve::serve(binary).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -39,7 +39,9 @@ fn the_readme_names_the_variables_the_commands_and_the_port_of_the_containers() 
     let used = read("docker-compose.yml");
     let used: BTreeSet<&str> = used.split("${").skip(1).filter_map(|rest| rest.split(":-").next()).collect();
     let named = spans.iter().copied().filter(|span| is_variable(span));
-    let beyond_settings = BTreeSet::from(["COMPOSE_PROJECT_NAME"]);
+    // The commands set these.
+    let beyond_settings =
+        BTreeSet::from(["COMPOSE_PROJECT_NAME", "REPLICA_1_DATABASE", "REPLICA_2_DATABASE"]);
     assert_eq!(named.collect::<BTreeSet<_>>(), &used - &beyond_settings);
 
     let makefile = read("Makefile");
@@ -99,6 +101,28 @@ fn a_request_finds_its_way_from_the_published_port_to_a_replica() {
     assert!(read(COMMANDS).contains(&format!(" http://127.0.0.1:{port}/health ")));
 }
 
+/// `lab tap` gives each replica a port, from the first one on.
+#[test]
+fn with_the_wiretap_each_replica_finds_the_database_at_a_port_of_its_own() {
+    let (compose, commands) = (compose(), read(COMMANDS));
+
+    let wiretap = &compose["services"]["wiretap"];
+    assert_eq!(wiretap["profiles"], json!(["wiretap"]));
+    let command: Vec<&str> = wiretap["command"].as_array().unwrap().iter().map(text).collect();
+    let after = |option: &str| command.iter().skip_while(|word| **word != option).nth(1).unwrap();
+    let port: u16 = after("--listen").strip_prefix("0.0.0.0:").unwrap().parse().unwrap();
+    for (replica, number) in REPLICAS.iter().zip(0..) {
+        let variable = format!("{}_DATABASE", replica.to_uppercase().replace('-', "_"));
+        assert!(commands.contains(&format!(" {variable}=wiretap:{}", port + number)), "{variable}");
+        let url = text(&compose["services"][*replica]["environment"]["DATABASE_URL"]).to_owned();
+        assert!(url.contains(&format!("@${{{variable}:-postgres:5432}}/")), "{url}");
+    }
+    let dashboard = after("--dashboard").strip_prefix("0.0.0.0:").unwrap();
+    let published = format!("${{HOST:-127.0.0.1}}:${{DASHBOARD_PORT:-4000}}:{dashboard}");
+    assert_eq!(wiretap["ports"], json!([published]));
+    assert!(commands.contains(&format!(" port wiretap {dashboard})")));
+}
+
 #[test]
 fn every_variable_of_a_replica_is_one_that_it_reads() {
     let compose = compose();
@@ -112,7 +136,8 @@ fn every_variable_of_a_replica_is_one_that_it_reads() {
     }
     let database = &compose["services"]["postgres"]["environment"];
     let (user, name) = (text(&database["POSTGRES_USER"]), text(&database["POSTGRES_DB"]));
-    assert_eq!(environment["DATABASE_URL"], format!("postgres://flash_sale_shop@postgres:5432/{name}"));
+    let url = format!("postgres://flash_sale_shop@${{REPLICA_1_DATABASE:-postgres:5432}}/{name}");
+    assert_eq!(environment["DATABASE_URL"], url);
     assert!(environment.keys().all(|variable| !variable.starts_with("MIGRATION_")), "a replica is no owner");
     for service in ["migrate", "check"] {
         let environment = &compose["services"][service]["environment"];
@@ -121,11 +146,10 @@ fn every_variable_of_a_replica_is_one_that_it_reads() {
         assert_eq!(environment["MIGRATION_PGPASSWORD"], database["POSTGRES_PASSWORD"], "{service}");
         assert_ne!(environment["PGPASSWORD"], environment["MIGRATION_PGPASSWORD"], "{service}");
     }
-    for (service, variable) in ["migrate", "check"]
-        .into_iter()
-        .flat_map(|service| ["DATABASE_URL", "PGPASSWORD"].map(|name| (service, name)))
-    {
-        assert_eq!(compose["services"][service]["environment"][variable], environment[variable], "{service}");
+    for service in ["migrate", "check", "wiretap"] {
+        let their = &compose["services"][service]["environment"];
+        let url = format!("postgres://flash_sale_shop@postgres:5432/{name}");
+        assert_eq!((&their["DATABASE_URL"], &their["PGPASSWORD"]), (&json!(url), &environment["PGPASSWORD"]));
     }
 }
 
@@ -139,7 +163,8 @@ fn no_container_can_do_more_than_it_needs() {
         assert_eq!(service["security_opt"], json!(["no-new-privileges:true"]), "{name}");
         let ends = name == "migrate" || name == "check";
         assert_eq!(service["restart"], if ends { "no" } else { "unless-stopped" }, "{name}");
-        assert_eq!(service.get("ports").is_some(), name == "gateway", "{name} is published");
+        let is_published = name == "gateway" || name == "wiretap";
+        assert_eq!(service.get("ports").is_some(), is_published, "{name} is published");
         let has_own_user = service["user"].is_string() || service["build"].is_string();
         assert!(has_own_user, "{name} runs as root");
         let is_on_the_front = service["networks"].as_array().unwrap().contains(&json!("front"));

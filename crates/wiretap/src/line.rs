@@ -9,6 +9,7 @@ mod piece;
 mod shared;
 mod stream;
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,6 +30,9 @@ use crate::recorder::Recorder;
 
 pub use hold::{At, Hold, Which};
 
+/// Any free port of 127.0.0.1.
+pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
 
 /// A port of 127.0.0.1, or a Unix socket, that leads to PostgreSQL. When this value is dropped, its connections end.
@@ -37,13 +41,19 @@ pub struct Line {
     closing: CancellationToken,
 }
 
-/// What records a line: who, and where its socket is, if it has one.
+/// What records a line, and where the line listens.
 pub(crate) struct Tap<'a> {
     pub(crate) recorder: Recorder,
     pub(crate) replica: &'a str,
-    pub(crate) folder: Option<&'a Path>,
-    /// The number in the socket's name.
-    pub(crate) number: u16,
+    pub(crate) at: ListenAt<'a>,
+}
+
+/// Where a line listens.
+#[derive(Clone, Copy)]
+pub(crate) enum ListenAt<'a> {
+    Port(SocketAddr),
+    /// On a socket in this folder, with this number in its name.
+    Folder(&'a Path, u16),
 }
 
 /// Whether there can be a line to the database of `url`.
@@ -62,16 +72,18 @@ impl Line {
     /// The same as those of [`can_lead_to`]. It is also an error when the machine has no port left.
     pub fn to(url: &str) -> anyhow::Result<(Self, String)> {
         let database = address_of(url)?;
-        Self::open(url, database, Listener::on_port()?, Shared::default())
+        Self::open(url, database, Listener::on_port(ANY_PORT)?, Shared::default())
     }
 
     /// As [`Line::to`]. Everything that passes is recorded as of this replica.
     pub(crate) fn recorded(url: &str, tap: Tap<'_>) -> anyhow::Result<(Self, String)> {
         let database = address_of(url)?;
-        let listener = match tap.folder {
-            Some(folder) => Listener::in_folder(folder, tap.number)
+        let listener = match tap.at {
+            ListenAt::Folder(folder, number) => Listener::in_folder(folder, number)
                 .with_context(|| format!("no socket can be made in {}", folder.display()))?,
-            None => Listener::on_port()?,
+            ListenAt::Port(address) => {
+                Listener::on_port(address).with_context(|| format!("can't listen on {address}"))?
+            }
         };
         let shared = Shared::recording(tap.recorder, tap.replica.into());
         Self::open(url, database, listener, shared)

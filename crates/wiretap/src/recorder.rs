@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use crate::archive::Archive;
-use crate::recorded::Blocker;
+use crate::recorded::{Blocker, RecordedTransaction};
 use crate::tape::{InFlight, Tape};
 use crate::trace::Transaction;
 
@@ -43,6 +43,13 @@ impl Recorder {
     /// them. The newest one comes first. The last 1,000 are kept.
     pub fn others(&self, limit: usize) -> Vec<Transaction> {
         self.newest(limit, false)
+    }
+
+    /// Both together, the newest one first.
+    pub fn all(&self, limit: usize) -> Vec<Transaction> {
+        let mut newest = self.numbered(limit, true);
+        newest.extend(self.numbered(limit, false));
+        newest.values().rev().take(limit).map(|transaction| transaction.read()).collect()
     }
 
     /// The transaction with this number, if it is still known.
@@ -99,6 +106,12 @@ impl Recorder {
     }
 
     fn newest(&self, limit: usize, that_matter: bool) -> Vec<Transaction> {
+        let newest = self.numbered(limit, that_matter);
+        newest.values().rev().take(limit).map(|transaction| transaction.read()).collect()
+    }
+
+    /// At least the newest `limit` of them, by number.
+    fn numbered(&self, limit: usize, that_matter: bool) -> BTreeMap<u64, Arc<RecordedTransaction>> {
         // The open ones are looked at first: one that ends meanwhile is then found twice, and not missed.
         let mut newest = BTreeMap::new();
         for tape in self.tapes() {
@@ -107,7 +120,7 @@ impl Recorder {
         }
         let ended = self.0.archive.newest(limit, that_matter);
         newest.extend(ended.into_iter().map(|ended| (ended.number, ended)));
-        newest.values().rev().take(limit).map(|transaction| transaction.read()).collect()
+        newest
     }
 
     fn tapes(&self) -> Vec<Arc<Mutex<Tape>>> {

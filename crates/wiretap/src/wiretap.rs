@@ -1,6 +1,7 @@
 //! The wire: a way to PostgreSQL for each replica. What passes is read along.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::str::FromStr;
 
@@ -11,7 +12,7 @@ use sea_orm::sqlx::{ConnectOptions, Connection};
 use tokio::time::timeout;
 
 use crate::carrier::Carrier;
-use crate::line::{Line, Tap};
+use crate::line::{ANY_PORT, Line, ListenAt, Tap};
 use crate::recorder::Recorder;
 use crate::waits;
 
@@ -27,6 +28,9 @@ pub struct Wiretap {
 pub enum Entrance<'a> {
     /// On a port of 127.0.0.1 for each replica. Any user of the machine can connect to it.
     Ports,
+    /// On this address for the first replica, and on the next ports for the other replicas. Everybody who reaches the
+    /// address can connect to it.
+    From(SocketAddr),
     /// On a Unix socket for each replica, in this folder.
     Folder(&'a Path),
 }
@@ -44,11 +48,15 @@ impl Wiretap {
         let on_its_thread = carrier.enter();
         let mut lines = BTreeMap::new();
         for (replica, number) in replicas.iter().zip(1..) {
-            let folder = match entrance {
-                Entrance::Ports => None,
-                Entrance::Folder(folder) => Some(folder),
+            let at = match entrance {
+                Entrance::Ports => ListenAt::Port(ANY_PORT),
+                Entrance::From(mut address) => {
+                    address.set_port(address.port().saturating_add(number - 1));
+                    ListenAt::Port(address)
+                }
+                Entrance::Folder(folder) => ListenAt::Folder(folder, number),
             };
-            let tap = Tap { recorder: recorder.clone(), replica, folder, number };
+            let tap = Tap { recorder: recorder.clone(), replica, at };
             lines.insert(replica.clone(), Line::recorded(url, tap)?);
         }
 

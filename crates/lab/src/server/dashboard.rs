@@ -1,6 +1,5 @@
 //! Serves the dashboard: what the wiretap sees, as pages.
 
-use std::cmp::Reverse;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
@@ -10,7 +9,6 @@ use flash_sale_core::allowed_hosts::AllowedHosts;
 use flash_sale_dashboard::{DashboardSettings, Source};
 use flash_sale_testbed::port::free_beside;
 use flash_sale_wiretap::Recorder;
-use flash_sale_wiretap::trace::Transaction;
 
 /// Serves the dashboard on this port of 127.0.0.1, as long as the lab runs. Returns its URL.
 ///
@@ -30,7 +28,8 @@ pub(super) fn open(
         shop_url: shop_url.to_owned(),
     };
     let news = recorder.news();
-    let source = Source::new(move |limit| newest(&recorder, limit), news);
+    // Purchases and reads together: a purchase without a transaction is a read on its own, and a write on its own.
+    let source = Source::new(move |limit| recorder.all(limit), news);
     let server =
         flash_sale_dashboard::serve(listener, source, settings).context("can't serve the dashboard")?;
     tokio::spawn(server);
@@ -43,13 +42,4 @@ fn port_error(port: u16, error: &io::Error) -> anyhow::Error {
     }
     let other = free_beside(Ipv4Addr::LOCALHOST.into(), port);
     anyhow::anyhow!("port {port} is taken. For another one: make stop, then DASHBOARD_PORT={other} make run")
-}
-
-/// Purchases and reads together: a purchase without a transaction is a read on its own, and a write on its own.
-fn newest(recorder: &Recorder, limit: usize) -> Vec<Transaction> {
-    let mut transactions = recorder.transactions(limit);
-    transactions.extend(recorder.others(limit));
-    transactions.sort_by_key(|transaction| Reverse(transaction.number));
-    transactions.truncate(limit);
-    transactions
 }

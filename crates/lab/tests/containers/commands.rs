@@ -174,6 +174,22 @@ fn the_older_compose_is_used_where_the_newer_one_is_missing() {
 }
 
 #[test]
+fn with_the_wiretap_its_profile_is_started_and_its_address_is_said() {
+    let machine = Machine::with_docker(
+        r#""compose up"*) echo "$COMPOSE_PROFILES $REPLICA_1_DATABASE $REPLICA_2_DATABASE $DASHBOARD_PORT" >> ../asked ;;
+    "compose port wiretap 4000") echo 127.0.0.1:4100 ;;"#,
+    );
+    fs::write(machine.checkout().join(".env"), "PORT=3100\nWIRETAP=on\n").unwrap();
+
+    let outcome = machine.run("run");
+
+    assert!(outcome.asked.contains("\nwiretap wiretap:5001 wiretap:5002 4100\n"), "{}", outcome.asked);
+    assert!(outcome.said.starts_with("The shop's transactions are shown at http://127.0.0.1:4100\n"));
+    fs::remove_file(machine.checkout().join(".env")).unwrap();
+    assert!(!machine.run("run").said.contains("transactions"));
+}
+
+#[test]
 fn the_containers_of_another_checkout_are_left_alone() {
     let machine = Machine::without_docker();
     let other = machine.folder.path().join("other/flash-sale");

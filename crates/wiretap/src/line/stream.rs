@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{self, Ipv4Addr};
+use std::net::{self, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -63,9 +63,9 @@ impl Stream {
 }
 
 impl Listener {
-    /// Listens on any free port of 127.0.0.1.
-    pub(super) fn on_port() -> io::Result<(Self, LineAddress)> {
-        let listener = net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    /// Listens on this port. With the port 0, it may be any free one.
+    pub(super) fn on_port(address: SocketAddr) -> io::Result<(Self, LineAddress)> {
+        let listener = net::TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = LineAddress::Port(listener.local_addr()?);
         Ok((Self::Port(TcpListener::from_std(listener)?), address))
