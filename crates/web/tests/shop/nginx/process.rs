@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io::{Write, stderr};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -51,7 +51,10 @@ impl Nginx {
         let folder = tempfile::Builder::new().prefix("flash-sale-nginx-").tempdir().unwrap().keep();
         // As in its container it runs as an ordinary user; who made the folder is who we are.
         let user = (fs::metadata(&folder).unwrap().uid() == 0).then_some(NOBODY);
-        fs::set_permissions(&folder, Permissions::from_mode(0o777)).unwrap();
+        // That user also removes the folder, which in /tmp only its owner can.
+        if let Some(User { uid, gid }) = user {
+            chown(&folder, Some(uid), Some(gid)).unwrap();
+        }
         let log = fs::File::create_new(folder.join("log")).unwrap();
         log.set_permissions(Permissions::from_mode(0o666)).unwrap();
         fs::write(folder.join("nginx.conf"), configuration(self.port, replicas)).unwrap();
