@@ -28,6 +28,6 @@ pub mod text;
 mod view;
 pub mod waits;
 
-pub use server::serve;
+pub use server::{MOST_CONNECTIONS, serve};
 pub use settings::DashboardSettings;
 pub use source::Source;

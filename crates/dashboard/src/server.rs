@@ -16,7 +16,8 @@ use crate::{middleware, routes};
 
 /// One person looks at it, or a class.
 const WORKERS: usize = 1;
-const MOST_CONNECTIONS: usize = 256;
+/// How many connections the dashboard has at once. Each is one open file.
+pub const MOST_CONNECTIONS: usize = 64;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(6);
 /// Streams of events never end by themselves, so the end does not wait for them for long.
 const SHUTDOWN_SECONDS: u64 = 1;

@@ -24,9 +24,13 @@ fn can_be(settings: &LabSettings) -> bool {
     files_needed(settings) <= open_files::allowed() / PART
 }
 
-/// How many files a wiretap with these settings opens. Zero if there will be no wiretap.
+/// How many files the wiretap and the dashboard open with these settings. Zero if there will be no wiretap.
 pub(super) fn files_opened(settings: &LabSettings) -> u64 {
-    if settings.wiretap && can_be(settings) { files_needed(settings) } else { 0 }
+    if !settings.wiretap || !can_be(settings) {
+        return 0;
+    }
+    let of_dashboard = settings.dashboard_port.map_or(0, |_| flash_sale_dashboard::MOST_CONNECTIONS as u64);
+    files_needed(settings) + of_dashboard
 }
 
 /// Taps the replicas' way to the database of `url`.
