@@ -30,6 +30,8 @@ async fn what_committed_an_order_is_not_answered_and_all_else_is() {
     in_steps(&mut session, &["BEGIN", ORDER]).await.unwrap();
     assert!(session.execute("SELECT 1 / 0").await.is_err());
     session.execute("COMMIT").await.unwrap();
+    let fails_together = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("{ORDER}; SELECT 1 / 0")));
+    assert!(matches!(fails_together.execute(&mut session).await, Err(Error::Database(_))));
     assert_eq!(orders(&wire).await, 0);
 
     let lost = in_steps(&mut session, &["BEGIN", ORDER, "UPDATE products SET quantity = 7", "COMMIT"]).await;

@@ -1,11 +1,13 @@
 //! Answers to COMMIT that the wiretap loses: for a drill, and for anybody else who asks the lab for it.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use flash_sale_core::{order, product};
 use flash_sale_testbed::testing::TestDatabase;
 use sea_orm::EntityTrait;
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::{SHORT, assert_no_flaw, broken, drill_with, figure};
 use crate::check::what_is_there;
@@ -136,7 +138,8 @@ async fn losing_is_free(project: &Project) -> bool {
 /// Ends the loss, and returns the lab's last event.
 async fn end(mut losing: UnixStream) -> Event {
     losing.shutdown().await.unwrap();
-    last_event(losing, |_| {}).await.unwrap().unwrap()
+    let last = timeout(Duration::from_secs(10), last_event(losing, |_| {})).await;
+    last.expect("the lab notices the end").unwrap().unwrap()
 }
 
 async fn orders(database: &TestDatabase) -> Vec<String> {
