@@ -1,5 +1,6 @@
 //! How a command talks to the running lab: it sends a line of JSON over a Unix socket, and gets lines of JSON back.
 
+pub mod commit_loss;
 pub mod loan;
 pub mod messages;
 
@@ -85,6 +86,17 @@ async fn send(request: &Request) -> anyhow::Result<Option<UnixStream>> {
 fn is_gone(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionRefused | ConnectionReset | BrokenPipe)
+}
+
+/// Borrows something of the running lab. Returns when it is lent. It is lent as long as the stream is open.
+async fn borrow(request: &Request) -> anyhow::Result<UnixStream> {
+    let mut stream = send(request).await?.context(NOT_RUNNING)?;
+    let silent = "the shop was stopped, or was started by an older version. Start it anew: make stop run";
+    match last_event(&mut stream, |_| {}).await?.context(silent)? {
+        Event::Done => Ok(stream),
+        Event::Failed(reason) => bail!(reason),
+        other => bail!(not_understood(&other)),
+    }
 }
 
 /// Reads events up to the last one, and returns it; `None` when the other side ended without a last one.

@@ -13,6 +13,7 @@ pub mod goods;
 pub mod leavers;
 pub mod leaving;
 pub mod ledger;
+pub mod lost_answers;
 pub mod market;
 pub mod notary;
 pub mod options;
@@ -127,7 +128,7 @@ pub async fn run(
     let reset = patiently(|| shop.reset()).await;
     let (rows, soak) = drilled?;
     writes_allowed.and(taken_back).and(came_near).and(given_back).and(reset)?;
-    Ok(DrillReport::new(options.clone(), rows, skipped, soak))
+    Ok(DrillReport::new(options.clone(), status.wiretap, rows, skipped, soak))
 }
 
 /// Removes what a drill leaves in the database: the products and keys of this drill, and those of a drill that was

@@ -27,6 +27,7 @@ use crate::signals::EndSignals;
 use crowd::{Crowd, RaceRound};
 use options::RaceOptions;
 use report::{RaceReport, Raced};
+use rows::Durability;
 
 /// Is called before each round, with the name of its strategy, the number of rounds that are done, and the number of
 /// all rounds.
@@ -54,8 +55,8 @@ pub async fn run(
     };
 
     let mut signals = EndSignals::listen()?;
-    let report = tokio::select! {
-        report = race_all(&shop, &database, &contestants, options, advance) => report,
+    let raced = tokio::select! {
+        raced = race_all(&shop, &database, &contestants, options, advance) => raced,
         _ = signals.next() => Err(anyhow::anyhow!("stopped before the end. Again: make race")),
     };
     // A purchase that is taken back may hold one of the products for a moment.
@@ -64,9 +65,9 @@ pub async fn run(
         Some(loan) => loan.give_back().await.context("the replicas keep the race's window"),
         None => Ok(()),
     };
-    let report = report?;
+    let (durability, rows) = raced?;
     removed.and(given_back)?;
-    Ok(report)
+    Ok(RaceReport::new(options.clone(), durability, target.wiretap, rows))
 }
 
 async fn race_all(
@@ -75,7 +76,7 @@ async fn race_all(
     contestants: &[Contestant],
     options: &RaceOptions,
     advance: Advance<'_>,
-) -> anyhow::Result<RaceReport> {
+) -> anyhow::Result<(Durability, Vec<Raced>)> {
     let crowd = Crowd::gather(shop, options).await?;
     let mut rows = Vec::with_capacity(contestants.len());
     for contestant in contestants {
@@ -83,8 +84,7 @@ async fn race_all(
         let advance = |round: usize| advance(&contestant.name, before + round, all);
         rows.push(race(&crowd, database, contestant, options, &advance).await?);
     }
-    let durability = database.durability().await?;
-    Ok(RaceReport::new(options.clone(), durability, rows))
+    Ok((database.durability().await?, rows))
 }
 
 /// Runs all rounds of one strategy. The books are read after the last round, so that they also show a purchase that

@@ -6,6 +6,7 @@ mod lab;
 mod leftovers;
 mod lending;
 mod log_keeper;
+mod losing;
 mod opened;
 mod starter;
 mod wire;
@@ -85,6 +86,8 @@ async fn run_locked(settings: LabSettings, binary: PathBuf, starter: Starter) ->
         gateway,
         database: OnceLock::new(),
         wiretap: OnceLock::new(),
+        losing: tokio::sync::Mutex::default(),
+        dashboard: OnceLock::new(),
         supervisor: OnceLock::new(),
     });
 
@@ -185,7 +188,10 @@ impl Lab {
     fn open_dashboard(&self, wiretap: &Wiretap) {
         let Some(port) = self.settings.dashboard_port else { return };
         match dashboard::open(port, wiretap.recorder().clone(), &self.static_folder, &self.reach.url) {
-            Ok(url) => self.progress.say(format!("the shop's transactions are shown at {url}")),
+            Ok(url) => {
+                self.progress.say(format!("the shop's transactions are shown at {url}"));
+                drop(self.dashboard.set(url));
+            }
             Err(error) => self.progress.say(format!("note: no dashboard: {}", told(&error))),
         }
     }

@@ -1,4 +1,4 @@
-//! Numbers in sentences.
+//! Words that several commands share: numbers in sentences, and what is said of the wiretap.
 
 /// The count with its noun: "1 order", "2 orders", "0 copies". `noun` is the English word for one thing, with a
 /// regular plural.
@@ -7,6 +7,17 @@ pub fn counted(count: usize, noun: &str) -> String {
         _ if count == 1 => format!("1 {noun}"),
         Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{count} {stem}ies"),
         _ => format!("{count} {noun}s"),
+    }
+}
+
+/// Says whether the wiretap stands between the replicas and PostgreSQL. `None`: that is not known.
+pub fn on_wiretap(is_there: Option<bool>) -> &'static str {
+    match is_there {
+        Some(true) => {
+            "wiretap: on. The lab reads along between the replicas and PostgreSQL, which costs some speed."
+        }
+        Some(false) => "wiretap: off. The replicas reach PostgreSQL directly.",
+        None => "wiretap: unknown. make run has not started this shop.",
     }
 }
 

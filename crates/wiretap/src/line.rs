@@ -1,15 +1,17 @@
-//! A line to PostgreSQL. It can make PostgreSQL seem far away, and it can be held or cut at a chosen statement. It
-//! never changes what passes it. Start with [`Line::to`].
+//! A line to PostgreSQL. It can make PostgreSQL seem far away, it can be held or cut at a chosen statement, and it can
+//! lose answers to COMMIT. It never changes what passes it. Start with [`Line::to`].
 
 mod address;
 mod connection;
 mod direction;
 mod hold;
+mod loss;
 mod piece;
 mod shared;
 mod stream;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,6 +31,7 @@ use stream::{Listener, Stream};
 use crate::recorder::Recorder;
 
 pub use hold::{At, Hold, Which};
+pub use loss::AnswerLoss;
 
 /// Any free port of 127.0.0.1.
 pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -115,6 +118,14 @@ impl Line {
     /// Holds a statement that comes after this call, or its answer. When there are two holds, the later one counts.
     pub fn hold(&self, which: Which, at: At) -> Hold {
         self.shared.holds.arm(which, at)
+    }
+
+    /// From now on, of so many purchases that PostgreSQL commits, one loses its answer: the connection is cut on both
+    /// sides instead. What PostgreSQL has answered at the same moment to other statements of the connection is lost
+    /// too. A purchase is a transaction that inserts into the table of the orders. When there are two losses, the later
+    /// one counts, and both end with the first end.
+    pub fn lose_commit_answers(&self, one_in: NonZeroUsize) -> AnswerLoss {
+        AnswerLoss::begin(&self.shared, one_in)
     }
 }
 

@@ -93,4 +93,9 @@ impl Wiretap {
     pub fn line_of(&self, replica: &str) -> Option<&Line> {
         self.lines.get(replica).map(|(line, _)| line)
     }
+
+    /// The lines of all replicas.
+    pub fn lines(&self) -> impl Iterator<Item = &Line> {
+        self.lines.values().map(|(line, _)| line)
+    }
 }

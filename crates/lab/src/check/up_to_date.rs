@@ -102,6 +102,8 @@ mod tests {
             connections_accepted: 0,
             replicas: programs.map(replica).into(),
             database: None,
+            wiretap: false,
+            dashboard: None,
         }
     }
 

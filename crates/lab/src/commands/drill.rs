@@ -61,7 +61,7 @@ pub struct DrillArguments {
     /// Decides what is random [default: any]
     #[arg(long)]
     seed: Option<u32>,
-    /// Print one JSON object: survived, options, faults, skipped, soak, original
+    /// Print one JSON object: survived, options, wiretap, faults, skipped, soak, original
     #[arg(long)]
     json: bool,
 }

@@ -57,7 +57,7 @@ pub struct RaceArguments {
     /// Decides the buyers' order and pauses [default: any]
     #[arg(long)]
     seed: Option<u32>,
-    /// Print one JSON object: is_right, options, database, strategies
+    /// Print one JSON object: is_right, options, database, wiretap, strategies
     #[arg(long, conflicts_with = "csv")]
     json: bool,
     /// Print a line of CSV for each strategy

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::console;
 use crate::control::messages::{DatabaseStatus, ReplicaStatus, Status};
 use crate::control::running;
-use crate::wording::counted;
+use crate::wording::{counted, on_wiretap};
 
 /// Prints what runs, as a table or as JSON.
 ///
@@ -32,12 +32,15 @@ fn table(status: &Status) -> String {
         Some(DatabaseStatus::External) => lines.push(row("database", "DATABASE_URL", "", "", "")),
         None => lines.push(row("PostgreSQL", "starting", "", "", "")),
     }
+    let dashboard =
+        status.dashboard.as_ref().map(|url| format!("The dashboard: {url}\n")).unwrap_or_default();
     format!(
-        "{}\n\nThe shop: {} ({} open, {} since the start)\n",
+        "{}\n\nThe shop: {} ({} open, {} since the start)\n{dashboard}The {}\n",
         lines.join("\n"),
         status.url,
         counted(status.connections_open, "connection"),
-        status.connections_accepted
+        status.connections_accepted,
+        on_wiretap(Some(status.wiretap))
     )
 }
 

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use flash_sale_testbed::shop_settings::ShopVariables;
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 
 use super::messages::{Event, Request};
-use super::{NOT_RUNNING, last_event, not_understood, send};
+use super::{borrow, last_event};
 
 /// The replicas run with what was borrowed as long as this value lives.
 pub struct Loan(UnixStream);
@@ -21,7 +21,7 @@ impl Loan {
     /// # Errors
     /// When no lab runs, or the replicas don't start with them.
     pub async fn take(variables: ShopVariables) -> anyhow::Result<Self> {
-        Self::ask_for(&Request::Lend(variables)).await
+        borrow(&Request::Lend(variables)).await.map(Self)
     }
 
     /// As [`Loan::take`], of a race window (`RACE_WINDOW_MS`).
@@ -39,17 +39,7 @@ impl Loan {
     /// When no lab runs, no line to its database can be opened, or the replicas don't start with it.
     pub async fn take_distance(delay: Duration) -> anyhow::Result<Self> {
         let milliseconds = u32::try_from(delay.as_millis())?;
-        Self::ask_for(&Request::LendDistance { milliseconds }).await
-    }
-
-    async fn ask_for(request: &Request) -> anyhow::Result<Self> {
-        let mut stream = send(request).await?.context(NOT_RUNNING)?;
-        let silent = "the shop was stopped, or was started by an older version. Start it anew: make stop run";
-        match last_event(&mut stream, |_| {}).await?.context(silent)? {
-            Event::Done => Ok(Self(stream)),
-            Event::Failed(reason) => bail!(reason),
-            other => bail!(not_understood(&other)),
-        }
+        borrow(&Request::LendDistance { milliseconds }).await.map(Self)
     }
 
     /// Returns when the replicas run as before.

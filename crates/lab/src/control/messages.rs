@@ -2,6 +2,7 @@
 //! it.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use flash_sale_testbed::postgres::Address;
@@ -24,11 +25,18 @@ pub enum Request {
     /// Replace each replica by a process that has these variables too. When the connection closes, replace the replicas
     /// again, by processes without these variables.
     Lend(ShopVariables),
-    /// As Lend, but lend distance: the replicas reach PostgreSQL through a line on which everything takes so many
-    /// milliseconds, in each direction.
+    /// As Lend, but lend distance: on the replicas' way to PostgreSQL, everything takes so many milliseconds, in each
+    /// direction.
     LendDistance {
         /// The delay in each direction.
         milliseconds: u32,
+    },
+    /// Have the wiretap lose answers to COMMITs of purchases: PostgreSQL has committed, and the connection is cut before
+    /// the replica learns it. The answer Done comes when this begins. When the connection closes, nothing is lost any
+    /// more, and the answer is LostAnswers.
+    LoseCommitAnswers {
+        /// Of so many purchases that are committed, one loses its answer, for each replica.
+        one_in: NonZeroUsize,
     },
     /// Stop the lab's own PostgreSQL, and start it again after so many seconds. The answer comes when it accepts
     /// connections.
@@ -79,6 +87,8 @@ pub enum Event {
     Status(Status),
     /// What was asked for is done.
     Done,
+    /// So many answers to COMMIT were lost.
+    LostAnswers(usize),
     /// It failed, for this reason.
     Failed(String),
     /// Another lab runs here.
@@ -104,6 +114,12 @@ pub struct Status {
     pub replicas: Vec<ReplicaStatus>,
     /// The database; `None` while it starts.
     pub database: Option<DatabaseStatus>,
+    /// Whether the wiretap stands between the replicas and the database. A lab that is too old to know has none.
+    #[serde(default)]
+    pub wiretap: bool,
+    /// The dashboard's URL, for a person. `None`: there is no dashboard.
+    #[serde(default)]
+    pub dashboard: Option<String>,
 }
 
 /// What `lab status` says of a replica.

@@ -3,7 +3,7 @@
 use crate::definitions::{self, Definition};
 
 /// Each figure: its name in JSON, and what it is. Some figures have a shorter name in the tables.
-pub const DEFINITIONS: [Definition; 31] = [
+pub const DEFINITIONS: [Definition; 32] = [
     ("fault, times", "what was done (--list says more), and how many times"),
     ("survived, broken", "verdict: survived, or the rules below that were broken"),
     ("purchases", "copies that buyers wanted"),
@@ -83,6 +83,13 @@ pub const DEFINITIONS: [Definition; 31] = [
         "ready_near_ms, ready_far_ms",
         "the shortest of ten answers of /ready: before the database was moved away (near), and then (far). If far is \
          not longer by the way there and back, the fault did not happen as planned",
+    ),
+    (
+        "lost_answers",
+        "COMMIT's answer lost: how many answers were lost (answers; purchases that are committed together share \
+         one); for each strategy, buyers without a key who were told that the outcome is unknown (without_key), and \
+         buyers with a key who were told so and then learned it (settled), or did not (unsettled; must be 0). If an \
+         answer, without_key or settled is missing, the fault did not happen as planned",
     ),
     (
         "soak",

@@ -21,6 +21,7 @@ pub enum Kind {
     ResetDuringSale,
     BuyersLeave,
     FarDatabase,
+    LostCommitAnswer,
 }
 
 /// A fault.
@@ -41,7 +42,7 @@ pub struct Fault {
 }
 
 /// All faults, in the order in which they are drilled.
-pub const FAULTS: [Fault; 13] = [
+pub const FAULTS: [Fault; 14] = [
     Fault {
         kind: Kind::KillReplica,
         name: "kill-replica",
@@ -145,6 +146,14 @@ pub const FAULTS: [Fault; 13] = [
         lasts_seconds: Some(0),
         may_lose_answers: false,
         may_refuse: true,
+    },
+    Fault {
+        kind: Kind::LostCommitAnswer,
+        name: "lost-commit-answer",
+        what: "PostgreSQL commits purchases, and the connection breaks before the replica learns it",
+        lasts_seconds: Some(5),
+        may_lose_answers: true,
+        may_refuse: false,
     },
 ];
 

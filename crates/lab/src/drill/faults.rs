@@ -1,6 +1,7 @@
 //! Does each fault, and takes it back. Start with [`strike`].
 
 mod buyers;
+mod commits;
 mod leaving;
 mod postgres;
 mod replicas;
@@ -28,5 +29,6 @@ pub async fn strike(fault: &Fault, scene: &mut Scene<'_>) -> anyhow::Result<Stru
         Kind::ResetDuringSale => buyers::reset_during_sale(scene).await,
         Kind::BuyersLeave => leaving::leave(scene).await,
         Kind::FarDatabase => leaving::leave_far_away(scene).await,
+        Kind::LostCommitAnswer => commits::lose_answers(scene).await,
     }
 }

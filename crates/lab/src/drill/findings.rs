@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::counts::Counts;
 use super::distance::ReadyTimes;
 use super::leaving::Leaving;
+use super::lost_answers::LostAnswers;
 use super::pulse::Beat;
 use crate::shop::ledger::Ledger;
 
@@ -33,6 +34,8 @@ pub struct DrillFindings {
     pub leaving: Option<Leaving>,
     /// How long `/ready` took with a near and with a far database, one entry for each time.
     pub ready: Vec<ReadyTimes>,
+    /// The answers to COMMIT that were lost. `None` if the fault lost none.
+    pub lost_answers: Option<LostAnswers>,
 }
 
 /// How the shop came back after a fault.
@@ -49,6 +52,8 @@ impl DrillFindings {
         for (name, ledger) in all.iter().flat_map(|findings| &findings.ledgers) {
             ledgers.entry(name.clone()).or_default().add(*ledger);
         }
+        let lost_answers: Vec<&LostAnswers> =
+            all.iter().filter_map(|findings| findings.lost_answers.as_ref()).collect();
         let leaving: Vec<&Leaving> = all.iter().filter_map(|findings| findings.leaving.as_ref()).collect();
         Self {
             counts: Counts::sum(all.iter().map(|findings| &findings.counts)),
@@ -60,6 +65,7 @@ impl DrillFindings {
             left_in_transaction: all.iter().map(|findings| findings.left_in_transaction).sum(),
             leaving: (!leaving.is_empty()).then(|| Leaving::sum(leaving)),
             ready: all.iter().flat_map(|findings| findings.ready.clone()).collect(),
+            lost_answers: (!lost_answers.is_empty()).then(|| LostAnswers::sum(lost_answers)),
         }
     }
 

@@ -40,6 +40,8 @@ pub struct Market {
     last_sales: watch::Sender<BTreeMap<Uuid, Instant>>,
     /// Products of which somebody was told that there is no copy left.
     sold_out: watch::Sender<BTreeSet<Uuid>>,
+    /// Products of which somebody was told that the outcome is unknown, and whether the buyer had a key.
+    outcomes_unknown: watch::Sender<BTreeSet<(Uuid, bool)>>,
     /// Each steady buyer holds this lock for reading while they buy.
     noise: RwLock<()>,
     closing: CancellationToken,
@@ -61,6 +63,7 @@ impl Market {
             keys: AtomicUsize::new(0),
             last_sales: watch::Sender::default(),
             sold_out: watch::Sender::default(),
+            outcomes_unknown: watch::Sender::default(),
             noise: RwLock::default(),
             closing: CancellationToken::new(),
         })
@@ -166,6 +169,18 @@ impl Market {
         let _ = self.sold_out.subscribe().wait_for(are_sold_out).await;
     }
 
+    /// Waits until somebody was told that the outcome is unknown: for each strategy, a buyer with a key, who has asked
+    /// again until the end, and a buyer without one.
+    pub async fn outcomes_unknown(&self) {
+        let are_all_met = |met: &BTreeSet<(Uuid, bool)>| {
+            let is_met = |shelf: &Shelf, has_key: bool| {
+                shelf.items().iter().any(|item| met.contains(&(item.product, has_key)))
+            };
+            self.shelves.iter().all(|shelf| is_met(shelf, true) && is_met(shelf, false))
+        };
+        let _ = self.outcomes_unknown.subscribe().wait_for(are_all_met).await;
+    }
+
     /// Waits until all steady buyers have their last answer.
     pub async fn close(&self, mut buyers: Buyers) {
         self.closing.cancel();
@@ -204,6 +219,10 @@ impl Market {
                 }
                 Told::OutOfStock => {
                     self.sold_out.send_if_modified(|sold_out| sold_out.insert(product));
+                }
+                Told::OutcomeUnknown => {
+                    let met = (product, purchase.key.is_some());
+                    self.outcomes_unknown.send_if_modified(|all| all.insert(met));
                 }
                 _ => {}
             }

@@ -9,6 +9,7 @@ use super::counts::Counts;
 use super::fault::Fault;
 use super::findings::DrillFindings;
 use super::leaving::{Departures, Leaving};
+use super::lost_answers::LostAnswers;
 use super::options::DrillOptions;
 use super::original::{FIGURES, Figure, SOURCE};
 use super::soak::Soak;
@@ -22,6 +23,8 @@ pub struct DrillReport {
     pub survived: bool,
     /// The options of the drill.
     pub options: DrillOptions,
+    /// Whether the wiretap stood between the replicas and PostgreSQL.
+    pub wiretap: bool,
     /// A row for each fault, in the order of the list.
     pub faults: Vec<DrillRow>,
     /// Faults that can't be done here, and why.
@@ -64,6 +67,7 @@ pub struct DrillRow {
     pub leaving: Option<LeavingFigures>,
     pub ready_near_ms: Option<f64>,
     pub ready_far_ms: Option<f64>,
+    pub lost_answers: Option<LostAnswers>,
 }
 
 /// How buyers left before their answer.
@@ -82,6 +86,7 @@ impl DrillReport {
     /// Sums up the faults.
     pub fn new(
         options: DrillOptions,
+        wiretap: bool,
         faults: Vec<DrillRow>,
         skipped: BTreeMap<String, String>,
         soak: Option<Soak>,
@@ -90,7 +95,7 @@ impl DrillReport {
             && soak.as_ref().is_none_or(|soak| soak.growth.is_empty())
             && !faults.is_empty();
         let original = Original { source: SOURCE, figures: FIGURES };
-        Self { survived, options, faults, skipped, soak, original }
+        Self { survived, options, wiretap, faults, skipped, soak, original }
     }
 }
 
@@ -122,6 +127,7 @@ impl DrillRow {
             leaving: findings.leaving.as_ref().map(LeavingFigures::new),
             ready_near_ms: findings.ready.iter().map(|ready| ready.near).max().map(milliseconds),
             ready_far_ms: findings.ready.iter().map(|ready| ready.far).min().map(milliseconds),
+            lost_answers: findings.lost_answers.clone(),
         }
     }
 }

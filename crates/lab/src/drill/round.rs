@@ -17,6 +17,7 @@ use super::findings::{DrillFindings, Recovery, THE_BOOK};
 use super::goods::{Item, Shelf, put_on_sale};
 use super::leavers::Leavers;
 use super::ledger::{OrdersOfKeys, compare as compare_purchases, keys_of};
+use super::lost_answers::LostAnswers;
 use super::market::Market;
 use super::notary::Notary;
 use super::scene::{Scene, Struck};
@@ -169,6 +170,12 @@ async fn compare(
         let ledger = compare_book(drill, book.product, of(book.product), sightings).await?;
         ledgers.insert(THE_BOOK.to_owned(), ledger);
     }
+    let mut lost_answers = struck.answers_lost.map(LostAnswers::new);
+    if let Some(lost) = &mut lost_answers {
+        for shelf in market.shelves() {
+            lost.note(&shelf.strategy, shelf.items().iter().flat_map(|item| of(item.product)));
+        }
+    }
     let first_sale =
         |shelf: &Shelf| (shelf.strategy.clone(), first_sale_after(of(shelf.plenty.product), struck.ended));
     let recovery = Recovery { strategies: market.shelves().iter().map(first_sale).collect() };
@@ -177,6 +184,7 @@ async fn compare(
         ledgers,
         recoveries: vec![recovery],
         away: struck.away.into_iter().collect(),
+        lost_answers,
         ..DrillFindings::default()
     };
     Ok((findings, seen))

@@ -67,11 +67,20 @@ pub struct Struck {
     pub wrong: BTreeMap<String, usize>,
     /// How long `/ready` took, if the fault moved the database far away.
     pub ready: Option<ReadyTimes>,
+    /// How many answers to COMMIT were lost, if the fault lost any.
+    pub answers_lost: Option<usize>,
 }
 
 impl Struck {
     pub(super) fn now() -> Self {
-        let (away, sightings, leaving, ready) = (None, None, None, None);
-        Self { ended: Instant::now(), away, sightings, leaving, wrong: BTreeMap::new(), ready }
+        Self {
+            ended: Instant::now(),
+            away: None,
+            sightings: None,
+            leaving: None,
+            wrong: BTreeMap::new(),
+            ready: None,
+            answers_lost: None,
+        }
     }
 }

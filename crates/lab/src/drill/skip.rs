@@ -19,6 +19,7 @@ pub struct DrillPlace {
     is_private: bool,
     is_superuser: bool,
     sees_sessions: bool,
+    has_wiretap: bool,
     /// Why the database can't be far away; `None` if it can.
     no_line: Option<String>,
 }
@@ -35,6 +36,7 @@ impl DrillPlace {
             is_private,
             is_superuser: database.is_superuser().await?,
             sees_sessions: database.sees_shop_sessions().await?,
+            has_wiretap: status.wiretap,
             no_line,
         })
     }
@@ -79,6 +81,7 @@ impl DrillPlace {
             Kind::FarDatabase if options.far => Some("the database is far away all the time".to_owned()),
             Kind::BuyersLeave | Kind::FarDatabase if !self.sees_sessions => Some(NO_SESSIONS.to_owned()),
             Kind::FarDatabase => self.no_line.clone(),
+            Kind::LostCommitAnswer if !self.has_wiretap => Some(NO_WIRETAP.to_owned()),
             _ => None,
         }
     }
@@ -87,6 +90,10 @@ impl DrillPlace {
 /// Without a look at the sessions, nobody would notice that one was left in a transaction.
 const NO_SESSIONS: &str = "the role of MIGRATION_DATABASE_URL may not see what the shop's sessions do. Let it: \
                            GRANT pg_read_all_stats TO it";
+
+/// Only what stands between a replica and PostgreSQL can lose an answer.
+const NO_WIRETAP: &str =
+    "no wiretap stands between the replicas and PostgreSQL. With one: WIRETAP=on make stop run";
 
 fn can_be_far() -> anyhow::Result<()> {
     let database = LabSettings::read()?.database;

@@ -2,13 +2,14 @@
 
 use super::distance::FAR;
 use super::leaving::PARTS;
+use super::lost_answers::UnknownOutcomes;
 use super::options::DrillOptions;
 use super::report::{DrillReport, DrillRow, LeavingFigures};
 use super::resources::{Resources, Usage};
 use super::soak::Soak;
 use crate::statistics;
 use crate::table::{align, with_heading};
-use crate::wording::counted;
+use crate::wording::{counted, on_wiretap};
 
 const LEGEND: &str = "What each figure is: make drill ARGS=--help\n";
 
@@ -21,6 +22,7 @@ pub fn text(report: &DrillReport) -> String {
         align(&ledger_rows(&report.faults)),
         leaving(&report.faults),
         distance(&report.faults),
+        lost_answers(&report.faults),
         lines_of(report),
     ];
     parts.extend(report.soak.as_ref().map(soak));
@@ -42,7 +44,8 @@ fn conditions(report: &DrillReport) -> String {
     let leaving = if *leaving { "buyers leave all the time, " } else { "" };
     format!(
         "{faults}, strategies: {strategies}\nsteady buyers: {buyers}, load: at least {load} s around each fault, \
-         {far}{leaving}burst: {burst}, race window: {window_ms} ms, seed: {seed}\n"
+         {far}{leaving}burst: {burst}, race window: {window_ms} ms, seed: {seed}\n{}\n",
+        on_wiretap(Some(report.wiretap))
     )
 }
 
@@ -166,6 +169,18 @@ fn leaving(faults: &[DrillRow]) -> String {
     };
     let rows: Vec<Vec<String>> = faults.iter().filter_map(row).collect();
     if rows.is_empty() { String::new() } else { align(&with_heading(heading, rows.into_iter())) }
+}
+
+/// This table has only the fault that loses answers, and a row for each strategy.
+fn lost_answers(faults: &[DrillRow]) -> String {
+    let Some(lost) = faults.iter().find_map(|row| row.lost_answers.as_ref()) else { return String::new() };
+    let heading = ["told \"unknown\"", "without a key", "settled by the key", "not settled"];
+    let row = |(strategy, outcomes): (&String, &UnknownOutcomes)| {
+        let counts = [outcomes.without_key, outcomes.settled, outcomes.unsettled];
+        std::iter::once(strategy.clone()).chain(counts.map(|count| count.to_string())).collect()
+    };
+    let table = align(&with_heading(heading, lost.strategies.iter().map(row)));
+    format!("{table}{} to COMMIT lost\n", counted(lost.answers, "answer"))
 }
 
 fn distance(faults: &[DrillRow]) -> String {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::distance::ReadyTimes;
 use super::fault::{Fault, Kind};
 use super::findings::DrillFindings;
+use super::lost_answers::LostAnswers;
 use super::pulse::HEALTH_LIMIT;
 
 /// The shop promises that each answer to a purchase comes within this time.
@@ -39,6 +40,11 @@ impl DrillFindings {
         count(self.not_there_when_told, "order that was not there when its buyer was told");
         count(self.left_in_transaction, "database session left in a transaction");
         counts.wrong.iter().for_each(|(what, times)| count(*times, what));
+        let unsettled = self.lost_answers.as_ref().map_or(0, LostAnswers::unsettled);
+        count(
+            unsettled,
+            "buyer who asked again with the key after a lost answer, and did not learn the outcome",
+        );
         if !fault.may_lose_answers {
             count(counts.outcome_unknown, "outcome unknown, although the fault ended no process or session");
             counts.no_answer.iter().for_each(|(how, times)| {
@@ -95,6 +101,11 @@ impl DrillFindings {
         } else if self.ready.is_empty() && fault.kind == Kind::FarDatabase {
             missing.push("the database was not far".to_owned());
         }
+        match &self.lost_answers {
+            Some(lost) => missing.extend(lost.missing()),
+            None if fault.kind == Kind::LostCommitAnswer => missing.extend(LostAnswers::default().missing()),
+            None => {}
+        }
         missing.iter().map(|what| format!("the fault did not happen as planned: {what}")).collect()
     }
 }
@@ -107,6 +118,7 @@ mod tests {
     use super::super::fault::FAULTS;
     use super::super::findings::Recovery;
     use super::super::leaving::Leaving;
+    use super::super::lost_answers::UnknownOutcomes;
     use super::super::pulse::Beat;
     use super::*;
     use crate::shop::ledger::Ledger;
@@ -192,9 +204,24 @@ mod tests {
         let as_near_as_before = "the fault did not happen as planned: /ready took 1.0 ms before the fault, and 1.0 ms \
                                  during it";
         assert_eq!(without(|it| it.ready[0].far = it.ready[0].near), [as_near_as_before]);
+        let no_answer = "the fault did not happen as planned: no answer to a COMMIT was lost";
+        assert_eq!(broken(Kind::LostCommitAnswer, |_| {}), [no_answer]);
         let nothing_made =
             "the fault did not happen as planned: no purchase had been made when its buyer left";
         assert_eq!(without(|it| it.leaving.as_mut().unwrap().made = 0), [nothing_made]);
+    }
+
+    #[test]
+    fn a_key_that_does_not_settle_a_lost_answer_is_not_survived() {
+        let outcomes = UnknownOutcomes { without_key: 1, settled: 1, unsettled: 2 };
+        let lose = |it: &mut DrillFindings| {
+            it.lost_answers =
+                Some(LostAnswers { answers: 4, strategies: [("nowait".to_owned(), outcomes)].into() });
+        };
+
+        let said =
+            "2 × buyer who asked again with the key after a lost answer, and did not learn the outcome";
+        assert_eq!(broken(Kind::LostCommitAnswer, lose), [said]);
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub struct RaceReport {
     pub options: RaceOptions,
     /// What PostgreSQL promised of a commit during the race. This decides much of the speed.
     pub database: Durability,
+    /// Whether the wiretap stood between the replicas and PostgreSQL, which costs speed. `None`: that is not known.
+    pub wiretap: Option<bool>,
     /// A row for each strategy, in the order in which they raced.
     pub strategies: Vec<Raced>,
 }
@@ -75,9 +77,14 @@ pub struct RaceRow {
 
 impl RaceReport {
     /// Sums up the strategies.
-    pub fn new(options: RaceOptions, database: Durability, strategies: Vec<Raced>) -> Self {
+    pub fn new(
+        options: RaceOptions,
+        database: Durability,
+        wiretap: Option<bool>,
+        strategies: Vec<Raced>,
+    ) -> Self {
         let is_right = strategies.iter().all(|raced| raced.row.verdict.is_right());
-        Self { is_right, options, database, strategies }
+        Self { is_right, options, database, wiretap, strategies }
     }
 
     /// A line of names, then a line for each strategy.

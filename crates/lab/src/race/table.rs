@@ -5,7 +5,7 @@ use super::report::{RaceReport, RaceRow, Raced};
 use super::verdict::RaceVerdict;
 use crate::shop::contestant::Strategy;
 use crate::table::{align, with_heading};
-use crate::wording::counted;
+use crate::wording::{counted, on_wiretap};
 use crate::wrap::wrapped;
 
 const LEGEND: &str = "Times in milliseconds, from a buyer's first request to their last answer, pauses \
@@ -32,7 +32,11 @@ pub fn text(report: &RaceReport) -> String {
     let costs = align(&cost_rows(&report.strategies));
     let failures: String = report.strategies.iter().map(failure_lines).collect();
     let conditions = conditions(report);
-    format!("{conditions}\n\n{sales}\n{costs}\n{failures}{LEGEND}\n\n{}\n", closing(report))
+    format!(
+        "{conditions}\n\n{sales}\n{costs}\n{failures}{LEGEND}\n{}\n\n{}\n",
+        on_wiretap(report.wiretap),
+        closing(report)
+    )
 }
 
 fn conditions(report: &RaceReport) -> String {

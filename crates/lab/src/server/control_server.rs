@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::lab::{Lab, open_supervisor, restart_failed, wait_until_open};
 use super::lending::{lend, lend_distance};
+use super::losing::lose_commit_answers;
 use crate::control::messages::{DatabaseStop, Event, Request, Wanted};
 use crate::control::{read_request, write_events};
 use crate::progress::Stage;
@@ -88,6 +89,7 @@ async fn answer(mut stream: UnixStream, lab: Arc<Lab>) {
             Request::LendDistance { milliseconds } => {
                 lend_distance(&lab, milliseconds, reader, &events).await
             }
+            Request::LoseCommitAnswers { one_in } => lose_commit_answers(&lab, one_in, reader, &events).await,
             Request::StopDatabase { seconds, how } => stop_database(&lab, seconds, how).await,
             Request::Stop => stop(&lab, &events).await,
         };

@@ -29,6 +29,10 @@ pub(super) struct Lab {
     /// What reads along between the replicas and PostgreSQL. It stays empty where the replicas go to PostgreSQL
     /// directly.
     pub(super) wiretap: OnceLock<Wiretap>,
+    /// Whoever has the wiretap lose answers locks this meanwhile.
+    pub(super) losing: tokio::sync::Mutex<()>,
+    /// The dashboard's URL. It stays empty where there is no dashboard.
+    pub(super) dashboard: OnceLock<String>,
     pub(super) supervisor: OnceLock<Supervisor>,
 }
 
@@ -45,6 +49,8 @@ impl Lab {
             connections_accepted: connections.accepted,
             replicas: self.supervisor.get().map(Supervisor::status).unwrap_or_default(),
             database: self.database.get().map(Database::status),
+            wiretap: self.wiretap.get().is_some(),
+            dashboard: self.dashboard.get().cloned(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use flash_sale_testbed::reason::told;
 use flash_sale_testbed::shop_settings::ShopVariables;
+use flash_sale_wiretap::Wiretap;
 use flash_sale_wiretap::line::Line;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc::UnboundedSender;
@@ -31,7 +32,8 @@ pub(super) async fn lend(
     }
 }
 
-/// As [`lend`], but lends distance: the replicas reach the database through a line with a delay.
+/// As [`lend`], but lends distance: the replicas reach the database through a line with a delay. That is the wiretap,
+/// where there is one.
 pub(super) async fn lend_distance(
     lab: &Lab,
     milliseconds: u32,
@@ -42,12 +44,16 @@ pub(super) async fn lend_distance(
         Ok(supervisor) => supervisor,
         Err(event) => return event,
     };
+    let delay = Duration::from_millis(milliseconds.into());
+    if let Some(wiretap) = lab.wiretap.get() {
+        return delay_wiretap(lab, supervisor, wiretap, delay, borrower, events).await;
+    }
     let database = lab.database.get().expect("replicas run on one");
     let (line, url) = match Line::to(database.urls().shop.reveal()) {
         Ok(opened) => opened,
         Err(error) => return Event::Failed(told(&error)),
     };
-    line.set_delay(Duration::from_millis(milliseconds.into()));
+    line.set_delay(delay);
     let variables = ShopVariables::from([("DATABASE_URL".to_owned(), url)]);
     let last = lend_until_given_back(lab, supervisor, Lent::Line, variables, borrower, events).await;
     match last {
@@ -65,27 +71,62 @@ pub(super) async fn lend_distance(
     last
 }
 
+/// No replica is replaced: the replicas' connections lead through the wiretap already. So the wiretap also records what
+/// passes on a far database.
+async fn delay_wiretap(
+    lab: &Lab,
+    supervisor: &Supervisor,
+    wiretap: &Wiretap,
+    delay: Duration,
+    borrower: impl AsyncRead + Unpin,
+    events: &UnboundedSender<Event>,
+) -> Event {
+    let _turn = supervisor.loan_turn(Lent::Line).await;
+    let set_delay = |delay| wiretap.lines().for_each(|line| line.set_delay(delay));
+    set_delay(delay);
+    let _ = events.send(Event::Done);
+    wait_until_given_back(lab, borrower).await;
+    set_delay(Duration::ZERO);
+    Event::Done
+}
+
 async fn lend_until_given_back(
     lab: &Lab,
     supervisor: &Supervisor,
     what: Lent,
     variables: ShopVariables,
-    mut borrower: impl AsyncRead + Unpin,
+    borrower: impl AsyncRead + Unpin,
     events: &UnboundedSender<Event>,
 ) -> Event {
     let _turn = supervisor.loan_turn(what).await;
     let lent = supervisor.lend(what, variables).await;
     if lent.is_ok() {
         let _ = events.send(Event::Done);
-        tokio::select! {
-            // The borrower says nothing more: this is its end.
-            _ = borrower.read_u8() => {}
-            () = lab.progress.wait_for(is_stopping) => return Event::Done,
+        if wait_until_given_back(lab, borrower).await == Ended::ByLab {
+            return Event::Done;
         }
     }
     match lent.and(supervisor.take_back(what).await) {
         Ok(()) => Event::Done,
         Err(error) => restart_failed(&error),
+    }
+}
+
+/// What ends a loan.
+#[derive(PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The borrower has given it back, or is gone.
+    ByBorrower,
+    /// The lab stops.
+    ByLab,
+}
+
+/// Waits for the end of a loan.
+pub(super) async fn wait_until_given_back(lab: &Lab, mut borrower: impl AsyncRead + Unpin) -> Ended {
+    tokio::select! {
+        // The borrower says nothing more: this is its end.
+        _ = borrower.read_u8() => Ended::ByBorrower,
+        () = lab.progress.wait_for(is_stopping) => Ended::ByLab,
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Target {
     pub url: String,
     /// The database's URL, for the owner of the tables. It holds the password: don't show it.
     pub database_url: String,
+    /// Whether the wiretap stands between its replicas and the database; `None` when that is not known.
+    pub wiretap: Option<bool>,
 }
 
 impl Target {
@@ -34,7 +36,7 @@ impl Target {
         let database = settings::database()?.context(
             "--url is for a shop that make run has not started, and needs its database too: DATABASE_URL",
         )?;
-        Ok(Self { url, database_url: database.owner.reveal().to_owned() })
+        Ok(Self { url, database_url: database.owner.reveal().to_owned(), wiretap: None })
     }
 
     /// The shop that a lab with this status runs.
@@ -45,6 +47,7 @@ impl Target {
         let database = status.database.as_ref();
         let database = database.context("the shop is still starting. Ask again in a moment")?;
         let database_url = owner_url(database)?;
-        Ok(Self { url: format!("http://{}", status.address), database_url })
+        let url = format!("http://{}", status.address);
+        Ok(Self { url, database_url, wiretap: Some(status.wiretap) })
     }
 }

@@ -9,10 +9,14 @@ use sea_orm::EntityTrait;
 
 use super::*;
 
+/// So many answers of `/ready` are timed, and the shortest one counts: the machine may be busy.
+const READINGS: usize = 10;
+
 #[tokio::test]
 async fn a_database_is_far_as_long_as_its_borrower_is_there() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database);
+    let mut project = Project::on(&database);
+    project.variables.push(("WIRETAP", "off".to_owned()));
     project.up().await;
 
     let borrower = borrow_distance(&project).await;
@@ -24,6 +28,27 @@ async fn a_database_is_far_as_long_as_its_borrower_is_there() {
     drop(borrower);
     wait_until("the replicas are as before", async || is_near(&project, &database).await).await;
     assert!(project.answers().await);
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_wiretap_makes_the_database_far_by_itself_and_no_replica_is_replaced() {
+    let database = TestDatabase::create().await;
+    let mut project = Project::on(&database);
+    project.variables.push(("WIRETAP", "on".to_owned()));
+    project.up().await;
+    let before = replica_pids(&project.status().await);
+    assert!(is_near(&project, &database).await);
+
+    let borrower = borrow_distance(&project).await;
+
+    for _ in 0..4 {
+        assert!(ready_takes(&project).await >= FAR * 2);
+    }
+    assert!(databases_of_replicas(&project).await.iter().all(|url| leads_through_wiretap(url)));
+    drop(borrower);
+    wait_until("the database is near", async || is_near(&project, &database).await).await;
+    assert_eq!(replica_pids(&project.status().await), before);
     project.run(&["down"]).await;
 }
 
@@ -91,10 +116,14 @@ async fn ready_takes(project: &Project) -> Duration {
     asked.elapsed()
 }
 
-/// Whether no replica's way to the database leads through a line that makes it far.
+/// Whether no replica's way to the database leads through a line that makes it far, and no wiretap makes it far either.
 pub(super) async fn is_near(project: &Project, database: &TestDatabase) -> bool {
     let urls = databases_of_replicas(project).await;
-    urls.len() == 2 && urls.iter().all(|url| leads_near(url, database))
+    let mut shortest = Duration::MAX;
+    for _ in 0..READINGS {
+        shortest = shortest.min(ready_takes(project).await);
+    }
+    urls.len() == 2 && urls.iter().all(|url| leads_near(url, database)) && shortest < FAR * 2
 }
 
 /// Whether this is the database's own address, or leads through the wiretap.

@@ -1,8 +1,9 @@
-//! `lab drill`: short drills of a few faults, and what the ledger finds. [`interrupted`]: what a drill leaves
-//! behind that was stopped. No test here asserts
-//! that a fault was survived within its time limits, because other tests load the machine.
+//! `lab drill`: short drills of a few faults, and what the ledger finds. [`interrupted`]: what a drill leaves behind
+//! that was stopped. [`lost_answers`]: answers to COMMIT that get lost. No test here asserts that a fault was survived
+//! within its time limits, because other tests load the machine.
 
 mod interrupted;
+mod lost_answers;
 
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ async fn the_faults_are_listed_without_a_lab_and_an_unknown_one_is_refused() {
     let list = project.run(&["drill", "--list"]).await;
     let unknown = project.run(&["drill", "--fault", "flood"]).await;
 
-    assert_eq!(list.output.lines().count(), 13, "{}", list.errors);
+    assert_eq!(list.output.lines().count(), 14, "{}", list.errors);
     assert!(
         list.output.contains("row-lock-held               a foreign session holds a product's row; 20 s\n")
     );

@@ -219,6 +219,8 @@ async fn a_lab_that_breaks_off_its_answer_is_not_said_to_be_gone() {
         connections_accepted: 0,
         replicas: Vec::new(),
         database: None,
+        wiretap: false,
+        dashboard: None,
     }));
     let status = status.unwrap();
     let answering = async {

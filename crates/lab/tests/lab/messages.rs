@@ -41,6 +41,30 @@ async fn status_shows_each_process_with_its_port() {
 }
 
 #[tokio::test]
+async fn status_says_whether_there_is_a_wiretap_and_where_the_dashboard_is() {
+    let database = TestDatabase::create().await;
+    let mut project = Project::on(&database);
+    let port = flash_sale_testbed::port::free_port().unwrap();
+    project.variables.extend([("WIRETAP", "on".to_owned()), ("DASHBOARD_PORT", port.to_string())]);
+    project.up().await;
+    let (on, text_on) = (project.status().await, project.run(&["status"]).await.output);
+    project.run(&["down"]).await;
+    project.variables.push(("WIRETAP", "off".to_owned()));
+    project.up().await;
+    let (off, text_off) = (project.status().await, project.run(&["status"]).await.output);
+
+    let dashboard = format!("http://localhost:{port}");
+    assert_eq!((&on["wiretap"], &on["dashboard"]), (&true.into(), &dashboard.clone().into()));
+    assert_eq!((&off["wiretap"], &off["dashboard"]), (&false.into(), &Value::Null));
+    let said =
+        "The wiretap: on. The lab reads along between the replicas and PostgreSQL, which costs some speed.\n";
+    assert!(text_on.ends_with(&format!("The dashboard: {dashboard}\n{said}")), "{text_on}");
+    assert!(text_off.ends_with("The wiretap: off. The replicas reach PostgreSQL directly.\n"), "{text_off}");
+    assert!(!text_off.contains("dashboard"), "{text_off}");
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
 async fn logs_name_the_replica_before_each_line_and_follow_a_new_start() {
     let database = TestDatabase::create().await;
     let project = Project::on(&database);

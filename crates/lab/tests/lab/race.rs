@@ -90,7 +90,8 @@ async fn without_retries_a_conflict_is_the_end() {
 #[tokio::test]
 async fn people_get_two_tables_and_what_is_needed_to_repeat_the_race() {
     let database = TestDatabase::create().await;
-    let project = Project::on(&database);
+    let mut project = Project::on(&database);
+    project.variables.push(("WIRETAP", "on".to_owned()));
     project.up().await;
 
     let arguments = ["race", "--stock=3", "--buyers=9", "--rounds=1", "--seed=7", "--concurrency=2"];
@@ -104,6 +105,30 @@ async fn people_get_two_tables_and_what_is_needed_to_repeat_the_race() {
     assert_eq!(lines[4], "advisory_lock     3         0     0        6        0       0  ok");
     assert!(lines[6].starts_with("strategy       sold/s  winners p50"), "{}", race.output);
     assert_eq!(lines.last(), Some(&"It kept the rules."));
+    let wiretap =
+        "wiretap: on. The lab reads along between the replicas and PostgreSQL, which costs some speed.";
+    assert_eq!(lines[lines.len() - 3], wiretap);
+    project.run(&["down"]).await;
+}
+
+/// A shop at a URL may be one of another machine.
+#[tokio::test]
+async fn a_race_says_whether_a_wiretap_stood_between_or_that_it_can_not_know() {
+    let database = TestDatabase::create().await;
+    let mut project = Project::on(&database);
+    project.variables.push(("WIRETAP", "off".to_owned()));
+    project.up().await;
+    let small = with(&["--strategy=atomic_update"]);
+    let url = format!("--url={}", project.url(""));
+
+    let ours = project.run(&small).await;
+    let elsewhere = project.run(&[&small[..], &[&url]].concat()).await;
+
+    let wiretap = |race: &Outcome| {
+        let report: Value = serde_json::from_str(&race.output).unwrap_or_else(|_| panic!("{}", race.errors));
+        report["wiretap"].clone()
+    };
+    assert_eq!((wiretap(&ours), wiretap(&elsewhere)), (false.into(), Value::Null));
     project.run(&["down"]).await;
 }
 

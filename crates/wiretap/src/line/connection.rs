@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::direction::{Direction, Gone};
 use super::hold::{At, Decision, Gate};
+use super::loss::CommitWatch;
 use super::piece::Piece;
 use super::shared::Shared;
 use crate::protocol::answers::{Answer, Answers};
@@ -40,7 +41,18 @@ struct Owed {
     is_byte: bool,
     /// The gate that is to hold this answer, and the statement that the answer belongs to.
     gate: Option<(Gate, String)>,
+    /// Its last statement inserts orders. This is looked at only while answers are to be lost.
+    inserts_orders: bool,
     _in_flight: InFlightCount,
+}
+
+/// What is to be done with the bytes that PostgreSQL has sent.
+#[derive(Default)]
+struct Heard {
+    /// The gates of the answers that end in these bytes.
+    gates: Vec<(Gate, String)>,
+    /// The client is not to get these bytes, nor any others.
+    are_lost: bool,
 }
 
 /// Counts one more exchange that is under way, for as long as this value lives.
@@ -168,17 +180,18 @@ impl Connection {
         to: &Direction<impl AsyncWrite + Unpin>,
     ) -> Result<(), Gone> {
         let in_flight = InFlightCount::new(&self.shared);
-        let mut gate = None;
+        let (mut gate, mut inserts_orders) = (None, false);
         if let Some(prepared) = &piece.statement {
             match self.shared.holds.meet(self.id, &prepared.text) {
                 Some((At::Request, gate)) => self.pass_or_end(gate, prepared.text.clone()).await?,
                 Some((At::Answer, of_answer)) => gate = Some((of_answer, prepared.text.clone())),
                 None => {}
             }
+            inserts_orders = self.shared.losses.are_wanted() && prepared.inserts_orders();
         }
         if let Some(last) = piece.requests.last().filter(|last| last.ends_exchange()) {
             let is_byte = matches!(last, Request::AsksForEncryption);
-            self.owed.lock().push_back(Owed { is_byte, gate, _in_flight: in_flight });
+            self.owed.lock().push_back(Owed { is_byte, gate, inserts_orders, _in_flight: in_flight });
         }
         self.hand_on(piece, to).await
     }
@@ -196,13 +209,18 @@ impl Connection {
         mut server: impl AsyncRead + Unpin,
         to: &Direction<impl AsyncWrite + Unpin>,
     ) {
-        let (mut answers, mut buffer) = (Answers::default(), vec![0; BUFFER]);
+        let (mut answers, mut commits) = (Answers::default(), CommitWatch::default());
+        let mut buffer = vec![0; BUFFER];
         while let Ok(length @ 1..) = server.read(&mut buffer).await {
             let bytes = &buffer[..length];
-            for gate in self.read_answers(&mut answers, bytes) {
-                if self.pass_or_end(gate.0, gate.1).await.is_err() {
+            let heard = self.read_answers(&mut answers, &mut commits, bytes);
+            for (gate, statement) in heard.gates {
+                if self.pass_or_end(gate, statement).await.is_err() {
                     return;
                 }
+            }
+            if heard.are_lost {
+                return self.cut.cancel();
             }
             if self.send(bytes, to).await.is_err() {
                 return;
@@ -210,12 +228,12 @@ impl Connection {
         }
     }
 
-    /// Returns the gates of the answers that end in these bytes.
-    fn read_answers(&self, answers: &mut Answers, bytes: &[u8]) -> Vec<(Gate, String)> {
-        let (mut at, mut gates) = (0, Vec::new());
+    fn read_answers(&self, answers: &mut Answers, commits: &mut CommitWatch, bytes: &[u8]) -> Heard {
+        let (mut at, mut heard) = (0, Heard::default());
         let mut tape = self.tape.as_ref().map(|running| (running.tape.lock(), std::time::Instant::now()));
         while !self.is_unreadable() {
-            let is_byte = self.owed.lock().front().is_some_and(|owed| owed.is_byte);
+            let owed = self.owed.lock().front().map(|owed| (owed.is_byte, owed.inserts_orders));
+            let (is_byte, inserts_orders) = owed.unwrap_or_default();
             let answer = match answers.next(bytes, &mut at, is_byte) {
                 Ok(Some(answer)) => answer,
                 Ok(None) => break,
@@ -228,9 +246,11 @@ impl Connection {
             if let Some((tape, now)) = &mut tape {
                 tape.note_answer(&answer, *now);
             }
+            heard.are_lost |=
+                commits.tells_of_purchase(&answer, inserts_orders) && self.shared.losses.take_one();
             match answer {
                 Answer::Ready(_) | Answer::Byte(b'N') => {
-                    gates.extend(self.owed.lock().pop_front().and_then(|owed| owed.gate));
+                    heard.gates.extend(self.owed.lock().pop_front().and_then(|owed| owed.gate));
                 }
                 Answer::Byte(_) => {
                     drop(tape.take());
@@ -239,7 +259,7 @@ impl Connection {
                 _ => {}
             }
         }
-        gates
+        heard
     }
 
     fn is_unreadable(&self) -> bool {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::hold::Holds;
+use super::loss::Losses;
 use crate::recorder::{Recorder, RunningTape};
 
 /// What a line's connections share.
@@ -14,6 +15,7 @@ pub(super) struct Shared {
     /// How many exchanges are under way: PostgreSQL owes them an answer, or the line holds them.
     pub(super) in_flight: AtomicUsize,
     pub(super) holds: Holds,
+    pub(super) losses: Losses,
     /// Where everything is recorded that passes, and the name of the replica. `None`: nothing is.
     pub(super) recording: Option<(Recorder, Arc<str>)>,
     has_said_unreadable: AtomicBool,
