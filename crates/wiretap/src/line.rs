@@ -125,7 +125,7 @@ impl Line {
     /// too. A purchase is a transaction that inserts into the table of the orders. When there are two losses, the later
     /// one counts, and both end with the first end.
     pub fn lose_commit_answers(&self, one_in: NonZeroUsize) -> AnswerLoss {
-        AnswerLoss::begin(&self.shared, one_in)
+        self.shared.losses.begin(one_in)
     }
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::shared::Shared;
 use crate::protocol::answers::Answer;
 
 /// The tag of COMMIT when the transaction had failed before, and of ROLLBACK TO SAVEPOINT too.
@@ -15,11 +14,11 @@ const IDLE: u8 = b'I';
 
 /// A line loses answers as long as this value lives.
 #[must_use]
-pub struct AnswerLoss(Arc<Shared>);
+pub struct AnswerLoss(Losses);
 
 /// The answers that a line is to lose, and has lost.
-#[derive(Default)]
-pub(super) struct Losses(Mutex<Option<Count>>);
+#[derive(Clone, Default)]
+pub(super) struct Losses(Arc<Mutex<Option<Count>>>);
 
 struct Count {
     one_in: NonZeroUsize,
@@ -36,24 +35,24 @@ pub(super) struct CommitWatch {
 }
 
 impl AnswerLoss {
-    pub(super) fn begin(shared: &Arc<Shared>, one_in: NonZeroUsize) -> Self {
-        *shared.losses.0.lock() = Some(Count { one_in, committed: 0, lost: 0 });
-        Self(Arc::clone(shared))
-    }
-
     /// From now on, no answer is lost. Returns how many were.
     pub fn end(self) -> usize {
-        self.0.losses.0.lock().take().map_or(0, |count| count.lost)
+        self.0.0.lock().take().map_or(0, |count| count.lost)
     }
 }
 
 impl Drop for AnswerLoss {
     fn drop(&mut self) {
-        self.0.losses.0.lock().take();
+        self.0.0.lock().take();
     }
 }
 
 impl Losses {
+    pub(super) fn begin(&self, one_in: NonZeroUsize) -> AnswerLoss {
+        *self.0.lock() = Some(Count { one_in, committed: 0, lost: 0 });
+        AnswerLoss(self.clone())
+    }
+
     pub(super) fn are_wanted(&self) -> bool {
         self.0.lock().is_some()
     }
