@@ -70,11 +70,27 @@ fn what_is_odd_is_said() {
 }
 
 #[test]
-fn a_crowd_has_three_columns_and_counts_the_rest() {
+fn a_crowd_has_two_columns_and_counts_the_rest() {
     let text = write(crowd(200));
 
+    assert!(text.contains("A (replica-1) ") && text.contains("B (replica-2) "), "{text}");
+    assert!(text.contains("\nC (replica-1), from "), "{text}");
     assert!(text.contains("94 more (replica-1): rolled back, saw quantity 0"), "{text}");
     assert!(text.lines().count() < 60, "{text}");
+}
+
+#[test]
+fn no_line_is_longer_than_a_hundred_characters_and_what_is_cut_says_so() {
+    let mut long = as_shipped();
+    long[0].statements[1].sql = format!("SELECT pg_advisory_{}()", "x".repeat(40));
+    for transactions in [as_shipped(), fixed(), no_transaction(), odd(), crowd(5), crowd(200), long.clone()] {
+        let text = write(transactions);
+
+        let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(longest <= 100, "{longest}\n{text}");
+    }
+    assert!(write(crowd(5)).contains("C waited 210.0 ms for B"), "{}", write(crowd(5)));
+    assert!(write(long).contains("SELECT pg_advisory_xxxxxxxxxxxxxxxx…  "));
 }
 
 #[test]
