@@ -114,7 +114,10 @@ fn kind(transaction: &Transaction) -> Kind {
     let words: Vec<Rc<Words>> =
         transaction.statements.iter().map(|statement| Words::of(&statement.sql)).collect();
     let is_reset = words.iter().any(|words| words.verb() == Verb::Delete && words.has("orders"));
-    let is_read_only = words.iter().any(|words| words.verb() == Verb::Begin && words.has("only"));
+    // SeaORM says it in a statement of its own, SET TRANSACTION.
+    let is_read_only = words
+        .iter()
+        .any(|words| words.has("only") && (words.verb() == Verb::Begin || words.has("transaction")));
     let changes = |words: &Rc<Words>| {
         let writes = matches!(words.verb(), Verb::Insert | Verb::Update | Verb::Delete);
         (writes && words.names_a_table()) || words.lock().is_some()

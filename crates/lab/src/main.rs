@@ -50,6 +50,8 @@ enum Command {
         #[arg(long)]
         no_follow: bool,
     },
+    /// Print a click: what each purchase sent to PostgreSQL, side by side
+    Timeline(commands::timeline::TimelineArguments),
     /// Open psql on the shop's database
     Psql {
         /// Arguments for psql
@@ -74,6 +76,9 @@ enum Command {
     Watch,
     /// Follow DETONADO.md in a copy of the project: it must lead from the bug to the fix
     TestGuide(commands::test_guide::TestGuideArguments),
+    /// Make the pictures of DETONADO.md anew, from real clicks
+    #[command(hide = true)]
+    GuidePictures,
     #[command(hide = true)]
     Serve {
         /// The shop's program
@@ -154,7 +159,12 @@ fn log_filter(command: &Command) -> &'static str {
 fn needs_settings(command: &Command) -> bool {
     !matches!(
         command,
-        Command::Down | Command::Clean | Command::Status { .. } | Command::Logs { .. } | Command::Hint { .. }
+        Command::Down
+            | Command::Clean
+            | Command::Status { .. }
+            | Command::Logs { .. }
+            | Command::Timeline(_)
+            | Command::Hint { .. }
     )
 }
 
@@ -165,6 +175,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Restart { build } => commands::restart::restart(build.show()).await?,
         Command::Status { json } => commands::status::status(json).await?,
         Command::Logs { no_follow } => commands::logs::logs(!no_follow).await?,
+        Command::Timeline(arguments) => commands::timeline::timeline(&arguments).await?,
         Command::Psql { arguments } => commands::psql::psql(&arguments).await?,
         // Its verdict is its exit code.
         Command::Check(arguments) => return commands::check::check(arguments).await,
@@ -174,6 +185,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Hint { reset } => commands::hint::hint(reset)?,
         Command::Watch => commands::watch::watch().await?,
         Command::TestGuide(arguments) => commands::test_guide::test_guide(arguments).await?,
+        Command::GuidePictures => commands::guide_pictures::guide_pictures().await?,
         Command::Serve { binary } => commands::serve::serve(binary).await?,
     }
     Ok(ExitCode::SUCCESS)

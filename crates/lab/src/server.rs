@@ -8,6 +8,7 @@ mod lending;
 mod log_keeper;
 mod opened;
 mod starter;
+mod timeline;
 mod wire;
 
 use std::fs;

@@ -74,6 +74,24 @@ fn a_reset_is_no_purchase() {
 }
 
 #[test]
+fn a_page_is_no_purchase_however_its_transaction_says_that_it_only_reads() {
+    for statements in
+        [vec!["BEGIN READ ONLY"], vec!["BEGIN", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"]]
+    {
+        let mut page = as_shipped();
+        let read = page[0].statements[1].clone();
+        let said = statements.iter().map(|sql| {
+            let mut said = page[0].statements[0].clone();
+            said.sql = (*sql).to_owned();
+            said
+        });
+        page[0].statements = said.chain([read]).collect();
+
+        assert_eq!(numbers(&click(page)), [7], "{statements:?}");
+    }
+}
+
+#[test]
 fn statements_without_a_transaction_share_the_lane_of_their_connection() {
     let click = click(no_transaction());
     let crowd = Crowd::of(&click);

@@ -14,6 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::lab::{Lab, open_supervisor, restart_failed, wait_until_open};
 use super::lending::{lend, lend_distance};
+use super::timeline;
 use crate::control::messages::{DatabaseStop, Event, Request, Wanted};
 use crate::control::{read_request, write_events};
 use crate::progress::Stage;
@@ -90,6 +91,7 @@ async fn answer(mut stream: UnixStream, lab: Arc<Lab>) {
             }
             Request::StopDatabase { seconds, how } => stop_database(&lab, seconds, how).await,
             Request::Stop => stop(&lab, &events).await,
+            Request::Timeline { click, form } => timeline::answer(&lab, click, form).await,
         };
         let _ = events.send(last);
         drop(events);

@@ -36,7 +36,7 @@ pub(super) fn open(
 }
 
 /// Purchases and reads together: a purchase without a transaction is a read on its own, and a write on its own.
-fn newest(recorder: &Recorder, limit: usize) -> Vec<Transaction> {
+pub(super) fn newest(recorder: &Recorder, limit: usize) -> Vec<Transaction> {
     let mut transactions = recorder.transactions(limit);
     transactions.extend(recorder.others(limit));
     transactions.sort_by_key(|transaction| Reverse(transaction.number));
