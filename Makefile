@@ -29,7 +29,8 @@ SAY_NOT_BUILT = case " $(ARGS) " in *" --json "*) echo '{"verdict": "not_built",
 	"error": "the present files do not compile"}' ;; esac; exit 2
 
 .DEFAULT_GOAL := help
-.PHONY: help fetch run build check watch hint race drill stop clean status logs db-shell test test-guide test-variants
+.PHONY: help fetch run build check watch hint race drill stop clean status logs timeline db-shell
+.PHONY: test test-guide test-variants guide-pictures
 .PHONY: docker-run docker-build docker-check docker-stop docker-clean docker-logs
 
 # A reader who leaves before the end (make help | head) is no error.
@@ -83,6 +84,9 @@ status: $(LAB) ## Show what runs
 logs: $(LAB) ## Follow the log of both replicas (Ctrl-C ends it; all of it: ARGS=--no-follow)
 	@$(LAB) logs $(ARGS)
 
+timeline: $(LAB) ## Print the SQL of the last click, its purchases side by side (ARGS="--click 7", ARGS=--json, ARGS=--svg)
+	@$(LAB) timeline $(ARGS)
+
 db-shell: $(LAB) ## Open psql on the shop's database
 	@$(LAB) psql
 
@@ -98,6 +102,11 @@ test: ## Run the tests; they bring their own PostgreSQL and replicas
 test-guide: ## Follow DETONADO.md in a copy: it must lead from the bug to the fix (minutes)
 	@$(call build)
 	@$(LAB) test-guide $(ARGS)
+
+# From a real click before the edit and one after it. The text of both is printed, for the walkthrough.
+guide-pictures:
+	@$(call build)
+	@$(LAB) guide-pictures
 
 test-variants: ## Have make check judge right and wrong fixes, each built and run (a quarter of an hour)
 	@$(call build)

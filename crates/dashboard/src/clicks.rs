@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use flash_sale_core::database::BETWEEN_TWO_USERS;
 use flash_sale_wiretap::trace::Transaction;
 
 use crate::sql::{Verb, Words};
@@ -86,6 +87,8 @@ fn last_begin(click: &Click) -> DateTime<Utc> {
 }
 
 fn keep_purchases(transactions: &mut Vec<Transaction>) {
+    // First of all, because it comes between a read and what is decided on it.
+    transactions.retain(|transaction| !is_housekeeping(transaction));
     let kinds: Vec<Kind> = transactions.iter().map(kind).collect();
     let is_kept: Vec<bool> = (0..transactions.len())
         .map(|place| match kinds[place] {
@@ -98,11 +101,23 @@ fn keep_purchases(transactions: &mut Vec<Transaction>) {
     transactions.retain(|_| is_kept.next().unwrap_or(false));
 }
 
+/// What a replica does for itself: it cleans a connection between two users, and removes old keys.
+fn is_housekeeping(transaction: &Transaction) -> bool {
+    let of_a_replica = |sql: &str| {
+        let words = Words::of(sql);
+        sql == BETWEEN_TWO_USERS || (words.verb() == Verb::Delete && !words.names_a_table())
+    };
+    transaction.statements.iter().all(|statement| of_a_replica(&statement.sql))
+}
+
 fn kind(transaction: &Transaction) -> Kind {
     let words: Vec<Rc<Words>> =
         transaction.statements.iter().map(|statement| Words::of(&statement.sql)).collect();
     let is_reset = words.iter().any(|words| words.verb() == Verb::Delete && words.has("orders"));
-    let is_read_only = words.iter().any(|words| words.verb() == Verb::Begin && words.has("only"));
+    // SeaORM says it in a statement of its own, SET TRANSACTION.
+    let is_read_only = words
+        .iter()
+        .any(|words| words.has("only") && (words.verb() == Verb::Begin || words.has("transaction")));
     let changes = |words: &Rc<Words>| {
         let writes = matches!(words.verb(), Verb::Insert | Verb::Update | Verb::Delete);
         (writes && words.names_a_table()) || words.lock().is_some()

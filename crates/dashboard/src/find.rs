@@ -12,14 +12,18 @@ pub fn newest(source: &Source, which: Which) -> Vec<Click> {
     group(source.newest(MOST_TRANSACTIONS), which)
 }
 
-/// The click with this transaction. Pages that only read are found too.
-///
-/// # Errors
-/// When the transaction is not kept.
-pub fn click(source: &Source, number: u64) -> Result<Click, Problem> {
+/// The click with this transaction. Pages that only read are found too. `None`: the transaction is not kept.
+pub fn kept(source: &Source, number: u64) -> Option<Click> {
     let has_it = |click: &Click| click.transactions.iter().any(|transaction| transaction.number == number);
     let transactions = source.newest(MOST_TRANSACTIONS);
     let purchase = group(transactions.clone(), Which::Purchases).into_iter().find(has_it);
-    let click = purchase.or_else(|| group(transactions, Which::All).into_iter().find(has_it));
-    click.ok_or_else(|| Problem::no_such_click(number))
+    purchase.or_else(|| group(transactions, Which::All).into_iter().find(has_it))
+}
+
+/// As [`kept`], for a page.
+///
+/// # Errors
+/// When the transaction is not kept.
+pub(crate) fn click(source: &Source, number: u64) -> Result<Click, Problem> {
+    kept(source, number).ok_or_else(|| Problem::no_such_click(number))
 }

@@ -10,6 +10,9 @@ use crate::lane::Step;
 use crate::notes::quantity;
 use crate::sql::{StockChange, Verb, Words};
 
+/// The end of a transaction and the end of its COMMIT are the same moment, but each is rounded by itself.
+const SAME_TIME_MS: f64 = 0.002;
+
 /// What a click did to one product's stock and orders.
 #[derive(Clone, Debug, Default)]
 pub struct Shelf {
@@ -54,7 +57,7 @@ impl Shelf {
     pub fn at(&self, at_ms: f64) -> (Option<i64>, u64) {
         let mut stock = self.first;
         let mut orders = 0;
-        for commit in self.commits.iter().filter(|commit| commit.at_ms <= at_ms) {
+        for commit in self.commits.iter().filter(|commit| commit.at_ms <= at_ms + SAME_TIME_MS) {
             orders += commit.orders;
             for change in &commit.changes {
                 stock = apply(stock, *change);
@@ -68,7 +71,8 @@ impl Shelf {
         let steps = crowd.all_lanes().flat_map(|lane| &lane.steps);
         let reads = steps
             .filter(|step| product(step).is_some())
-            .filter_map(|step| Some((step.began_ms, quantity(step)?)));
+            // A read that waits for a lock sees what is committed when the wait ends.
+            .filter_map(|step| Some((step.ended_ms?, quantity(step)?)));
         let (at_ms, saw) = reads.min_by(|(one, _), (other, _)| one.total_cmp(other))?;
         let is_untouched =
             self.commits.iter().all(|commit| commit.at_ms > at_ms || commit.changes.is_empty());

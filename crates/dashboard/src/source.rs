@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use flash_sale_wiretap::Recorder;
 use flash_sale_wiretap::trace::Transaction;
 use tokio::sync::watch;
 
@@ -31,6 +32,15 @@ impl Source {
     /// Changes whenever there is something new.
     pub fn news(&self) -> watch::Receiver<u64> {
         self.news.clone()
+    }
+}
+
+/// Purchases and reads together: a purchase without a transaction is a read on its own, and a write on its own.
+impl From<&Recorder> for Source {
+    fn from(recorder: &Recorder) -> Self {
+        let recorder = recorder.clone();
+        let news = recorder.news();
+        Self::new(move |limit| recorder.all(limit), news)
     }
 }
 

@@ -1,4 +1,5 @@
-//! A click as text, in the form of the walkthrough: time, a column for each transaction, stock and orders.
+//! A click as text, in the form of the walkthrough: time, two columns of statements, stock and orders. No line is longer
+//! than a terminal is wide.
 
 use std::fmt::Write;
 
@@ -11,9 +12,11 @@ use crate::sql::label;
 use crate::waits::holders_letter;
 
 /// So many transactions get a column. The others are listed below.
-const MOST_COLUMNS: usize = 3;
-/// The width of one of two columns, in characters.
+const MOST_COLUMNS: usize = 2;
+/// The width of a column, in characters.
 const COLUMN: usize = 36;
+/// The longest line, in characters. A row with two columns has as many.
+const WIDTH: usize = 98;
 
 /// Something that happened in a column.
 struct Line {
@@ -30,7 +33,11 @@ struct Line {
 /// Writes the click.
 pub fn write(crowd: &Crowd) -> String {
     let time = crowd.click.began_at.format("%Y-%m-%d %H:%M:%S%.3f");
-    let mut text = format!("Click {}, {time} UTC\n{}\n\n", crowd.click.number, sentences(crowd).join("\n"));
+    let mut text = format!("Click {}, {time} UTC\n", crowd.click.number);
+    for sentence in sentences(crowd) {
+        push_wrapped(&mut text, &sentence);
+    }
+    text.push('\n');
     let columns = &crowd.lanes[..crowd.lanes.len().min(MOST_COLUMNS)];
     let shelf = Shelf::of(crowd);
     let heads = columns.iter().map(|lane| format!("{} ({})", lane.letter, lane.replica)).collect::<Vec<_>>();
@@ -111,19 +118,46 @@ fn push_rest(text: &mut String, crowd: &Crowd) {
         crowd.folds.iter().map(|fold| format!("{} more ({}): {}", fold.lanes.len(), fold.replica, fold.way));
     let rest: Vec<String> = rest.chain(folds).collect();
     if !rest.is_empty() {
-        let _ = write!(text, "\nWithout a column:\n{}\n", rest.join("\n"));
+        text.push_str("\nWithout a column:\n");
+        for line in rest {
+            push_wrapped(text, &line);
+        }
     }
+}
+
+/// Breaks a long line between two words. What follows is indented.
+fn push_wrapped(text: &mut String, line: &str) {
+    let mut length = 0;
+    for word in line.split(' ') {
+        let needed = 1 + word.chars().count();
+        if length > 0 && length + needed > WIDTH {
+            text.push_str("\n ");
+            length = 1;
+        }
+        if length > 0 {
+            text.push(' ');
+        }
+        text.push_str(word);
+        length += needed;
+    }
+    text.push('\n');
 }
 
 fn push_row(text: &mut String, time: &str, cells: &[String], counts: Option<(String, String)>) {
     let mut row = time.to_owned();
     for cell in cells {
-        let cell: String = cell.chars().take(COLUMN).collect();
-        let _ = write!(row, "  {cell:COLUMN$}");
+        let _ = write!(row, "  {:COLUMN$}", cut(cell));
     }
     if let Some((stock, orders)) = counts {
         let _ = write!(row, "{stock:>6}{orders:>8}");
     }
     text.push_str(row.trim_end());
     text.push('\n');
+}
+
+fn cut(cell: &str) -> String {
+    if cell.chars().count() <= COLUMN {
+        return cell.to_owned();
+    }
+    cell.chars().take(COLUMN - 1).chain(['…']).collect()
 }

@@ -4,6 +4,7 @@ pub mod check;
 pub mod clean;
 pub mod down;
 pub mod drill;
+pub mod guide_pictures;
 pub mod hint;
 pub mod logs;
 pub mod progress_line;
@@ -14,6 +15,7 @@ pub mod serve;
 pub mod status;
 pub mod tap;
 pub mod test_guide;
+pub mod timeline;
 pub mod up;
 pub mod watch;
 

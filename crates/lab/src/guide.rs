@@ -1,6 +1,7 @@
 //! Reads the walkthrough as a person does: its sections, its blocks of code, the edit that it asks for ([`Edit`]).
 //! [`drift`] checks it against the tree. [`copy`] makes a copy of the tree to try it in. [`walk`] types what the
-//! reader types, and compares what that prints. [`transcript`] and [`play`] do so for psql.
+//! reader types, and compares what that prints. [`transcript`] and [`play`] do so for psql, and [`timeline`] for what
+//! `make timeline` prints.
 
 mod artifacts;
 pub mod copy;
@@ -8,6 +9,7 @@ pub mod drift;
 pub mod play;
 pub mod printed;
 mod terminal;
+pub mod timeline;
 pub mod transcript;
 pub mod walk;
 

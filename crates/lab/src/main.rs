@@ -50,6 +50,8 @@ enum Command {
         #[arg(long)]
         no_follow: bool,
     },
+    /// Print a click: what each purchase sent to PostgreSQL, side by side
+    Timeline(commands::timeline::TimelineArguments),
     /// Open psql on the shop's database
     Psql {
         /// Arguments for psql
@@ -77,6 +79,9 @@ enum Command {
     /// The wiretap and the dashboard alone, for replicas that run in containers
     #[command(hide = true)]
     Tap(commands::tap::TapArguments),
+    /// Make the pictures of DETONADO.md anew, from real clicks
+    #[command(hide = true)]
+    GuidePictures,
     #[command(hide = true)]
     Serve {
         /// The shop's program
@@ -166,7 +171,12 @@ fn log_filter(command: &Command) -> &'static str {
 fn needs_settings(command: &Command) -> bool {
     !matches!(
         command,
-        Command::Down | Command::Clean | Command::Status { .. } | Command::Logs { .. } | Command::Hint { .. }
+        Command::Down
+            | Command::Clean
+            | Command::Status { .. }
+            | Command::Logs { .. }
+            | Command::Timeline(_)
+            | Command::Hint { .. }
     )
 }
 
@@ -177,6 +187,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Restart { build } => commands::restart::restart(build.show()).await?,
         Command::Status { json } => commands::status::status(json).await?,
         Command::Logs { no_follow } => commands::logs::logs(!no_follow).await?,
+        Command::Timeline(arguments) => commands::timeline::timeline(&arguments).await?,
         Command::Psql { arguments } => commands::psql::psql(&arguments).await?,
         // Its verdict is its exit code.
         Command::Check(arguments) => return commands::check::check(arguments).await,
@@ -187,6 +198,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Watch => commands::watch::watch().await?,
         Command::TestGuide(arguments) => commands::test_guide::test_guide(arguments).await?,
         Command::Tap(arguments) => commands::tap::tap(arguments).await?,
+        Command::GuidePictures => commands::guide_pictures::guide_pictures().await?,
         Command::Serve { binary } => commands::serve::serve(binary).await?,
     }
     Ok(ExitCode::SUCCESS)

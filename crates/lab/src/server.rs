@@ -9,6 +9,7 @@ mod log_keeper;
 mod losing;
 mod opened;
 mod starter;
+mod timeline;
 mod wire;
 
 use std::fs;

@@ -1,6 +1,7 @@
 //! Which transactions are one click.
 
 use chrono::TimeDelta;
+use flash_sale_core::database::BETWEEN_TWO_USERS;
 use flash_sale_dashboard::clicks::{Click, Which, group};
 use flash_sale_dashboard::crowd::Crowd;
 use flash_sale_wiretap::trace::Transaction;
@@ -73,6 +74,24 @@ fn a_reset_is_no_purchase() {
 }
 
 #[test]
+fn a_page_is_no_purchase_however_its_transaction_says_that_it_only_reads() {
+    for statements in
+        [vec!["BEGIN READ ONLY"], vec!["BEGIN", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"]]
+    {
+        let mut page = as_shipped();
+        let read = page[0].statements[1].clone();
+        let said = statements.iter().map(|sql| {
+            let mut said = page[0].statements[0].clone();
+            said.sql = (*sql).to_owned();
+            said
+        });
+        page[0].statements = said.chain([read]).collect();
+
+        assert_eq!(numbers(&click(page)), [7], "{statements:?}");
+    }
+}
+
+#[test]
 fn statements_without_a_transaction_share_the_lane_of_their_connection() {
     let click = click(no_transaction());
     let crowd = Crowd::of(&click);
@@ -88,6 +107,36 @@ fn a_read_without_a_transaction_and_without_a_purchase_is_left_out() {
     assert_eq!(reads.len(), 2);
 
     assert!(group(reads, Which::Purchases).is_empty());
+}
+
+/// The shop cleans each connection before it lends it again, and removes old keys at its start.
+#[test]
+fn what_a_replica_does_for_itself_is_no_purchase_and_does_not_part_a_read_from_its_purchase() {
+    let own = [
+        BETWEEN_TWO_USERS,
+        "DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys FOR UPDATE SKIP LOCKED)",
+    ];
+    for (purchases, expected) in [
+        (as_shipped(), vec![7, 8]),
+        (no_transaction(), no_transaction().iter().rev().map(|purchase| purchase.number).collect()),
+    ] {
+        let mut all = Vec::new();
+        for purchase in purchases {
+            let pause = own.map(|sql| {
+                let mut pause = purchase.clone();
+                pause.number += 1000;
+                pause.began_at = purchase.ended_at.unwrap() + TimeDelta::microseconds(100);
+                pause.ended_at = Some(pause.began_at + TimeDelta::microseconds(100));
+                pause.statements.truncate(1);
+                pause.statements[0].sql = sql.to_owned();
+                pause
+            });
+            all.push(purchase);
+            all.extend(pause);
+        }
+
+        assert_eq!(numbers(&click(all)), expected);
+    }
 }
 
 #[test]

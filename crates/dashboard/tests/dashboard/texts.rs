@@ -1,5 +1,6 @@
 //! A click as text, and in sentences.
 
+use chrono::TimeDelta;
 use flash_sale_dashboard::crowd::Crowd;
 use flash_sale_dashboard::{facts, text};
 use flash_sale_wiretap::trace::Transaction;
@@ -55,6 +56,42 @@ fn a_change_that_failed_or_found_no_row_does_not_count() {
     }
 }
 
+/// The one that begins first may get the lock last.
+#[test]
+fn a_read_that_waits_saw_the_stock_at_the_end_of_its_wait() {
+    let mut transactions = fixed();
+    let waiter = &mut transactions[0];
+    let earlier = 60.0;
+    waiter.began_at -= TimeDelta::milliseconds(60);
+    waiter.statements[1].ended_ms = waiter.statements[1].ended_ms.map(|ended| ended + earlier);
+    for statement in &mut waiter.statements[2..] {
+        statement.began_ms += earlier;
+        statement.ended_ms = statement.ended_ms.map(|ended| ended + earlier);
+    }
+
+    let text = write(transactions);
+
+    let counts = |row: &str| -> String {
+        let line = text.lines().find(|line| line.contains(row)).unwrap_or_else(|| panic!("{text}"));
+        line.split_whitespace().rev().take(2).collect::<Vec<_>>().join(" ")
+    };
+    assert!(text.contains("A saw quantity 0 and B saw quantity 1."), "{text}");
+    assert_eq!((counts("0.0  BEGIN"), counts("ROLLBACK")), ("0 1".to_owned(), "1 0".to_owned()), "{text}");
+}
+
+#[test]
+fn a_commit_counts_in_its_own_row_however_its_time_was_rounded() {
+    let mut transactions = as_shipped();
+    for transaction in &mut transactions {
+        let last = transaction.statements.last().unwrap().ended_ms.unwrap();
+        transaction.ended_at = Some(transaction.began_at + TimeDelta::microseconds((last * 1e3) as i64 + 1));
+    }
+
+    let text = write(transactions);
+
+    assert!(text.contains("COMMIT                                  -1       2\n"), "{text}");
+}
+
 #[test]
 fn what_is_odd_is_said() {
     let text = write(odd());
@@ -70,11 +107,27 @@ fn what_is_odd_is_said() {
 }
 
 #[test]
-fn a_crowd_has_three_columns_and_counts_the_rest() {
+fn a_crowd_has_two_columns_and_counts_the_rest() {
     let text = write(crowd(200));
 
+    assert!(text.contains("A (replica-1) ") && text.contains("B (replica-2) "), "{text}");
+    assert!(text.contains("\nC (replica-1), from "), "{text}");
     assert!(text.contains("94 more (replica-1): rolled back, saw quantity 0"), "{text}");
     assert!(text.lines().count() < 60, "{text}");
+}
+
+#[test]
+fn no_line_is_longer_than_a_hundred_characters_and_what_is_cut_says_so() {
+    let mut long = as_shipped();
+    long[0].statements[1].sql = format!("SELECT pg_advisory_{}()", "x".repeat(40));
+    for transactions in [as_shipped(), fixed(), no_transaction(), odd(), crowd(5), crowd(200), long.clone()] {
+        let text = write(transactions);
+
+        let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(longest <= 100, "{longest}\n{text}");
+    }
+    assert!(write(crowd(5)).contains("C waited 210.0 ms for B"), "{}", write(crowd(5)));
+    assert!(write(long).contains("SELECT pg_advisory_xxxxxxxxxxxxxxxx…  "));
 }
 
 #[test]

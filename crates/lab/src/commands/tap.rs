@@ -46,15 +46,12 @@ pub async fn tap(arguments: TapArguments) -> anyhow::Result<()> {
     };
     let listener = TcpListener::bind(dashboard).with_context(|| format!("can't listen on {dashboard}"))?;
     let wiretap = Wiretap::listen(database.shop.reveal(), &replicas, Entrance::From(listen))?;
-    let recorder = wiretap.recorder().clone();
-    let news = recorder.news();
     let settings = DashboardSettings {
         allowed_hosts: AllowedHosts::from_environment()?,
         static_dir: static_folder,
         shop_url,
     };
-    let source = Source::new(move |limit| recorder.all(limit), news);
-    tokio::spawn(flash_sale_dashboard::serve(listener, source, settings)?);
+    tokio::spawn(flash_sale_dashboard::serve(listener, Source::from(wiretap.recorder()), settings)?);
     console::line(format_args!("the replicas find their database from {listen} on"));
     console::line(format_args!("the shop's transactions are shown on {dashboard}"));
     end_signal().await?;

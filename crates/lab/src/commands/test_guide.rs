@@ -47,12 +47,7 @@ pub async fn test_guide(arguments: TestGuideArguments) -> anyhow::Result<()> {
     ensure!(problems.is_empty(), "{GUIDE} and the tree don't fit together:\n\n{}", problems.join("\n\n"));
     console::line(format_args!("{GUIDE} names nothing that isn't there"));
 
-    // The file itself, and not the link that make has started.
-    let own = std::env::current_exe().and_then(fs::canonicalize);
-    let own = own.context("this program can't find its own file")?;
-    let target = own.ancestors().nth(2).context("this program is not in cargo's folder")?;
-    let making = Copy::make(Path::new("."), target);
-    let copy = step("copy the tree and its dependencies' builds", making).await?;
+    let copy = step("copy the tree and its dependencies' builds", Copy::of_this_project()).await?;
     let followed = tokio::select! {
         followed = follow(&guide, &copy, &arguments) => followed,
         told = end_signal() => {

@@ -48,6 +48,25 @@ pub enum Request {
     },
     /// Stop everything.
     Stop,
+    /// Write a click of the timeline down.
+    Timeline {
+        /// The click with this transaction. `None`: the last purchase.
+        click: Option<u64>,
+        /// What is made of it.
+        form: TimelineForm,
+    },
+}
+
+/// The ways a click can be written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimelineForm {
+    /// Two columns of text.
+    Text,
+    /// The click's transactions, as the dashboard's API has them.
+    Json,
+    /// A picture.
+    Svg,
 }
 
 /// What the replicas are to run from now on.
@@ -93,6 +112,8 @@ pub enum Event {
     Failed(String),
     /// Another lab runs here.
     Busy,
+    /// A click, in the form that was asked for.
+    Timeline(String),
 }
 
 /// What runs.

@@ -51,6 +51,18 @@ pub struct CommandOutcome {
 }
 
 impl Copy {
+    /// Makes a copy of the project in whose folder this program works.
+    ///
+    /// # Errors
+    /// When this program is not where cargo has put it, and as [`Copy::make`].
+    pub async fn of_this_project() -> anyhow::Result<Self> {
+        // The file itself, and not the link that make has started.
+        let own = std::env::current_exe().and_then(fs::canonicalize);
+        let own = own.context("this program can't find its own file")?;
+        let target = own.ancestors().nth(2).context("this program is not in cargo's folder")?;
+        Self::make(Path::new("."), target).await
+    }
+
     /// Makes a copy of the project at `root`: the files that git knows or would add, as they are in the working tree.
     /// The copy stands in `target`, and gets the builds of the dependencies from there. So it is on the same disk,
     /// and git ignores it.

@@ -2,7 +2,7 @@
 //! block says what the block is:
 //!
 //! - `sh`: commands for a shell; `sql`: statements for psql. If their output is shown, it follows in a block
-//!   `console`;
+//!   `console`. What `make timeline` prints follows in a block `timeline` ([`super::timeline`]);
 //! - `psql`: a transcript ([`super::transcript`]);
 //! - `log`: lines that are in the log by then, in this order, with any other lines between them;
 //! - `check`: what `make check` prints. `commands/test_guide.rs` runs the check itself;
@@ -17,12 +17,14 @@ use tokio::time::sleep;
 use super::copy::{CommandOutcome, Copy};
 use super::play::Desk;
 use super::transcript::transcripts;
-use super::{Block, all_blocks, printed, section};
+use super::{Block, all_blocks, printed, section, timeline};
 use crate::console;
 
 /// How long a line may take until it is in the log.
 const LOG_LIMIT: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(100);
+/// The languages of blocks that show what the commands before them print.
+const PRINTED: [&str; 2] = ["console", "timeline"];
 /// The address of the guide's shop.
 const ADDRESS: &str = "http://localhost:3000";
 
@@ -44,7 +46,7 @@ pub async fn walk(copy: &Copy, guide: &str, title: &str, typed: Typed, pace: Dur
     let blocks: Vec<Block<'_>> = all_blocks(section).collect();
     ensure!(blocks.iter().any(|block| block.language == "sh"), "its section {title:?} has no command");
     for (number, block) in blocks.iter().enumerate() {
-        let expected = blocks.get(number + 1).filter(|next| next.language == "console").map(|next| next.text);
+        let expected = blocks.get(number + 1).filter(|next| PRINTED.contains(&next.language));
         match block.language {
             "sh" if typed == Typed::All || expected.is_some() => shell(copy, block.text, expected).await?,
             "sql" if expected.is_some() => {
@@ -58,21 +60,23 @@ pub async fn walk(copy: &Copy, guide: &str, title: &str, typed: Typed, pace: Dur
     play_all(copy, guide, section, pace).await
 }
 
-async fn shell(copy: &Copy, commands: &str, expected: Option<&str>) -> anyhow::Result<()> {
+async fn shell(copy: &Copy, commands: &str, expected: Option<&Block<'_>>) -> anyhow::Result<()> {
     let here = commands.replace(ADDRESS, "http://localhost:$PORT");
     run(copy, &format!("set -e\n{here}"), commands, expected).await
 }
 
-async fn run(copy: &Copy, command: &str, shown: &str, expected: Option<&str>) -> anyhow::Result<()> {
+async fn run(copy: &Copy, command: &str, shown: &str, expected: Option<&Block<'_>>) -> anyhow::Result<()> {
     console::text(format_args!("  {}… ", shown.trim_end().replace('\n', "\n  ")));
     let begun = Instant::now();
     let CommandOutcome { status, output } = copy.run(command).await?;
     console::line(format_args!("{:.1} s", begun.elapsed().as_secs_f64()));
     ensure!(status.success(), "{shown}{status}\n{output}");
-    if let Some(expected) = expected {
-        let is_same = printed::is_same(expected, &output);
-        ensure!(is_same, "{shown}should print, as the guide says,\n{expected}but prints\n{output}");
+    let Some(Block { language, text }) = expected else { return Ok(()) };
+    let should = || format!("{shown}should print, as the guide says,\n{text}but prints\n{output}");
+    if *language == "timeline" {
+        return timeline::compare(text, &output).with_context(should);
     }
+    ensure!(printed::is_same(text, &output), should());
     Ok(())
 }
 

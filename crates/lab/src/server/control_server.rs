@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 use super::lab::{Lab, open_supervisor, restart_failed, wait_until_open};
 use super::lending::{lend, lend_distance};
 use super::losing::lose_commit_answers;
+use super::timeline;
 use crate::control::messages::{DatabaseStop, Event, Request, Wanted};
 use crate::control::{read_request, write_events};
 use crate::progress::Stage;
@@ -92,6 +93,7 @@ async fn answer(mut stream: UnixStream, lab: Arc<Lab>) {
             Request::LoseCommitAnswers { one_in } => lose_commit_answers(&lab, one_in, reader, &events).await,
             Request::StopDatabase { seconds, how } => stop_database(&lab, seconds, how).await,
             Request::Stop => stop(&lab, &events).await,
+            Request::Timeline { click, form } => timeline::answer(&lab, click, form).await,
         };
         let _ = events.send(last);
         drop(events);

@@ -30,6 +30,7 @@ mod replicas;
 mod security;
 mod siege;
 mod slots;
+mod timeline;
 mod transcripts;
 mod umasks;
 mod watching;
