@@ -3,6 +3,7 @@
 pub mod beside;
 pub mod click;
 pub mod screen;
+pub mod state;
 pub mod timeline;
 
 use actix_web::HttpResponse;

@@ -8,7 +8,7 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, Resource, Responder, guard};
 
 use crate::problem::Problem;
-use crate::{api, events, files, openapi, pages};
+use crate::{api, events, files, metrics, openapi, pages};
 
 /// Adds all routes. The files in `static_dir` appear under `/static`.
 pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
@@ -24,6 +24,7 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .service(get("/clicks/{number}", pages::click::show))
         .service(get("/clicks/{number}/screen", pages::screen::show))
         .service(get("/clicks/{number}/beside/{other}", pages::beside::show))
+        .service(get("/state", pages::state::show))
         // A click as a file
         .service(get("/timeline.txt", files::newest_text))
         .service(get("/clicks/{number}/timeline.svg", files::svg))
@@ -32,7 +33,10 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .service(get("/clicks/{number}/trace.json", files::trace))
         // For scripts
         .service(get("/events", events::stream))
+        .service(get("/events/state", events::ticks))
         .service(get("/api/transactions", api::list))
+        .service(get("/api/state", api::state::get))
+        .service(get("/metrics", metrics::get))
         .service(get("/api/openapi.json", openapi::get))
         // What the pages need
         .service(get("/picture.css", files::picture_style))

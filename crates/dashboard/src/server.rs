@@ -9,8 +9,10 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 
 use crate::events::Places;
+use crate::rooms::Rooms;
 use crate::settings::DashboardSettings;
 use crate::source::Source;
+use crate::state_watch::StateWatch;
 use crate::{middleware, routes};
 
 /// One person looks at it, or a class.
@@ -24,14 +26,21 @@ const SHUTDOWN_SECONDS: u64 = 1;
 ///
 /// # Errors
 /// When the listener can't be used.
-pub fn serve(listener: TcpListener, source: Source, settings: DashboardSettings) -> io::Result<Server> {
+pub fn serve(
+    listener: TcpListener,
+    source: Source,
+    rooms: Rooms,
+    settings: DashboardSettings,
+) -> io::Result<Server> {
     let places = web::Data::new(Places::default());
     let source = web::Data::new(source);
+    let state = web::Data::new(StateWatch::new(rooms.shop));
     let settings_for_pages = web::Data::new(settings.clone());
     let application = move || {
         App::new()
             .app_data(source.clone())
             .app_data(places.clone())
+            .app_data(state.clone())
             .app_data(settings_for_pages.clone())
             .app_data(settings.allowed_hosts.clone())
             .configure(|config| routes::configure(config, &settings.static_dir))

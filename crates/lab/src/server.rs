@@ -125,7 +125,7 @@ fn port_error(address: SocketAddr, error: &io::Error) -> anyhow::Error {
 
 impl Lab {
     /// Starts everything, and waits until it is told to stop.
-    async fn live(&self) -> anyhow::Result<()> {
+    async fn live(self: &Arc<Self>) -> anyhow::Result<()> {
         let told_to_stop = |stage: &Stage| matches!(stage, Stage::Stopping);
         tokio::select! {
             opened = self.open() => opened?,
@@ -140,7 +140,7 @@ impl Lab {
         Ok(())
     }
 
-    async fn open(&self) -> anyhow::Result<()> {
+    async fn open(self: &Arc<Self>) -> anyhow::Result<()> {
         let database = Database::open(&self.settings, &self.progress).await?;
         let database = self.database.get_or_init(|| database);
         database.migrate(&self.progress).await?;
@@ -180,9 +180,9 @@ impl Lab {
         Ok(())
     }
 
-    fn open_dashboard(&self, wiretap: &Wiretap) {
+    fn open_dashboard(self: &Arc<Self>, wiretap: &Wiretap) {
         let Some(port) = self.settings.dashboard_port else { return };
-        match dashboard::open(port, wiretap.recorder().clone(), &self.static_folder, &self.reach.url) {
+        match dashboard::open(port, wiretap.recorder().clone(), self) {
             Ok(url) => self.progress.say(format!("the shop's transactions are shown at {url}")),
             Err(error) => self.progress.say(format!("note: no dashboard: {}", told(&error))),
         }

@@ -12,6 +12,8 @@ use flash_sale_wiretap::trace::Transaction;
 use reqwest::{Client, Response};
 use tokio::sync::watch;
 
+use crate::fake_rooms::FakeRooms;
+
 /// It ends with this value.
 pub struct Served {
     url: String,
@@ -24,6 +26,11 @@ pub struct Served {
 impl Served {
     /// Shows these transactions, which are the newest first.
     pub fn start(transactions: Vec<Transaction>) -> Self {
+        Self::with(transactions, &FakeRooms::default())
+    }
+
+    /// Shows these transactions, and asks these rooms.
+    pub fn with(transactions: Vec<Transaction>, rooms: &FakeRooms) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let newest = transactions.first().map_or(0, |transaction| transaction.number);
@@ -41,7 +48,7 @@ impl Served {
             static_dir: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../static"),
             shop_url: "http://localhost:3000/".to_owned(),
         };
-        let server = serve(listener, source, settings).unwrap();
+        let server = serve(listener, source, rooms.rooms(), settings).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
         let client = Client::builder().timeout(Duration::from_secs(10)).build().unwrap();

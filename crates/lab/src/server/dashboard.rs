@@ -1,36 +1,41 @@
-//! Serves the dashboard: what the wiretap sees, as pages.
+//! Serves the dashboard: what the wiretap sees, and what the lab knows, as pages.
+
+mod asked;
+mod newer_sources;
+mod state;
+mod traffic;
 
 use std::cmp::Reverse;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use flash_sale_core::allowed_hosts::AllowedHosts;
-use flash_sale_dashboard::{DashboardSettings, Source};
+use flash_sale_dashboard::{DashboardSettings, Rooms, Source};
 use flash_sale_wiretap::Recorder;
 use flash_sale_wiretap::trace::Transaction;
+
+use super::lab::Lab;
+use asked::Asked;
+use state::RunningShop;
 
 /// Serves the dashboard on this port of 127.0.0.1, as long as the lab runs. Returns its URL.
 ///
 /// # Errors
 /// When the port can't be listened on.
-pub(super) fn open(
-    port: u16,
-    recorder: Recorder,
-    static_folder: &Path,
-    shop_url: &str,
-) -> anyhow::Result<String> {
+pub(super) fn open(port: u16, recorder: Recorder, lab: &Arc<Lab>) -> anyhow::Result<String> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .with_context(|| format!("can't listen on port {port} (DASHBOARD_PORT)"))?;
     let settings = DashboardSettings {
         allowed_hosts: AllowedHosts::default(),
-        static_dir: static_folder.to_owned(),
-        shop_url: shop_url.to_owned(),
+        static_dir: lab.static_folder.clone(),
+        shop_url: lab.reach.url.clone(),
     };
     let news = recorder.news();
     let source = Source::new(move |limit| newest(&recorder, limit), news);
-    let server =
-        flash_sale_dashboard::serve(listener, source, settings).context("can't serve the dashboard")?;
+    let rooms = Rooms { shop: Arc::new(RunningShop { lab: Arc::downgrade(lab), asked: Asked::default() }) };
+    let server = flash_sale_dashboard::serve(listener, source, rooms, settings)
+        .context("can't serve the dashboard")?;
     tokio::spawn(server);
     Ok(format!("http://localhost:{port}"))
 }
