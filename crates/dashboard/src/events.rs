@@ -13,6 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::problem::Problem;
+use crate::runs::Runs;
 use crate::source::Source;
 use crate::state_watch::KEPT_FOR;
 
@@ -37,6 +38,12 @@ impl Default for Places {
 pub async fn stream(source: Data<Source>, places: Data<Places>) -> Result<HttpResponse, Problem> {
     let place = places.take()?;
     Ok(streaming(events(source.news(), place)))
+}
+
+/// The same of the checks and races.
+pub async fn runs(runs: Data<Runs>, places: Data<Places>) -> Result<HttpResponse, Problem> {
+    let place = places.take()?;
+    Ok(streaming(events(runs.news(), place)))
 }
 
 /// Sends a number every second.

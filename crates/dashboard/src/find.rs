@@ -1,5 +1,7 @@
 //! Finds clicks among the transactions that are kept.
 
+use flash_sale_wiretap::trace::Transaction;
+
 use crate::clicks::{Click, Which, group};
 use crate::problem::Problem;
 use crate::source::Source;
@@ -17,9 +19,17 @@ pub fn newest(source: &Source, which: Which) -> Vec<Click> {
 /// # Errors
 /// When the transaction is not kept.
 pub fn click(source: &Source, number: u64) -> Result<Click, Problem> {
+    let found = among(source.newest(MOST_TRANSACTIONS), number);
+    let found = found.or_else(|| among(source.newest(usize::MAX), number));
+    found.ok_or_else(|| Problem::no_such_click(number))
+}
+
+fn among(transactions: Vec<Transaction>, number: u64) -> Option<Click> {
     let has_it = |click: &Click| click.transactions.iter().any(|transaction| transaction.number == number);
-    let transactions = source.newest(MOST_TRANSACTIONS);
+    // It can't be here: reading and grouping takes time.
+    if !transactions.iter().any(|transaction| transaction.number == number) {
+        return None;
+    }
     let purchase = group(transactions.clone(), Which::Purchases).into_iter().find(has_it);
-    let click = purchase.or_else(|| group(transactions, Which::All).into_iter().find(has_it));
-    click.ok_or_else(|| Problem::no_such_click(number))
+    purchase.or_else(|| group(transactions, Which::All).into_iter().find(has_it))
 }

@@ -14,9 +14,8 @@ use crate::{api, events, files, metrics, openapi, pages};
 pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
     config
         .app_data(
-            web::PathConfig::default().error_handler(|_, _| {
-                Problem::unprocessable(&["path"], "expected the number of a click").into()
-            }),
+            web::PathConfig::default()
+                .error_handler(|_, _| Problem::unprocessable(&["path"], "expected a number").into()),
         )
         // Pages
         .service(get("/", pages::timeline::show))
@@ -25,6 +24,8 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .service(get("/clicks/{number}/screen", pages::screen::show))
         .service(get("/clicks/{number}/beside/{other}", pages::beside::show))
         .service(get("/state", pages::state::show))
+        .service(get_and_post("/verdict", pages::verdict::show, pages::verdict::start_or_stop))
+        .service(get("/verdict/{number}", pages::verdict::show_one))
         // A click as a file
         .service(get("/timeline.txt", files::newest_text))
         .service(get("/clicks/{number}/timeline.svg", files::svg))
@@ -34,6 +35,7 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         // For scripts
         .service(get("/events", events::stream))
         .service(get("/events/state", events::ticks))
+        .service(get("/events/runs", events::runs))
         .service(get("/api/transactions", api::list))
         .service(get("/api/state", api::state::get))
         .service(get("/metrics", metrics::get))
@@ -44,6 +46,19 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .default_service(web::to(async || {
             Err::<String, _>(Problem::new(StatusCode::NOT_FOUND, "There is no such page"))
         }));
+}
+
+/// A path that also answers POST.
+fn get_and_post<F, Args, G, Form>(path: &str, show: F, change: G) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+    G: Handler<Form>,
+    Form: FromRequest + 'static,
+    G::Output: Responder + 'static,
+{
+    get(path, show).route(web::post().to(change))
 }
 
 /// A path that answers GET and HEAD, and 405 to other methods.

@@ -10,6 +10,7 @@ use actix_web::{App, HttpServer, web};
 
 use crate::events::Places;
 use crate::rooms::Rooms;
+use crate::runs::Runs;
 use crate::settings::DashboardSettings;
 use crate::source::Source;
 use crate::state_watch::StateWatch;
@@ -18,6 +19,8 @@ use crate::{middleware, routes};
 /// One person looks at it, or a class.
 const WORKERS: usize = 1;
 const MOST_CONNECTIONS: usize = 256;
+/// In bytes. A form names a dozen strategies.
+const LONGEST_FORM: usize = 8 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(6);
 /// Streams of events never end by themselves, so the end does not wait for them for long.
 const SHUTDOWN_SECONDS: u64 = 1;
@@ -35,12 +38,15 @@ pub fn serve(
     let places = web::Data::new(Places::default());
     let source = web::Data::new(source);
     let state = web::Data::new(StateWatch::new(rooms.shop));
+    let runs = web::Data::new(Runs::new(rooms.engine, Source::clone(&source)));
     let settings_for_pages = web::Data::new(settings.clone());
     let application = move || {
         App::new()
             .app_data(source.clone())
             .app_data(places.clone())
             .app_data(state.clone())
+            .app_data(runs.clone())
+            .app_data(web::PayloadConfig::new(LONGEST_FORM))
             .app_data(settings_for_pages.clone())
             .app_data(settings.allowed_hosts.clone())
             .configure(|config| routes::configure(config, &settings.static_dir))

@@ -84,6 +84,7 @@ async fn run_locked(settings: LabSettings, binary: PathBuf, starter: Starter) ->
         database: OnceLock::new(),
         wiretap: OnceLock::new(),
         supervisor: OnceLock::new(),
+        commands: OnceLock::new(),
     });
 
     let control = tokio::spawn(control_server::serve(project::listen_for_commands()?, Arc::clone(&lab)));
@@ -191,6 +192,9 @@ impl Lab {
     /// Stops everything, in an order in which nobody loses an answer.
     async fn close(&self) {
         self.progress.set_stage(Stage::Stopping);
+        if let Some(commands) = self.commands.get() {
+            commands.stop().await;
+        }
         self.gateway.stop_accepting();
         if let Some(supervisor) = self.supervisor.get() {
             supervisor.stop(&|line| self.progress.say(line)).await;

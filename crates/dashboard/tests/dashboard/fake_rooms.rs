@@ -8,19 +8,24 @@ use flash_sale_dashboard::shop_state::{
     BookState, BuildState, DatabaseState, GatewayState, LockState, ReplicaState, SessionsState, ShopState,
     Traffic,
 };
-use flash_sale_dashboard::{Rooms, Shop};
+use flash_sale_dashboard::{Engine, Heard, Order, Rooms, Shop, StartedRun, StrategyChoice};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
 
 /// What the tests can change, and what they can ask for.
 #[derive(Clone, Default)]
 pub struct FakeRooms {
     pub shop: Arc<FakeShop>,
+    pub engine: Arc<FakeEngine>,
 }
 
 impl FakeRooms {
     pub fn rooms(&self) -> Rooms {
-        Rooms { shop: Arc::clone(&self.shop) as Arc<dyn Shop> }
+        Rooms {
+            shop: Arc::clone(&self.shop) as Arc<dyn Shop>,
+            engine: Arc::clone(&self.engine) as Arc<dyn Engine>,
+        }
     }
 }
 
@@ -41,6 +46,64 @@ impl Shop for FakeShop {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let state = self.state.lock().unwrap().clone();
         async move { state }.boxed()
+    }
+}
+
+/// An engine whose runs tell what the test wants.
+#[derive(Default)]
+pub struct FakeEngine {
+    /// What was ordered.
+    pub orders: Mutex<Vec<Order>>,
+    /// Of the last run: where to tell, and whether it was told to stop.
+    pub run: Mutex<Option<(mpsc::Sender<Heard>, oneshot::Receiver<()>)>>,
+    /// Why nothing can be started, and why the shop can't be asked.
+    pub refusal: Mutex<Option<String>>,
+}
+
+impl FakeEngine {
+    /// Tells this in the name of the last run.
+    pub async fn tell(&self, heard: Heard) {
+        let sender = self.run.lock().unwrap().as_ref().unwrap().0.clone();
+        sender.send(heard).await.unwrap();
+    }
+
+    /// Ends the last run.
+    pub fn end(&self) {
+        *self.run.lock().unwrap() = None;
+    }
+
+    /// Whether the last run was told to stop.
+    pub fn is_told_to_stop(&self) -> bool {
+        self.run.lock().unwrap().as_mut().unwrap().1.try_recv().is_ok()
+    }
+
+    fn refused(&self) -> Result<(), String> {
+        self.refusal.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Engine for FakeEngine {
+    fn start(&self, order: Order) -> BoxFuture<'_, Result<StartedRun, String>> {
+        async {
+            self.refused()?;
+            self.orders.lock().unwrap().push(order);
+            let ((sender, heard), (stop, stopped)) = (mpsc::channel(8), oneshot::channel());
+            *self.run.lock().unwrap() = Some((sender, stopped));
+            Ok(StartedRun { heard, stop })
+        }
+        .boxed()
+    }
+
+    fn strategies(&self) -> BoxFuture<'_, Result<Vec<StrategyChoice>, String>> {
+        async {
+            self.refused()?;
+            let choice = |name: &str, description: &str| StrategyChoice {
+                name: name.to_owned(),
+                description: description.to_owned(),
+            };
+            Ok(vec![choice("exercise", "what the shop does"), choice("nowait", "<b>gives up</b> at once")])
+        }
+        .boxed()
     }
 }
 

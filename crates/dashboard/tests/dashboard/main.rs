@@ -12,3 +12,4 @@ mod scripts;
 mod served;
 mod state;
 mod texts;
+mod verdict;

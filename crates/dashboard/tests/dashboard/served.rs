@@ -9,6 +9,7 @@ use actix_web::dev::ServerHandle;
 use flash_sale_core::allowed_hosts::AllowedHosts;
 use flash_sale_dashboard::{DashboardSettings, Source, serve};
 use flash_sale_wiretap::trace::Transaction;
+use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use tokio::sync::watch;
 
@@ -51,7 +52,8 @@ impl Served {
         let server = serve(listener, source, rooms.rooms(), settings).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
-        let client = Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
+        let client =
+            Client::builder().timeout(Duration::from_secs(10)).redirect(Policy::none()).build().unwrap();
         Self { url, kept, news, server: handle, client }
     }
 
@@ -70,6 +72,29 @@ impl Served {
     /// The answer to GET.
     pub async fn get(&self, path: &str) -> Response {
         self.request("GET", path).header("accept", "text/html").send().await.unwrap()
+    }
+
+    /// The answer to POST of a form on one of the dashboard's own pages. It leads to another page, which is not asked
+    /// for.
+    pub async fn post(&self, path: &str, form: &str) -> Response {
+        let request = self.request("POST", path).header("origin", &self.url).header("accept", "text/html");
+        request.body(form.to_owned()).send().await.unwrap()
+    }
+
+    /// The page, as soon as it holds this text.
+    #[track_caller]
+    pub fn until(&self, path: &str, text: &str) -> impl Future<Output = String> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let until = std::time::Instant::now() + Duration::from_secs(10);
+            loop {
+                let page = self.text(path).await;
+                if page.contains(text) {
+                    return page;
+                }
+                assert!(std::time::Instant::now() < until, "{caller}: {text}\n{page}");
+            }
+        }
     }
 
     /// The body of a successful answer to GET.

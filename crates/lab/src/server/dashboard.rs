@@ -1,6 +1,7 @@
 //! Serves the dashboard: what the wiretap sees, and what the lab knows, as pages.
 
 mod asked;
+pub(super) mod engine;
 mod newer_sources;
 mod state;
 mod traffic;
@@ -17,6 +18,7 @@ use flash_sale_wiretap::trace::Transaction;
 
 use super::lab::Lab;
 use asked::Asked;
+use engine::OwnCommands;
 use state::RunningShop;
 
 /// Serves the dashboard on this port of 127.0.0.1, as long as the lab runs. Returns its URL.
@@ -33,7 +35,10 @@ pub(super) fn open(port: u16, recorder: Recorder, lab: &Arc<Lab>) -> anyhow::Res
     };
     let news = recorder.news();
     let source = Source::new(move |limit| newest(&recorder, limit), news);
-    let rooms = Rooms { shop: Arc::new(RunningShop { lab: Arc::downgrade(lab), asked: Asked::default() }) };
+    let shop = Arc::new(RunningShop { lab: Arc::downgrade(lab), asked: Asked::default() });
+    let engine = Arc::new(OwnCommands::find(format!("http://{}", lab.reach.address))?);
+    let engine = Arc::clone(lab.commands.get_or_init(|| engine));
+    let rooms = Rooms { shop, engine };
     let server = flash_sale_dashboard::serve(listener, source, rooms, settings)
         .context("can't serve the dashboard")?;
     tokio::spawn(server);

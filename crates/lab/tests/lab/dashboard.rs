@@ -6,6 +6,7 @@ use flash_sale_testbed::testing::SideConnection;
 use sea_orm::EntityTrait;
 use serde_json::json;
 
+use super::check::what_is_there;
 use super::*;
 
 /// A project whose dashboard is open, and the dashboard's URL.
@@ -26,6 +27,25 @@ impl Dashboard {
     async fn text(&self, path: &str) -> String {
         let answer = self.client.get(format!("{}{path}", self.url)).header("accept", "text/html");
         answer.send().await.unwrap().error_for_status().unwrap().text().await.unwrap()
+    }
+
+    /// Sends a form of one of the dashboard's own pages, and returns the page that the answer leads to.
+    async fn post(&self, path: &str, form: &str) -> reqwest::Response {
+        let request = self.client.post(format!("{}{path}", self.url)).header("origin", &self.url);
+        request.header("accept", "text/html").body(form.to_owned()).send().await.unwrap()
+    }
+
+    /// The page, as soon as it holds this text. A check may take a minute.
+    async fn until(&self, path: &str, text: &str) -> String {
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(100);
+        loop {
+            let page = self.text(path).await;
+            if page.contains(text) {
+                return page;
+            }
+            assert!(std::time::Instant::now() < until, "{text}\n{page}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
     }
 
     async fn state(&self) -> Value {
@@ -109,4 +129,47 @@ async fn the_state_says_when_the_replicas_do_not_run_what_the_files_say() {
     let expected = json!({ "is": "not_built", "sources": ["crates/web/src/main.rs"] });
     wait_until("the new file is named", async || dashboard.state().await["build"] == expected).await;
     project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_check_is_started_and_followed_on_its_page() {
+    let database = TestDatabase::create().await;
+    let (project, dashboard) = with_dashboard(Project::on(&database)).await;
+
+    assert_eq!(dashboard.post("/verdict", "do=start").await.status(), 200);
+    let page = dashboard.until("/verdict", "The checks that are finished").await;
+    assert!(page.contains("one click</th>") && page.contains("value=\"stop\""), "{page}");
+    assert_eq!(dashboard.post("/verdict", "do=start").await.status(), 409);
+
+    let page = dashboard.until("/verdict", "All checks.").await;
+    assert!(page.contains("no constraint</th>"), "{page}");
+    let failed = page.split("</tr>").filter(|row| row.contains("FAILED</b>"));
+    let mut links = failed.filter_map(|row| row.split("href=\"").nth(1)?.split('"').next());
+    if page.contains("OVERSOLD in ") {
+        for expected in ["one click", "crowd of 50", "crowd of 200"] {
+            let timeline = dashboard.text(links.next().expect(expected)).await;
+            assert!(timeline.contains("<svg"), "{expected}: {timeline}");
+        }
+    } else {
+        assert!(page.contains("FIXED: "), "{page}");
+    }
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_check_that_is_stopped_takes_everything_back_also_when_the_lab_stops() {
+    let database = TestDatabase::create().await;
+    let (project, dashboard) = with_dashboard(Project::on(&database)).await;
+    let playing = "one click: round 11";
+
+    dashboard.post("/verdict", "do=start").await;
+    dashboard.until("/verdict", playing).await;
+    dashboard.post("/verdict", "do=stop").await;
+    dashboard.until("/verdict", "Stopped before the verdict.").await;
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+
+    dashboard.post("/verdict", "do=start").await;
+    dashboard.until("/verdict", playing).await;
+    assert!(project.run(&["down"]).await.success);
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
 }
