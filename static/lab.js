@@ -29,13 +29,17 @@ function replace(page) {
   if (!fresh) return;
   const open = [...old.querySelectorAll("details[open]")].map((it) => it.id);
   const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  const scrolled = [...old.querySelectorAll(".scroll[id]")].map((it) => [it.id, it.scrollLeft]);
+  const region = old.contains(document.activeElement) ? document.activeElement.id : "";
   old.replaceWith(fresh);
+  for (const [id, left] of scrolled) document.getElementById(id)?.scrollTo({ left });
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (region) document.getElementById(region)?.focus({ preventScroll: true });
   if (focused) fresh.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
 }
 
 if (document.querySelector("#timeline[data-news]")) {
-  const events = new EventSource("/events");
+  const events = new EventSource(document.getElementById("timeline").dataset.events ?? "/events");
   events.addEventListener("news", (event) => {
     if (event.data !== document.getElementById("timeline").dataset.news) refresh();
   });

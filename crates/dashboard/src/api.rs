@@ -1,4 +1,6 @@
-//! `GET /api/transactions`: what the wire saw, for scripts.
+//! `GET /api/transactions`: what the wire saw, for scripts. [`state`] is the shop at this moment.
+
+pub mod state;
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json};

@@ -1,4 +1,5 @@
 //! `GET /events`: tells a page that there is something new (server-sent events). The page then asks for itself again.
+//! `GET /events/state` tells it every second: there, something may be new at any time.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -12,7 +13,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use crate::problem::Problem;
+use crate::runs::Runs;
 use crate::source::Source;
+use crate::state_watch::KEPT_FOR;
 
 /// Pages that are told at once. Each further page is refused, and its browser tries again later.
 pub const MOST_STREAMS: usize = 32;
@@ -33,10 +36,41 @@ impl Default for Places {
 
 /// Sends the number of the newest news at once, and again whenever it changes.
 pub async fn stream(source: Data<Source>, places: Data<Places>) -> Result<HttpResponse, Problem> {
-    let place = Arc::clone(&places.0).try_acquire_owned().map_err(|_| {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open. Close one, and try again")
-    })?;
-    Ok(HttpResponse::Ok().content_type("text/event-stream").streaming(events(source.news(), place)))
+    let place = places.take()?;
+    Ok(streaming(events(source.news(), place)))
+}
+
+/// The same of the checks and races.
+pub async fn runs(runs: Data<Runs>, places: Data<Places>) -> Result<HttpResponse, Problem> {
+    let place = places.take()?;
+    Ok(streaming(events(runs.news(), place)))
+}
+
+/// Sends a number every second.
+pub async fn ticks(places: Data<Places>) -> Result<HttpResponse, Problem> {
+    let place = places.take()?;
+    let ticks = stream::unfold((0_u64, place), async |(count, place)| {
+        let line = if count == 0 {
+            "retry: 1000\n\n".to_owned()
+        } else {
+            sleep(KEPT_FOR).await;
+            format!("event: news\ndata: {count}\n\n")
+        };
+        Some((Ok(Bytes::from(line)), (count + 1, place)))
+    });
+    Ok(streaming(ticks))
+}
+
+impl Places {
+    fn take(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.0).try_acquire_owned().map_err(|_| {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open. Close one, and try again")
+        })
+    }
+}
+
+fn streaming(events: impl Stream<Item = Result<Bytes, Infallible>> + 'static) -> HttpResponse {
+    HttpResponse::Ok().content_type("text/event-stream").streaming(events)
 }
 
 fn events(

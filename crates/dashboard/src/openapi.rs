@@ -9,7 +9,7 @@ use utoipa::OpenApi;
         title = "Flash Sale: the dashboard",
         description = "What the shop's transactions did, for scripts."
     ),
-    paths(crate::api::list, get),
+    paths(crate::api::list, crate::api::state::get, get),
     components(schemas(crate::problem::Problem))
 )]
 struct DashboardApi;

@@ -8,15 +8,14 @@ use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, Resource, Responder, guard};
 
 use crate::problem::Problem;
-use crate::{api, events, files, openapi, pages};
+use crate::{api, events, files, metrics, openapi, pages};
 
 /// Adds all routes. The files in `static_dir` appear under `/static`.
 pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
     config
         .app_data(
-            web::PathConfig::default().error_handler(|_, _| {
-                Problem::unprocessable(&["path"], "expected the number of a click").into()
-            }),
+            web::PathConfig::default()
+                .error_handler(|_, _| Problem::unprocessable(&["path"], "expected a number").into()),
         )
         // Pages
         .service(get("/", pages::timeline::show))
@@ -24,6 +23,9 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .service(get("/clicks/{number}", pages::click::show))
         .service(get("/clicks/{number}/screen", pages::screen::show))
         .service(get("/clicks/{number}/beside/{other}", pages::beside::show))
+        .service(get("/state", pages::state::show))
+        .service(get_and_post("/verdict", pages::verdict::show, pages::verdict::start_or_stop))
+        .service(get("/verdict/{number}", pages::verdict::show_one))
         // A click as a file
         .service(get("/timeline.txt", files::newest_text))
         .service(get("/clicks/{number}/timeline.svg", files::svg))
@@ -32,7 +34,11 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .service(get("/clicks/{number}/trace.json", files::trace))
         // For scripts
         .service(get("/events", events::stream))
+        .service(get("/events/state", events::ticks))
+        .service(get("/events/runs", events::runs))
         .service(get("/api/transactions", api::list))
+        .service(get("/api/state", api::state::get))
+        .service(get("/metrics", metrics::get))
         .service(get("/api/openapi.json", openapi::get))
         // What the pages need
         .service(get("/picture.css", files::picture_style))
@@ -40,6 +46,19 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .default_service(web::to(async || {
             Err::<String, _>(Problem::new(StatusCode::NOT_FOUND, "There is no such page"))
         }));
+}
+
+/// A path that also answers POST.
+fn get_and_post<F, Args, G, Form>(path: &str, show: F, change: G) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+    G: Handler<Form>,
+    Form: FromRequest + 'static,
+    G::Output: Responder + 'static,
+{
+    get(path, show).route(web::post().to(change))
 }
 
 /// A path that answers GET and HEAD, and 405 to other methods.

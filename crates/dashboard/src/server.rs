@@ -10,14 +10,19 @@ use actix_web::{App, HttpServer, web};
 use flash_sale_http_guard::headers;
 
 use crate::events::Places;
+use crate::rooms::Rooms;
+use crate::runs::Runs;
 use crate::settings::DashboardSettings;
 use crate::source::Source;
+use crate::state_watch::StateWatch;
 use crate::{middleware, routes};
 
 /// One person looks at it, or a class.
 const WORKERS: usize = 1;
 /// How many connections the dashboard has at once. Each is one open file.
 pub const MOST_CONNECTIONS: usize = 64;
+/// In bytes. A form names a dozen strategies.
+const LONGEST_FORM: usize = 8 * 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(6);
 /// Streams of events never end by themselves, so the end does not wait for them for long.
 const SHUTDOWN_SECONDS: u64 = 1;
@@ -26,14 +31,24 @@ const SHUTDOWN_SECONDS: u64 = 1;
 ///
 /// # Errors
 /// When the listener can't be used.
-pub fn serve(listener: TcpListener, source: Source, settings: DashboardSettings) -> io::Result<Server> {
+pub fn serve(
+    listener: TcpListener,
+    source: Source,
+    rooms: Rooms,
+    settings: DashboardSettings,
+) -> io::Result<Server> {
     let places = web::Data::new(Places::default());
     let source = web::Data::new(source);
+    let state = web::Data::new(StateWatch::new(rooms.shop));
+    let runs = web::Data::new(Runs::new(rooms.engine, Source::clone(&source)));
     let settings_for_pages = web::Data::new(settings.clone());
     let application = move || {
         App::new()
             .app_data(source.clone())
             .app_data(places.clone())
+            .app_data(state.clone())
+            .app_data(runs.clone())
+            .app_data(web::PayloadConfig::new(LONGEST_FORM))
             .app_data(settings_for_pages.clone())
             .app_data(settings.allowed_hosts.clone())
             .configure(|config| routes::configure(config, &settings.static_dir))

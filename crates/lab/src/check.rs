@@ -17,7 +17,7 @@ pub mod up_to_date;
 pub mod verdict;
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::ensure;
 use flash_sale_core::limits::REQUEST_DEADLINE;
@@ -28,7 +28,7 @@ use tokio::time::{sleep, timeout, timeout_at};
 use alone::Alone;
 use crowd::Sale;
 use one_click::OneClick;
-use part::{Part, Say};
+use part::{Made, Part, Say};
 use patience::Held;
 use verdict::{Check, CheckReport, Figures};
 
@@ -63,12 +63,25 @@ pub struct CheckOptions {
     pub allow_constraint: bool,
 }
 
+/// Who is told how far a check is, and what it has found so far.
+#[derive(Clone, Copy)]
+pub struct Listener<'a> {
+    /// Is told how far the check is.
+    pub say: Say<'a>,
+    /// Is told each check that looks at one part only, when this part is over. The report has all checks.
+    pub made: Made<'a>,
+}
+
 /// Judges the shop. Then it resets the shop and removes all products of the lab, also when the judging failed or was
 /// stopped.
 ///
 /// # Errors
 /// When no shop answers, its database can't be asked, another check runs, or the person stops the check.
-pub async fn run(target: &Target, options: CheckOptions, say: Say<'_>) -> anyhow::Result<CheckReport> {
+pub async fn run(
+    target: &Target,
+    options: CheckOptions,
+    listener: Listener<'_>,
+) -> anyhow::Result<CheckReport> {
     let shop = Shop::at(&target.url).await?;
     let away = "the shop can't use its database, and no edit can change that. See why: make logs";
     ensure!(uses_its_database(&shop).await, away);
@@ -78,7 +91,7 @@ pub async fn run(target: &Target, options: CheckOptions, say: Say<'_>) -> anyhow
 
     let mut signals = EndSignals::listen()?;
     let report = tokio::select! {
-        report = judge(&shop, &database, options, say) => report,
+        report = judge(&shop, &database, options, listener) => report,
         _ = signals.next() => Err(anyhow::anyhow!("stopped before the verdict. Again: make check")),
     };
     tokio::join!(remove_products(&database), reset(&shop));
@@ -140,10 +153,10 @@ async fn judge(
     shop: &Shop,
     database: &ShopDatabase,
     options: CheckOptions,
-    say: Say<'_>,
+    listener: Listener<'_>,
 ) -> anyhow::Result<CheckReport> {
     let begun = Instant::now();
-    let findings = look(shop, database, options, say).await?;
+    let findings = look(shop, database, options, listener).await?;
     let mut report = findings.report();
     report.figures.seconds = begun.elapsed().as_secs_f64();
     Ok(report)
@@ -153,18 +166,24 @@ async fn look(
     shop: &Shop,
     database: &ShopDatabase,
     options: CheckOptions,
-    say: Say<'_>,
+    listener: Listener<'_>,
 ) -> anyhow::Result<CheckFindings> {
+    let Listener { say, made } = listener;
     let deadline = Instant::now() + one_click::longest(options.rounds) + TIME_BESIDE_CLICKS;
     let deadlocks_before = database.deadlocks().await?;
     let replicas = architecture::find_replicas(shop).await?;
     let alone = alone::buy(shop, database).await?;
+    let began = SystemTime::now();
     let clicks = one_click::run(shop, options.rounds, say).await;
+    made(&one_click::judge(&clicks), began);
+    made(&architecture::judge_retry(&clicks), began);
 
     let mut obstacle = alone.obstacle();
     let mut crowds = Vec::new();
     for size in CROWDS {
+        let began = SystemTime::now();
         let sale = play(deadline, obstacle.as_ref(), crowd::sell(shop, database, size, say)).await;
+        made(&crowd::judge(size, &sale), began);
         // The verdict is clear already, and another crowd may take half a minute.
         if sale.as_ref().is_ok_and(Sale::has_failure) {
             obstacle = Some("the crowd before this one met failures".to_owned());
@@ -173,7 +192,10 @@ async fn look(
     }
     let obstacle = alone.obstacle();
     let enough = play(deadline, obstacle.as_ref(), crowd::sell(shop, database, ENOUGH_FOR_ALL, say)).await;
+    let began = SystemTime::now();
     let held = play(deadline, obstacle.as_ref(), patience::hold_and_look(shop, database, say)).await;
+    made(&patience::judge_reads(&held), began);
+    made(&patience::judge_others(&held), began);
     let deadlocks = (database.deadlocks().await? - deadlocks_before).try_into().unwrap_or_default();
     let constraints = architecture::judge_constraints(database, options.allow_constraint).await?;
     Ok(CheckFindings { replicas, alone, clicks, crowds, enough, held, deadlocks, constraints })

@@ -4,6 +4,7 @@ pub mod check;
 pub mod clean;
 pub mod down;
 pub mod drill;
+pub mod engine_message;
 pub mod guide_pictures;
 pub mod hint;
 pub mod logs;

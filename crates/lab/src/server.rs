@@ -42,6 +42,7 @@ use lab::Lab;
 use leftovers::make_way;
 use starter::{stop_on_signals, stop_when_starter_ends, tell, tell_starter};
 
+pub use dashboard::elsewhere;
 pub use leftovers::wait_for_leftovers;
 pub use starter::{Starter, why_it_ended};
 
@@ -90,6 +91,7 @@ async fn run_locked(settings: LabSettings, binary: PathBuf, starter: Starter) ->
         losing: tokio::sync::Mutex::default(),
         dashboard: OnceLock::new(),
         supervisor: OnceLock::new(),
+        commands: OnceLock::new(),
     });
 
     let control = tokio::spawn(control_server::serve(project::listen_for_commands()?, Arc::clone(&lab)));
@@ -131,7 +133,7 @@ fn port_error(address: SocketAddr, error: &io::Error) -> anyhow::Error {
 
 impl Lab {
     /// Starts everything, and waits until it is told to stop.
-    async fn live(&self) -> anyhow::Result<()> {
+    async fn live(self: &Arc<Self>) -> anyhow::Result<()> {
         let told_to_stop = |stage: &Stage| matches!(stage, Stage::Stopping);
         tokio::select! {
             opened = self.open() => opened?,
@@ -146,7 +148,7 @@ impl Lab {
         Ok(())
     }
 
-    async fn open(&self) -> anyhow::Result<()> {
+    async fn open(self: &Arc<Self>) -> anyhow::Result<()> {
         let database = Database::open(&self.settings, &self.progress).await?;
         let database = self.database.get_or_init(|| database);
         database.migrate(&self.progress).await?;
@@ -186,9 +188,9 @@ impl Lab {
         Ok(())
     }
 
-    fn open_dashboard(&self, wiretap: &Wiretap) {
+    fn open_dashboard(self: &Arc<Self>, wiretap: &Wiretap) {
         let Some(port) = self.settings.dashboard_port else { return };
-        match dashboard::open(port, wiretap.recorder().clone(), &self.static_folder, &self.reach.url) {
+        match dashboard::open(port, wiretap.recorder(), self) {
             Ok(url) => {
                 self.progress.say(format!("the shop's transactions are shown at {url}"));
                 drop(self.dashboard.set(url));
@@ -200,6 +202,9 @@ impl Lab {
     /// Stops everything, in an order in which nobody loses an answer.
     async fn close(&self) {
         self.progress.set_stage(Stage::Stopping);
+        if let Some(commands) = self.commands.get() {
+            commands.stop().await;
+        }
         self.gateway.stop_accepting();
         if let Some(supervisor) = self.supervisor.get() {
             supervisor.stop(&|line| self.progress.say(line)).await;

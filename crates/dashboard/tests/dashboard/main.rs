@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+mod fake_rooms;
 mod fixtures;
 mod grouping;
+mod metrics;
 mod pages;
 mod pictures;
 mod scripts;
 mod served;
+mod state;
 mod texts;
+mod verdict;

@@ -108,7 +108,16 @@ async fn a_click_that_is_not_kept_is_a_page_for_a_person_and_a_problem_for_a_pro
 async fn no_page_has_an_inline_script_or_style_or_anything_of_another_host() {
     let dashboard = Served::start(both());
 
-    for path in ["/", "/?which=all", "/clicks/7", "/clicks/7/beside/11", "/screen", "/clicks/7/screen"] {
+    for path in [
+        "/",
+        "/?which=all",
+        "/clicks/7",
+        "/clicks/7/beside/11",
+        "/screen",
+        "/clicks/7/screen",
+        "/state",
+        "/verdict",
+    ] {
         let page = dashboard.text(path).await;
         assert_eq!(page.matches("<script").count(), page.matches("<script src=\"/static/").count(), "{path}");
         assert!(

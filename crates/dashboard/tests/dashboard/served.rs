@@ -9,8 +9,11 @@ use actix_web::dev::ServerHandle;
 use flash_sale_core::allowed_hosts::AllowedHosts;
 use flash_sale_dashboard::{DashboardSettings, Source, serve};
 use flash_sale_wiretap::trace::Transaction;
+use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use tokio::sync::watch;
+
+use crate::fake_rooms::FakeRooms;
 
 /// It ends with this value.
 pub struct Served {
@@ -24,6 +27,11 @@ pub struct Served {
 impl Served {
     /// Shows these transactions, which are the newest first.
     pub fn start(transactions: Vec<Transaction>) -> Self {
+        Self::with(transactions, &FakeRooms::default())
+    }
+
+    /// Shows these transactions, and asks these rooms.
+    pub fn with(transactions: Vec<Transaction>, rooms: &FakeRooms) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let newest = transactions.first().map_or(0, |transaction| transaction.number);
@@ -41,10 +49,11 @@ impl Served {
             static_dir: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../static"),
             shop_url: "http://localhost:3000/".to_owned(),
         };
-        let server = serve(listener, source, settings).unwrap();
+        let server = serve(listener, source, rooms.rooms(), settings).unwrap();
         let handle = server.handle();
         tokio::spawn(server);
-        let client = Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
+        let client =
+            Client::builder().timeout(Duration::from_secs(10)).redirect(Policy::none()).build().unwrap();
         Self { url, kept, news, server: handle, client }
     }
 
@@ -63,6 +72,29 @@ impl Served {
     /// The answer to GET.
     pub async fn get(&self, path: &str) -> Response {
         self.request("GET", path).header("accept", "text/html").send().await.unwrap()
+    }
+
+    /// The answer to POST of a form on one of the dashboard's own pages. It leads to another page, which is not asked
+    /// for.
+    pub async fn post(&self, path: &str, form: &str) -> Response {
+        let request = self.request("POST", path).header("origin", &self.url).header("accept", "text/html");
+        request.body(form.to_owned()).send().await.unwrap()
+    }
+
+    /// The page, as soon as it holds this text.
+    #[track_caller]
+    pub fn until(&self, path: &str, text: &str) -> impl Future<Output = String> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let until = std::time::Instant::now() + Duration::from_secs(10);
+            loop {
+                let page = self.text(path).await;
+                if page.contains(text) {
+                    return page;
+                }
+                assert!(std::time::Instant::now() < until, "{caller}: {text}\n{page}");
+            }
+        }
     }
 
     /// The body of a successful answer to GET.

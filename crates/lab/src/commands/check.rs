@@ -3,18 +3,22 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use anyhow::bail;
+use chrono::Utc;
 use clap::Args;
+use flash_sale_dashboard::engine_messages::{EngineMessage, FinishedCheck, Progress, SeenCheck};
 use flash_sale_testbed::open_files;
 use flash_sale_testbed::reason::told;
 
+use super::engine_message::{part_of, tell};
 use super::progress_line;
 use crate::check::failures::tell_reason;
 use crate::check::first_error::LogsSince;
 use crate::check::up_to_date::{Refusal, running_as_built, still_running};
 use crate::check::verdict::{Check, CheckReport, CheckVerdict};
-use crate::check::{self, CheckOptions};
+use crate::check::{self, CheckOptions, Listener};
 use crate::console;
 use crate::hint;
 use crate::project::{LOGS, STATE};
@@ -53,6 +57,9 @@ pub struct CheckArguments {
     /// Print one JSON object, whatever happens: verdict, closing, checks, costs, figures; error, when nothing was judged
     #[arg(long)]
     pub json: bool,
+    /// Print one line of JSON for each check as it is finished, and for the verdict
+    #[arg(long, hide = true, conflicts_with = "json")]
+    events: bool,
     /// Say also where in the code to look; without this option, only after make hint has said it
     #[arg(long)]
     explain: bool,
@@ -82,7 +89,7 @@ impl CheckArguments {
 pub async fn check(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
     let is_here = arguments.is_here();
     open_files::require(open_files::FEWEST, "a check needs")?;
-    let CheckArguments { json, explain, allow_constraint, rounds, url } = arguments;
+    let CheckArguments { json, events, explain, allow_constraint, rounds, url } = arguments;
     let (target, program) = match url {
         Some(url) => (Target::elsewhere(url)?, None),
         None => {
@@ -92,7 +99,12 @@ pub async fn check(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
     };
     let options = CheckOptions { rounds: rounds.into(), allow_constraint };
     let logs = is_here.then(|| LogsSince::now(LOGS.as_ref()));
-    let report = check::run(&target, options, &progress_line::show).await;
+    let listener = if events {
+        Listener { say: &tell_progress, made: &tell_check }
+    } else {
+        Listener { say: &progress_line::show, made: &|_, _| {} }
+    };
+    let report = check::run(&target, options, listener).await;
     progress_line::clear();
     let mut report = match report {
         Err(error) if !is_here => bail!(for_containers(&told(&error))),
@@ -106,9 +118,28 @@ pub async fn check(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
     }
     let is_explained = explain || (is_here && hint::have_named_the_place(Path::new(STATE)));
     let has_hidden = !is_explained && report.hide_places();
+    if events {
+        tell(&EngineMessage::Judged(part_of(&report)?));
+        return Ok(exit_code(&report));
+    }
     let said = if json { serde_json::to_string_pretty(&report)? + "\n" } else { text(&report, has_hidden) };
     console::text(if is_here { said } else { for_containers(&said) });
-    Ok(if report.verdict == CheckVerdict::Fixed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(exit_code(&report))
+}
+
+fn exit_code(report: &CheckReport) -> ExitCode {
+    if report.verdict == CheckVerdict::Fixed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn tell_progress(doing: &str) {
+    tell(&EngineMessage::Progress(Progress { doing: doing.to_owned(), done: 0, all: 0 }));
+}
+
+/// Tells a check without the place in the code: the verdict has it, if the person has asked for it.
+fn tell_check(check: &Check, began: SystemTime) {
+    let Check { name, passed, seen, meaning, .. } = check.clone();
+    let check = SeenCheck { name, passed, seen, meaning, place: None };
+    tell(&EngineMessage::Check(FinishedCheck { check, from: began.into(), to: Utc::now() }));
 }
 
 /// Replaces our commands by those for containers. A shop that this folder's lab doesn't run is one in containers:

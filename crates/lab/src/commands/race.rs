@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use anyhow::ensure;
 use clap::Args;
+use flash_sale_dashboard::engine_messages::{EngineMessage, Progress};
 use flash_sale_testbed::open_files::{self, BESIDE_CONNECTIONS};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::engine_message::{part_of, tell};
 use crate::check::up_to_date::running_as_built;
 use crate::console;
 use crate::control::running;
@@ -60,6 +62,9 @@ pub struct RaceArguments {
     /// Print one JSON object: is_right, options, database, wiretap, strategies
     #[arg(long, conflicts_with = "csv")]
     json: bool,
+    /// Print a line of JSON for each round that begins, and for the figures
+    #[arg(long, hide = true, conflicts_with_all = ["json", "csv"])]
+    events: bool,
     /// Print a line of CSV for each strategy
     #[arg(long)]
     csv: bool,
@@ -102,6 +107,9 @@ pub async fn race(arguments: RaceArguments) -> anyhow::Result<ExitCode> {
     }
     let bar = progress_bar();
     let advance = |name: &str, done: usize, all: usize| {
+        if arguments.events {
+            tell(&EngineMessage::Progress(Progress { doing: name.to_owned(), done, all }));
+        }
         bar.set_length(all as u64);
         bar.set_position(done as u64);
         bar.set_message(name.to_owned());
@@ -109,7 +117,9 @@ pub async fn race(arguments: RaceArguments) -> anyhow::Result<ExitCode> {
     let report = race::run(&target, &arguments.strategy, &options, &advance).await;
     bar.finish_and_clear();
     let report = report?;
-    if arguments.json {
+    if arguments.events {
+        tell(&EngineMessage::Raced(part_of(&report)?));
+    } else if arguments.json {
         console::line(serde_json::to_string_pretty(&report)?);
     } else if arguments.csv {
         console::text(report.to_csv()?);

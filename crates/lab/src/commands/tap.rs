@@ -11,6 +11,7 @@ use flash_sale_dashboard::{DashboardSettings, Source};
 use flash_sale_wiretap::{Entrance, Wiretap};
 
 use crate::console;
+use crate::server::elsewhere;
 use crate::settings;
 use crate::signals::end_signal;
 
@@ -51,7 +52,9 @@ pub async fn tap(arguments: TapArguments) -> anyhow::Result<()> {
         static_dir: static_folder,
         shop_url,
     };
-    tokio::spawn(flash_sale_dashboard::serve(listener, Source::from(wiretap.recorder()), settings)?);
+    let recorder = wiretap.recorder();
+    let (source, rooms) = (Source::from(recorder), elsewhere::rooms(recorder));
+    tokio::spawn(flash_sale_dashboard::serve(listener, source, rooms, settings)?);
     console::line(format_args!("the replicas find their database from {listen} on"));
     console::line(format_args!("the shop's transactions are shown on {dashboard}"));
     end_signal().await?;

@@ -1,37 +1,46 @@
-//! Serves the dashboard: what the wiretap sees, as pages.
+//! Serves the dashboard: what the wiretap sees, and what the lab knows, as pages.
+
+mod asked;
+pub mod elsewhere;
+pub(super) mod engine;
+mod newer_sources;
+mod state;
+mod traffic;
 
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Context;
 use flash_sale_core::allowed_hosts::AllowedHosts;
-use flash_sale_dashboard::{DashboardSettings, Source};
+use flash_sale_dashboard::{DashboardSettings, Rooms, Source};
 use flash_sale_testbed::port::free_beside;
 use flash_sale_wiretap::Recorder;
+
+use super::lab::Lab;
+use asked::Asked;
+use engine::OwnCommands;
+use state::RunningShop;
 
 /// Serves the dashboard on this port of 127.0.0.1, as long as the lab runs. Returns its URL.
 ///
 /// # Errors
 /// When the port can't be listened on.
-pub(super) fn open(
-    port: u16,
-    recorder: Recorder,
-    static_folder: &Path,
-    shop_url: &str,
-) -> anyhow::Result<String> {
+pub(super) fn open(port: u16, recorder: &Recorder, lab: &Arc<Lab>) -> anyhow::Result<String> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| port_error(port, &error))?;
     let settings = DashboardSettings {
         allowed_hosts: AllowedHosts::default(),
-        static_dir: static_folder.to_owned(),
-        shop_url: shop_url.to_owned(),
+        static_dir: lab.static_folder.clone(),
+        shop_url: lab.reach.url.clone(),
     };
-    let news = recorder.news();
-    // Purchases and reads together: a purchase without a transaction is a read on its own, and a write on its own.
-    let source = Source::new(move |limit| recorder.all(limit), news);
-    let server =
-        flash_sale_dashboard::serve(listener, source, settings).context("can't serve the dashboard")?;
+    let source = Source::from(recorder);
+    let shop = Arc::new(RunningShop { lab: Arc::downgrade(lab), asked: Asked::default() });
+    let engine = Arc::new(OwnCommands::find(format!("http://{}", lab.reach.address))?);
+    let engine = Arc::clone(lab.commands.get_or_init(|| engine));
+    let rooms = Rooms { shop, engine };
+    let server = flash_sale_dashboard::serve(listener, source, rooms, settings)
+        .context("can't serve the dashboard")?;
     tokio::spawn(server);
     Ok(format!("http://localhost:{port}"))
 }

@@ -8,6 +8,7 @@ use flash_sale_testbed::reason::told;
 use flash_sale_wiretap::Wiretap;
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::dashboard::engine::OwnCommands;
 use crate::control::messages::{Event, Status};
 use crate::database::Database;
 use crate::progress::{Progress, Stage};
@@ -34,6 +35,8 @@ pub(super) struct Lab {
     /// The dashboard's URL. It stays empty where there is no dashboard.
     pub(super) dashboard: OnceLock<String>,
     pub(super) supervisor: OnceLock<Supervisor>,
+    /// The checks and races that the dashboard starts. It stays empty where there is no dashboard.
+    pub(super) commands: OnceLock<Arc<OwnCommands>>,
 }
 
 impl Lab {

@@ -8,6 +8,7 @@ mod attacker;
 mod built;
 mod check;
 mod closed_pipes;
+mod dashboard;
 mod database;
 mod distance;
 mod drill;

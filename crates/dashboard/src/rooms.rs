@@ -1,0 +1,99 @@
+//! What the dashboard asks of the program that serves it. Each page that shows more than transactions has a trait here,
+//! and the lab implements it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::engine_messages::EngineMessage;
+use crate::shop_state::ShopState;
+
+/// The running shop, for the page State.
+pub trait Shop: Send + Sync {
+    /// What is known of the shop just now. This has a time limit, and it never fails: where a part can't be asked, the
+    /// state says so.
+    fn state(&self) -> BoxFuture<'_, ShopState>;
+}
+
+/// What runs checks and races, for the pages Verdict and Race.
+pub trait Engine: Send + Sync {
+    /// Starts a check or a race.
+    ///
+    /// # Errors
+    /// When it can't be started: the reason, for a page.
+    fn start(&self, order: Order) -> BoxFuture<'_, Result<StartedRun, String>>;
+
+    /// The strategies that can race.
+    ///
+    /// # Errors
+    /// When the shop can't be asked: the reason, for a page.
+    fn strategies(&self) -> BoxFuture<'_, Result<Vec<StrategyChoice>, String>>;
+}
+
+/// What is to be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// `make check`
+    Check,
+    /// `make race`
+    Race(RaceOrder),
+}
+
+/// How to race.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RaceOrder {
+    /// The names of the strategies.
+    pub strategies: Vec<String>,
+    /// Copies in each round.
+    pub copies: u32,
+    /// Buyers in each round.
+    pub buyers: u16,
+    /// Rounds for each strategy.
+    pub rounds: u16,
+    /// How long a payment takes, in milliseconds.
+    pub window_ms: u16,
+}
+
+/// A check or a race that runs.
+#[derive(Debug)]
+pub struct StartedRun {
+    /// What it tells. It is closed when everything has ended.
+    pub heard: mpsc::Receiver<Heard>,
+    /// Stops it. It takes everything back before it ends.
+    pub stop: oneshot::Sender<()>,
+}
+
+/// What a run tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    /// A message.
+    Message(Box<EngineMessage>),
+    /// A line for a person, for example a compiler's message, or why there is no verdict.
+    Line(String),
+}
+
+/// A strategy that can race.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StrategyChoice {
+    /// Its name.
+    pub name: String,
+    /// How it sells, in a line.
+    pub description: String,
+}
+
+/// Everything that the pages ask.
+#[derive(Clone)]
+pub struct Rooms {
+    /// For the page State, and for `/metrics`.
+    pub shop: Arc<dyn Shop>,
+    /// For the pages Verdict and Race.
+    pub engine: Arc<dyn Engine>,
+}
+
+impl fmt::Debug for Rooms {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Rooms").finish_non_exhaustive()
+    }
+}

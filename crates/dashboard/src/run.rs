@@ -1,0 +1,98 @@
+//! A check or a race: what it was asked for, and what is known of it so far. Its memory is bounded.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chrono::{DateTime, Utc};
+
+use crate::engine_messages::{EngineMessage, JudgedShop, Progress, RacedStrategies, SeenCheck};
+use crate::rooms::{Heard, Order};
+
+/// The last lines of the output that are kept, and how many characters of each.
+const LINES: usize = 40;
+const LINE_LENGTH: usize = 300;
+/// A check has 13 checks. A program that tells more is not ours.
+const MOST_CHECKS: usize = 100;
+
+/// A run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Counts all runs, from 1.
+    pub number: u64,
+    /// What was asked for.
+    pub order: Order,
+    /// When it began.
+    pub began_at: DateTime<Utc>,
+    /// When it ended. `None`: it runs.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Whether a person has stopped it.
+    pub is_stopped: bool,
+    /// How far it is.
+    pub progress: Progress,
+    /// The checks that are finished, in the order in which they came.
+    pub checks: Vec<SeenCheck>,
+    /// For each failed check with a click of its own: the click's number.
+    pub clicks: BTreeMap<String, u64>,
+    /// The verdict of a check.
+    pub judged: Option<JudgedShop>,
+    /// The figures of a race.
+    pub raced: Option<RacedStrategies>,
+    /// The last lines of its output.
+    pub lines: VecDeque<String>,
+}
+
+impl Run {
+    /// A run that has just begun.
+    pub fn begin(number: u64, order: Order) -> Self {
+        Self {
+            number,
+            order,
+            began_at: Utc::now(),
+            ended_at: None,
+            is_stopped: false,
+            progress: Progress::default(),
+            checks: Vec::new(),
+            clicks: BTreeMap::new(),
+            judged: None,
+            raced: None,
+            lines: VecDeque::new(),
+        }
+    }
+
+    /// Whether it is a check. Otherwise it is a race.
+    pub fn is_check(&self) -> bool {
+        self.order == Order::Check
+    }
+
+    /// Why there is no result: the last error that it told.
+    pub fn failure(&self) -> String {
+        let error = self.lines.iter().rev().find_map(|line| line.strip_prefix("error: "));
+        error.or(self.lines.back().map(String::as_str)).unwrap_or("It ended without a result.").to_owned()
+    }
+
+    /// Notes what it tells. If that is a failed check, `click` is the click that shows it.
+    pub fn hear(&mut self, heard: Heard, click: Option<u64>) {
+        match heard {
+            Heard::Line(line) => self.note_line(&line),
+            Heard::Message(message) => match *message {
+                EngineMessage::Progress(progress) => self.progress = progress,
+                EngineMessage::Check(finished) if self.checks.len() < MOST_CHECKS => {
+                    self.clicks.extend(click.map(|click| (finished.check.name.clone(), click)));
+                    self.checks.push(finished.check);
+                }
+                EngineMessage::Check(_) => {}
+                EngineMessage::Judged(judged) => {
+                    self.checks = judged.checks.iter().take(MOST_CHECKS).cloned().collect();
+                    self.judged = Some(judged);
+                }
+                EngineMessage::Raced(raced) => self.raced = Some(raced),
+            },
+        }
+    }
+
+    fn note_line(&mut self, line: &str) {
+        if self.lines.len() == LINES {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line.chars().filter(|it| !it.is_control()).take(LINE_LENGTH).collect());
+    }
+}

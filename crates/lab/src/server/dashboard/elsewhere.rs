@@ -1,0 +1,55 @@
+//! The dashboard's rooms for a shop that runs elsewhere, in containers. The wiretap sees its transactions, and nothing
+//! else is known of it here.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use flash_sale_dashboard::shop_state::{BuildState, GatewayState, ShopState};
+use flash_sale_dashboard::{Engine, Order, Rooms, Shop, StartedRun, StrategyChoice};
+use flash_sale_wiretap::Recorder;
+use futures::FutureExt;
+use futures::future::{BoxFuture, ready};
+
+use super::traffic;
+
+struct Elsewhere(Recorder);
+
+/// What the pages of a shop in containers ask.
+pub fn rooms(recorder: &Recorder) -> Rooms {
+    let shop = Arc::new(Elsewhere(recorder.clone()));
+    Rooms { engine: Arc::clone(&shop) as Arc<dyn Engine>, shop }
+}
+
+impl Shop for Elsewhere {
+    fn state(&self) -> BoxFuture<'_, ShopState> {
+        let away =
+            "it is not asked in containers. Ask it: docker compose exec postgres psql --username=flash_sale";
+        let state = ShopState {
+            at: Utc::now(),
+            traffic: traffic::of(&self.0),
+            database: None,
+            database_away: Some(away.to_owned()),
+            replicas: Vec::new(),
+            gateway: GatewayState { connections_open: 0, connections_at_most: 0, connections_accepted: 0 },
+            build: BuildState::Unknown,
+        };
+        ready(state).boxed()
+    }
+}
+
+impl Engine for Elsewhere {
+    fn start(&self, order: Order) -> BoxFuture<'_, Result<StartedRun, String>> {
+        let reason = match order {
+            Order::Check => "A shop in containers is judged by: make docker-check",
+            Order::Race(_) => {
+                "A shop in containers can't race from here. Race it without containers: make run"
+            }
+        };
+        ready(Err(reason.to_owned())).boxed()
+    }
+
+    fn strategies(&self) -> BoxFuture<'_, Result<Vec<StrategyChoice>, String>> {
+        let reason = "A shop in containers can't race from here. Race it without containers: make run";
+        ready(Err(reason.to_owned())).boxed()
+    }
+}

@@ -1,0 +1,175 @@
+//! The dashboard's pages on a real shop.
+
+use flash_sale_core::product;
+use flash_sale_lab::control::messages::DatabaseStop;
+use flash_sale_testbed::testing::SideConnection;
+use sea_orm::EntityTrait;
+use serde_json::json;
+
+use super::check::what_is_there;
+use super::*;
+
+/// A project whose dashboard is open, and the dashboard's URL.
+async fn with_dashboard(mut project: Project) -> (Project, Dashboard) {
+    let port = port_of_ones_own();
+    project.variables.extend([("WIRETAP", "on".to_owned()), ("DASHBOARD_PORT", port.to_string())]);
+    project.up().await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    (project, Dashboard { url: format!("http://127.0.0.1:{port}"), client })
+}
+
+struct Dashboard {
+    url: String,
+    client: reqwest::Client,
+}
+
+impl Dashboard {
+    async fn text(&self, path: &str) -> String {
+        let answer = self.client.get(format!("{}{path}", self.url)).header("accept", "text/html");
+        answer.send().await.unwrap().error_for_status().unwrap().text().await.unwrap()
+    }
+
+    /// Sends a form of one of the dashboard's own pages, and returns the page that the answer leads to.
+    async fn post(&self, path: &str, form: &str) -> reqwest::Response {
+        let request = self.client.post(format!("{}{path}", self.url)).header("origin", &self.url);
+        request.header("accept", "text/html").body(form.to_owned()).send().await.unwrap()
+    }
+
+    /// The page, as soon as it holds this text. A check may take a minute.
+    async fn until(&self, path: &str, text: &str) -> String {
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(100);
+        loop {
+            let page = self.text(path).await;
+            if page.contains(text) {
+                return page;
+            }
+            assert!(std::time::Instant::now() < until, "{text}\n{page}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn state(&self) -> Value {
+        serde_json::from_str(&self.text("/api/state").await).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn the_state_shows_who_waits_for_whom_and_what_was_sold() {
+    let database = TestDatabase::create().await;
+    let (project, dashboard) = with_dashboard(Project::on(&database)).await;
+    let state = dashboard.state().await;
+    assert_eq!(
+        (&state["build"], &state["replicas"][1]["answers"]),
+        (&json!({ "is": "up_to_date" }), &json!(true))
+    );
+    assert_eq!(
+        (&state["database"]["book"]["stock"], &state["database"]["locks"]),
+        (&json!(1), &json!([])),
+        "{state:#}"
+    );
+
+    let book = product::Entity::find().one(&database.connection).await.unwrap().unwrap();
+    let side = SideConnection::open(&database.url).await;
+    side.begin().await;
+    side.lock_product(book.id).await;
+    let order =
+        dashboard.client.post(project.url("/api/orders")).json(&json!({ "product_id": book.id })).send();
+    let order = tokio::spawn(order);
+    let is_awaited = async || {
+        let state = dashboard.state().await;
+        let locks = state["database"]["locks"].as_array().unwrap();
+        let awaited = locks.iter().find(|lock| lock["granted"] == false);
+        awaited.is_some_and(|lock| {
+            lock["session"].as_str().unwrap().starts_with("replica-") && lock["waits_for"][0].is_number()
+        })
+    };
+    wait_until("the purchase's wait is shown", is_awaited).await;
+    let page = dashboard.text("/state").await;
+    assert!(page.contains("waits for ") && page.contains("side connection"), "{page}");
+    side.commit().await;
+    assert_eq!(order.await.unwrap().unwrap().status(), 200);
+
+    wait_until("the order is shown", async || {
+        let state = dashboard.state().await;
+        state["database"]["book"]["orders"] == 1 && state["traffic"]["purchases"] == 1
+    })
+    .await;
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn the_state_says_when_the_database_is_away_and_when_it_is_back() {
+    let (project, dashboard) = with_dashboard(Project::new()).await;
+    assert_eq!(dashboard.state().await["database_away"], Value::Null);
+
+    let outage = Request::StopDatabase { seconds: 2, how: DatabaseStop::Immediate };
+    let (done, ()) = tokio::join!(project.ask(&outage), async {
+        let is_away = async || dashboard.state().await["database_away"].is_string();
+        wait_until("the state says that the database is away", is_away).await;
+        let page = dashboard.text("/state").await;
+        assert!(page.contains("The database does not answer") && page.contains("replica-2"), "{page}");
+    });
+
+    assert_eq!(done, Event::Done);
+    wait_until("the state shows the book again", async || {
+        dashboard.state().await["database"]["book"].is_object()
+    })
+    .await;
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn the_state_says_when_the_replicas_do_not_run_what_the_files_say() {
+    let database = TestDatabase::create().await;
+    let (project, dashboard) = with_dashboard(Project::on(&database)).await;
+
+    fs::create_dir_all(project.path().join("crates/web/src")).unwrap();
+    fs::write(project.path().join("crates/web/src/main.rs"), "").unwrap();
+
+    let expected = json!({ "is": "not_built", "sources": ["crates/web/src/main.rs"] });
+    wait_until("the new file is named", async || dashboard.state().await["build"] == expected).await;
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_check_is_started_and_followed_on_its_page() {
+    let database = TestDatabase::create().await;
+    let (project, dashboard) = with_dashboard(Project::on(&database)).await;
+
+    assert_eq!(dashboard.post("/verdict", "do=start").await.status(), 200);
+    let page = dashboard.until("/verdict", "The checks that are finished").await;
+    assert!(page.contains("one click</th>") && page.contains("value=\"stop\""), "{page}");
+    assert_eq!(dashboard.post("/verdict", "do=start").await.status(), 409);
+
+    let page = dashboard.until("/verdict", "All checks.").await;
+    assert!(page.contains("no constraint</th>"), "{page}");
+    let failed = page.split("</tr>").filter(|row| row.contains("FAILED</b>"));
+    let mut links = failed.filter_map(|row| row.split("href=\"").nth(1)?.split('"').next());
+    if page.contains("OVERSOLD in ") {
+        for expected in ["one click", "crowd of 50", "crowd of 200"] {
+            let timeline = dashboard.text(links.next().expect(expected)).await;
+            assert!(timeline.contains("<svg"), "{expected}: {timeline}");
+        }
+    } else {
+        assert!(page.contains("FIXED: "), "{page}");
+    }
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_check_that_is_stopped_takes_everything_back_also_when_the_lab_stops() {
+    let database = TestDatabase::create().await;
+    let (project, dashboard) = with_dashboard(Project::on(&database)).await;
+    let playing = "one click: round 11";
+
+    dashboard.post("/verdict", "do=start").await;
+    dashboard.until("/verdict", playing).await;
+    dashboard.post("/verdict", "do=stop").await;
+    dashboard.until("/verdict", "Stopped before the verdict.").await;
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+
+    dashboard.post("/verdict", "do=start").await;
+    dashboard.until("/verdict", playing).await;
+    assert!(project.run(&["down"]).await.success);
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+}
