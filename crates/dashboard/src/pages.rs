@@ -2,6 +2,7 @@
 
 pub mod beside;
 pub mod click;
+pub mod race;
 pub mod screen;
 pub mod state;
 pub mod timeline;

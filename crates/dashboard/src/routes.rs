@@ -26,6 +26,9 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .service(get("/state", pages::state::show))
         .service(get_and_post("/verdict", pages::verdict::show, pages::verdict::start_or_stop))
         .service(get("/verdict/{number}", pages::verdict::show_one))
+        .service(get_and_post("/race", pages::race::show, pages::race::start_or_stop))
+        .service(get("/race/compare", pages::race::compare::show))
+        .service(get("/race/{number}", pages::race::show_one))
         // A click as a file
         .service(get("/timeline.txt", files::newest_text))
         .service(get("/clicks/{number}/timeline.svg", files::svg))

@@ -49,6 +49,11 @@ impl Runs {
         Self(Arc::new(Shared { engine, source, kept, starting, news }))
     }
 
+    /// What can run.
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.0.engine
+    }
+
     /// Starts a run, and returns its number.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ pub struct Traffic {
     /// The seconds that are counted: ten, or fewer when more transactions ended than are kept.
     #[schema(example = 10.0)]
     pub seconds: f64,
-    /// Transactions that committed an order.
+    /// Transactions that committed an order. One that sells to several buyers counts once.
     pub purchases: usize,
     /// Transactions that committed something else, for example a reset.
     pub other_commits: usize,

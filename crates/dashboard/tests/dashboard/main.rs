@@ -8,6 +8,7 @@ mod grouping;
 mod metrics;
 mod pages;
 mod pictures;
+mod race;
 mod scripts;
 mod served;
 mod state;

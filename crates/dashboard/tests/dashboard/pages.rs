@@ -117,6 +117,7 @@ async fn no_page_has_an_inline_script_or_style_or_anything_of_another_host() {
         "/clicks/7/screen",
         "/state",
         "/verdict",
+        "/race",
     ] {
         let page = dashboard.text(path).await;
         assert_eq!(page.matches("<script").count(), page.matches("<script src=\"/static/").count(), "{path}");

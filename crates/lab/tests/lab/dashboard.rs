@@ -173,3 +173,53 @@ async fn a_check_that_is_stopped_takes_everything_back_also_when_the_lab_stops()
     assert!(project.run(&["down"]).await.success);
     assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
 }
+
+#[tokio::test]
+async fn a_race_is_started_and_its_figures_are_shown_and_the_shop_is_as_before() {
+    let database = TestDatabase::create().await;
+    let (project, dashboard) = with_dashboard(Project::on(&database)).await;
+    assert!(dashboard.text("/race").await.contains("id=\"strategy-skip_locked\""));
+
+    let form = "strategy=unlocked&strategy=nowait&copies=5&buyers=40&rounds=2&window=5&do=start";
+    assert_eq!(dashboard.post("/race", form).await.status(), 200);
+    dashboard.until("/race", " of 4</label>").await;
+    let page = dashboard.until("/race", "Table of race 1").await;
+
+    assert!(page.contains("oversold as it must"), "{page}");
+    let nowait = page.split("<tr>").find(|row| row.contains(">nowait</th>")).unwrap();
+    assert!(
+        nowait.contains("<td>ok</td><td class=\"number\">10</td><td class=\"number\">0</td>"),
+        "{nowait}"
+    );
+    dashboard.until("/race", "Table of race 1").await;
+    wait_until("the race has ended", async || !dashboard.text("/race").await.contains("id=\"stop\"")).await;
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_race_that_is_stopped_gives_the_replicas_their_own_payment_back() {
+    let database = TestDatabase::create().await;
+    let (project, dashboard) = with_dashboard(Project::on(&database)).await;
+    let form = "strategy=nowait&copies=5&buyers=40&rounds=20&window=33&do=start";
+
+    dashboard.post("/race", form).await;
+    dashboard.until("/race", " of 20</label>").await;
+    assert!(races(&project).await);
+    dashboard.post("/race", "do=stop").await;
+    dashboard.until("/race", "Stopped before the end.").await;
+
+    assert!(!races(&project).await);
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+    project.run(&["down"]).await;
+}
+
+/// Whether each replica has the race's payment in its environment.
+async fn races(project: &Project) -> bool {
+    let pids = replica_pids(&project.status().await);
+    assert_eq!(pids.len(), 2);
+    pids.iter().all(|pid| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
+        environment.split(|byte| *byte == 0).any(|variable| variable == b"RACE_WINDOW_MS=33")
+    })
+}
