@@ -102,10 +102,16 @@ fn kind(transaction: &Transaction) -> Kind {
     let words: Vec<Rc<Words>> =
         transaction.statements.iter().map(|statement| Words::of(&statement.sql)).collect();
     let is_reset = words.iter().any(|words| words.verb() == Verb::Delete && words.has("orders"));
-    let is_read_only = words.iter().any(|words| words.verb() == Verb::Begin && words.has("only"));
+    // BEGIN says it, or SET TRANSACTION after it.
+    let is_read_only = words.iter().any(|words| {
+        (words.verb() == Verb::Begin || words.has("transaction")) && words.has("read") && words.has("only")
+    });
     let changes = |words: &Rc<Words>| {
         let writes = matches!(words.verb(), Verb::Insert | Verb::Update | Verb::Delete);
-        (writes && words.names_a_table()) || words.lock().is_some()
+        // A replica cleans each connection that it is given back, and removes old keys. Nobody buys then.
+        let is_cleaning = words.has("reset") && words.has("pg_advisory_unlock_all");
+        let is_about_keys = words.has("idempotency_keys") && !words.names_a_table();
+        (writes && words.names_a_table()) || (words.lock().is_some() && !is_cleaning && !is_about_keys)
     };
     let reads = words.iter().any(|words| words.verb() == Verb::Select && words.has("products"));
     if is_reset || is_read_only {

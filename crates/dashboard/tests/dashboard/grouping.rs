@@ -101,6 +101,37 @@ fn an_open_transaction_and_a_lost_one_are_in_their_click() {
 }
 
 #[test]
+fn a_page_that_reads_in_a_transaction_is_no_purchase() {
+    for begin in ["BEGIN READ ONLY", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"] {
+        let mut page = as_shipped();
+        page.truncate(1);
+        page[0].statements.truncate(2);
+        assert_eq!(group(page.clone(), Which::Purchases).len(), 1, "a read that may be followed by a write");
+        let mut first = page[0].statements[0].clone();
+        first.sql = begin.to_owned();
+        page[0].statements.insert(1, first);
+
+        assert!(group(page, Which::Purchases).is_empty(), "{begin}");
+    }
+}
+
+#[test]
+fn what_a_replica_does_between_two_purchases_is_none() {
+    let cleans = "RESET ALL; SELECT pg_advisory_unlock_all()";
+    let removes =
+        "DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys FOR UPDATE SKIP LOCKED)";
+    for sql in [cleans, removes] {
+        let mut alone = fixed();
+        alone.truncate(1);
+        alone[0].statements.truncate(1);
+        alone[0].statements[0].sql = sql.to_owned();
+
+        assert!(group(alone.clone(), Which::Purchases).is_empty(), "{sql}");
+        assert_eq!(group(alone, Which::All).len(), 1, "{sql}");
+    }
+}
+
+#[test]
 fn a_large_crowd_is_folded_by_replica_and_by_how_it_went() {
     let click = click(crowd(200));
     let crowd = Crowd::of(&click);
