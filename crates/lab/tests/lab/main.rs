@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+mod accessibility;
 mod addresses;
 mod attacker;
 mod built;
 mod check;
 mod closed_pipes;
+mod dashboard_browser;
 mod database;
 mod distance;
 mod drill;
