@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use flash_sale_core::database::BETWEEN_TWO_USERS;
-use flash_sale_wiretap::trace::Transaction;
+use flash_sale_wiretap::trace::{Outcome, Transaction};
 
 use crate::sql::{Verb, Words};
 
@@ -53,7 +53,10 @@ pub fn group(mut transactions: Vec<Transaction>, which: Which) -> Vec<Click> {
     let mut clicks: Vec<Click> = Vec::new();
     let mut last_end = DateTime::<Utc>::MIN_UTC;
     for transaction in transactions {
-        let (number, began_at, end) = (transaction.number, transaction.began_at, end_of(&transaction));
+        let (number, began_at) = (transaction.number, transaction.began_at);
+        // What is open overlaps all that begins after it, however long its payment takes.
+        let is_open = transaction.outcome == Outcome::Open;
+        let end = if is_open { DateTime::<Utc>::MAX_UTC } else { end_of(&transaction) };
         match clicks.last_mut() {
             Some(click) if began_at <= last_end || began_at - last_begin(click) <= TOGETHER => {
                 click.transactions.push(transaction);

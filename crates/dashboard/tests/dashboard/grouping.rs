@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use flash_sale_core::database::BETWEEN_TWO_USERS;
 use flash_sale_dashboard::clicks::{Click, Which, group};
 use flash_sale_dashboard::crowd::Crowd;
-use flash_sale_wiretap::trace::Transaction;
+use flash_sale_wiretap::trace::{Outcome, Transaction};
 
 use crate::fixtures::{as_shipped, click, crowd, fixed, no_transaction, odd};
 
@@ -147,6 +147,36 @@ fn an_open_transaction_and_a_lost_one_are_in_their_click() {
 
     odd.reverse();
     assert_eq!(numbers(&click(odd)), [31, 32], "in any order");
+}
+
+#[test]
+fn a_purchase_that_begins_while_another_is_open_is_in_its_click() {
+    let mut slow = as_shipped();
+    slow.truncate(2);
+    slow.sort_by_key(|transaction| transaction.began_at);
+    // The first one waits for its payment. Its last statement was answered long ago.
+    slow[0].statements.truncate(2);
+    slow[0].ended_at = None;
+    slow[1].began_at += TimeDelta::milliseconds(1500);
+    assert_eq!(group(slow.clone(), Which::Purchases).len(), 2, "of a transaction that has ended");
+    slow[0].outcome = Outcome::Open;
+
+    assert_eq!(group(slow, Which::Purchases).len(), 1);
+}
+
+#[test]
+fn a_page_that_reads_in_a_transaction_is_no_purchase() {
+    for begin in ["BEGIN READ ONLY", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"] {
+        let mut page = as_shipped();
+        page.truncate(1);
+        page[0].statements.truncate(2);
+        assert_eq!(group(page.clone(), Which::Purchases).len(), 1, "a read that may be followed by a write");
+        let mut first = page[0].statements[0].clone();
+        first.sql = begin.to_owned();
+        page[0].statements.insert(1, first);
+
+        assert!(group(page, Which::Purchases).is_empty(), "{begin}");
+    }
 }
 
 #[test]

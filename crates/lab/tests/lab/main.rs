@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+mod accessibility;
 mod addresses;
 mod agreement;
 mod attacker;
@@ -9,6 +10,7 @@ mod built;
 mod check;
 mod closed_pipes;
 mod dashboard;
+mod dashboard_browser;
 mod database;
 mod distance;
 mod drill;

@@ -4,7 +4,9 @@
 mod chromium;
 mod devtools;
 mod tab;
+mod watch;
 
 pub use chromium::Chromium;
 pub use devtools::Events;
 pub use tab::{Key, Point, Tab};
+pub use watch::Watch;

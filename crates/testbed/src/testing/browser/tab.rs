@@ -126,6 +126,12 @@ impl Tab {
         wait_until(&format!("the page is {width} px wide"), async || self.is_true(&laid_out).await).await;
     }
 
+    /// Pages are shown to a person who prefers this colour scheme: `light` or `dark`.
+    pub async fn prefer_color_scheme(&self, scheme: &str) {
+        let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
+        self.session.command("Emulation.setEmulatedMedia", json!({ "features": [feature] })).await;
+    }
+
     /// Keeps the events of one kind from now on. The protocol's name for them is `domain.event`.
     pub async fn keep(&self, kind: &str) -> Events {
         let events = self.session.keep(kind);
