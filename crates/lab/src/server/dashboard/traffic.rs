@@ -47,3 +47,53 @@ fn count(newest: &[Transaction], now: DateTime<Utc>, window: TimeDelta) -> Traff
     }
     traffic
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn ended(seconds_ago: Option<i64>, outcome: Outcome, has_order: bool) -> Transaction {
+        let now = Utc::now();
+        Transaction {
+            number: 1,
+            replica: "replica-1".to_owned(),
+            backend_pid: 1,
+            began_at: now - TimeDelta::seconds(60),
+            ended_at: seconds_ago.map(|seconds| now - TimeDelta::seconds(seconds)),
+            outcome,
+            order_id: has_order.then(|| Uuid::from_u128(1)),
+            statements: Vec::new(),
+            left_out: 0,
+        }
+    }
+
+    #[test]
+    fn each_ending_of_the_last_ten_seconds_is_counted_once() {
+        let newest = [
+            ended(Some(1), Outcome::Committed, true),
+            ended(Some(2), Outcome::Committed, true),
+            ended(Some(3), Outcome::Committed, false),
+            ended(Some(8), Outcome::RolledBack, true),
+            ended(Some(9), Outcome::Lost, true),
+            ended(None, Outcome::Open, true),
+            ended(Some(12), Outcome::Committed, true),
+        ];
+
+        let traffic = count(&newest, Utc::now(), WINDOW);
+
+        let expected = Traffic { seconds: 10.0, purchases: 2, other_commits: 1, rolled_back: 1, lost: 1 };
+        assert_eq!(traffic, expected);
+        assert!((traffic.purchases_per_second() - 0.2).abs() < 1e-9);
+    }
+
+    #[test]
+    fn when_older_ones_are_gone_only_the_time_of_those_that_are_kept_counts() {
+        let newest = [ended(Some(1), Outcome::Committed, true), ended(Some(4), Outcome::Committed, true)];
+
+        let covered = since_oldest(&newest, Utc::now());
+
+        assert_eq!(covered.num_seconds(), 4);
+    }
+}
