@@ -76,7 +76,8 @@ pub async fn explain_errors<B: MessageBody + 'static>(
     };
     let (request, mut response) = response.into_parts();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if status == StatusCode::METHOD_NOT_ALLOWED {
+    // Files say 405 without it.
+    if status == StatusCode::METHOD_NOT_ALLOWED && !response.headers().contains_key(ALLOW) {
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
     }
     Ok(ServiceResponse::new(request, response.set_body(BoxBody::new(body))))

@@ -22,6 +22,9 @@ pub struct Problem {
     /// Only with 422: each part of the request that could not be used.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// Only with 405: the methods that are allowed.
+    #[serde(skip)]
+    pub allow: Option<&'static str>,
 }
 
 /// A part of the request that could not be used.
@@ -37,7 +40,13 @@ impl Problem {
     /// A problem of this status.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
-        Self { title, status: status.as_u16(), detail: detail.into(), errors: Vec::new() }
+        Self { title, status: status.as_u16(), detail: detail.into(), errors: Vec::new(), allow: None }
+    }
+
+    /// 405 with the methods that are allowed.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let problem = Self::new(StatusCode::METHOD_NOT_ALLOWED, format!("Allowed here: {allow}"));
+        Self { allow: Some(allow), ..problem }
     }
 
     /// 404 for a click that is not there.
@@ -79,11 +88,12 @@ impl ResponseError for Problem {
     /// The answer. Its body is written by `middleware::explain_errors`, which knows whether a person asked.
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
-        match self.status_code() {
-            StatusCode::SERVICE_UNAVAILABLE => response.insert_header((RETRY_AFTER, "1")),
-            StatusCode::METHOD_NOT_ALLOWED => response.insert_header((ALLOW, "GET, HEAD")),
-            _ => &mut response,
-        };
+        if self.status_code() == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((RETRY_AFTER, "1"));
+        }
+        if let Some(allow) = self.allow {
+            response.insert_header((ALLOW, allow));
+        }
         let mut response = response.finish();
         response.extensions_mut().insert(self.clone());
         response

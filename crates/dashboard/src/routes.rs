@@ -61,7 +61,7 @@ where
     Form: FromRequest + 'static,
     G::Output: Responder + 'static,
 {
-    get(path, show).route(web::post().to(change))
+    resource(path, show, "GET, HEAD, POST").route(web::post().to(change))
 }
 
 /// A path that answers GET and HEAD, and 405 to other methods.
@@ -71,8 +71,17 @@ where
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
+    resource(path, handler, "GET, HEAD")
+}
+
+/// A path that answers GET and HEAD with the handler, and 405 with `allowed` to methods that it has no route for.
+fn resource<F, Args>(path: &str, handler: F, allowed: &'static str) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
     let get_or_head = guard::Any(guard::Get()).or(guard::Head());
-    let refuse =
-        async || Err::<String, _>(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Allowed here: GET, HEAD"));
+    let refuse = move || std::future::ready(Err::<String, _>(Problem::method_not_allowed(allowed)));
     web::resource(path).route(web::route().guard(get_or_head).to(handler)).default_service(web::to(refuse))
 }

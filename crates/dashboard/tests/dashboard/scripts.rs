@@ -174,11 +174,15 @@ async fn it_answers_only_to_its_own_names_and_changes_nothing_for_other_sites() 
     assert_eq!(status("GET", "/", "host", "lab.example:4000").await, 200);
     assert_eq!(status("GET", "/static/lab.css", "host", "evil.example").await, 200);
     assert_eq!(status("POST", "/", "origin", "http://evil.example").await, 403);
-    let refused = dashboard.request("POST", "/api/transactions").send().await.unwrap();
-    assert_eq!(
-        (refused.status().as_u16(), &refused.headers()["allow"]),
-        (405, &"GET, HEAD".parse().unwrap())
-    );
+    for (method, path, allowed) in [
+        ("POST", "/api/transactions", "GET, HEAD"),
+        ("POST", "/static/lab.css", "GET, HEAD"),
+        ("PUT", "/verdict", "GET, HEAD, POST"),
+    ] {
+        let refused = dashboard.request(method, path).send().await.unwrap();
+        let told = (refused.status().as_u16(), refused.headers()["allow"].to_str().unwrap());
+        assert_eq!(told, (405, allowed), "{method} {path}");
+    }
     assert_eq!(dashboard.request("HEAD", "/").send().await.unwrap().status(), 200);
 }
 
