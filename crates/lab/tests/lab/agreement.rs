@@ -14,9 +14,11 @@ use super::*;
 
 /// A wait that the other session has seen for so long is in the JSON.
 const SURELY_SEEN: Duration = Duration::from_millis(30);
-/// Who waits for the transaction of whom (PostgreSQL manual, section 53.13, "pg_locks").
+/// Who waits for the transaction of whom (PostgreSQL manual, section 53.13, "pg_locks"). Other tests have databases of
+/// their own on the same server.
 const WAITS: &str = "SELECT waiting.pid, holding.pid FROM pg_locks AS waiting JOIN pg_locks AS holding
      ON holding.locktype = 'transactionid' AND holding.transactionid = waiting.transactionid AND holding.granted
+     JOIN pg_stat_activity AS session ON session.pid = waiting.pid AND session.datname = current_database()
      WHERE waiting.locktype = 'transactionid' AND NOT waiting.granted";
 
 /// The session that waited, and the session that it waited for.
