@@ -12,6 +12,9 @@ import sys
 import time
 import urllib.request
 
+# Whoever started this in the background may have it ignored, and a shell can't change that for itself.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 project, port = sys.argv[1], int(sys.argv[2])
 opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 results = []
