@@ -18,7 +18,8 @@ const TAKES_LONG: Duration = Duration::from_millis(2);
 /// The pause between two looks is so many times longer than a look. So the looks cost PostgreSQL little, however many
 /// sessions wait.
 const PAUSE: u32 = 20;
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// A click's second purchase waits for some 50 ms. That must not fall between two looks.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// One row for each session that waits and each session that it waits for (PostgreSQL manual, section 9.27).
@@ -40,10 +41,12 @@ pub async fn watch(recorder: Recorder, options: PgConnectOptions) {
             if slow.is_empty() {
                 continue;
             }
-            let began = Instant::now();
-            let Err(error) = look(&recorder, &mut session, &options, &slow).await else {
-                sleep((began.elapsed() * PAUSE).min(LONGEST_PAUSE)).await;
-                continue;
+            let error = match look(&recorder, &mut session, &options, &slow).await {
+                Ok(took) => {
+                    sleep((took * PAUSE).min(LONGEST_PAUSE)).await;
+                    continue;
+                }
+                Err(error) => error,
             };
             session = None;
             if !std::mem::replace(&mut has_said, true) {
@@ -54,21 +57,24 @@ pub async fn watch(recorder: Recorder, options: PgConnectOptions) {
     }
 }
 
+/// Returns how long PostgreSQL took to answer.
 async fn look(
     recorder: &Recorder,
     session: &mut Option<PgConnection>,
     options: &PgConnectOptions,
     slow: &[InFlight],
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Duration> {
     let pids: Vec<i32> = slow.iter().map(|statement| statement.backend_pid).collect();
     let rows = timeout(ACQUIRE_TIMEOUT, async {
         let session = match session {
             Some(session) => session,
             None => session.insert(options.connect().await?),
         };
-        sqlx::query_as::<_, (i32, i32, Option<String>)>(WHO_WAITS).bind(pids).fetch_all(session).await
+        let asked = Instant::now();
+        let rows = sqlx::query_as::<_, (i32, i32, Option<String>)>(WHO_WAITS).bind(pids).fetch_all(session);
+        Ok::<_, sqlx::Error>((rows.await?, asked.elapsed()))
     });
-    let rows = rows.await??;
+    let (rows, took) = rows.await??;
 
     // The time of the look is that of its answer: a wait that was seen had begun by then.
     let now = Instant::now();
@@ -84,5 +90,5 @@ async fn look(
         });
         recorder.note_blocker(*statement, blocker, now);
     }
-    Ok(())
+    Ok(took)
 }
