@@ -133,7 +133,7 @@ pub struct ReplicaState {
 }
 
 /// The gateway.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub struct GatewayState {
     /// Connections that are open.
     pub connections_open: usize,

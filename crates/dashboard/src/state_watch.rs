@@ -12,7 +12,7 @@ use crate::shop_state::ShopState;
 /// How long a state is shown.
 pub const KEPT_FOR: Duration = Duration::from_secs(1);
 
-/// The last state. Whoever comes while the shop is being asked waits for the same answer.
+/// The last state. While the shop is being asked, further requests wait for the same answer.
 pub struct StateWatch {
     shop: Arc<dyn Shop>,
     last: Mutex<Option<(Instant, Arc<ShopState>)>>,

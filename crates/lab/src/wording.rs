@@ -10,6 +10,10 @@ pub fn counted(count: usize, noun: &str) -> String {
     }
 }
 
+/// Why answers can't be lost: only what stands between a replica and PostgreSQL can lose one.
+pub const NO_WIRETAP: &str =
+    "no wiretap stands between the replicas and PostgreSQL. With one: WIRETAP=on make stop run";
+
 /// Says whether the wiretap stands between the replicas and PostgreSQL. `None`: that is not known.
 pub fn on_wiretap(is_there: Option<bool>) -> &'static str {
     match is_there {

@@ -13,6 +13,7 @@ use crate::control::messages::Status;
 use crate::settings::LabSettings;
 use crate::shop::contestant::Contestant;
 use crate::shop::database::ShopDatabase;
+use crate::wording::NO_WIRETAP;
 
 /// What is known of the place where a drill is to run.
 pub struct DrillPlace {
@@ -90,10 +91,6 @@ impl DrillPlace {
 /// Without a look at the sessions, nobody would notice that one was left in a transaction.
 const NO_SESSIONS: &str = "the role of MIGRATION_DATABASE_URL may not see what the shop's sessions do. Let it: \
                            GRANT pg_read_all_stats TO it";
-
-/// Only what stands between a replica and PostgreSQL can lose an answer.
-const NO_WIRETAP: &str =
-    "no wiretap stands between the replicas and PostgreSQL. With one: WIRETAP=on make stop run";
 
 fn can_be_far() -> anyhow::Result<()> {
     let database = LabSettings::read()?.database;

@@ -30,7 +30,7 @@ pub(super) struct Lab {
     /// What reads along between the replicas and PostgreSQL. It stays empty where the replicas go to PostgreSQL
     /// directly.
     pub(super) wiretap: OnceLock<Wiretap>,
-    /// Whoever has the wiretap lose answers locks this meanwhile.
+    /// Locked while the wiretap loses answers for a command.
     pub(super) losing: tokio::sync::Mutex<()>,
     /// The dashboard's URL. It stays empty where there is no dashboard.
     pub(super) dashboard: OnceLock<String>,

@@ -1,4 +1,4 @@
-//! Has the wiretap lose answers to COMMIT, until whoever has asked for it is gone.
+//! Has the wiretap lose answers to COMMIT, until the command that asked for it is gone.
 
 use std::num::NonZeroUsize;
 
@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::lab::{Lab, open_supervisor};
 use super::lending::wait_until_given_back;
 use crate::control::messages::Event;
+use crate::wording::NO_WIRETAP;
 
 /// Answers twice: when the loss begins and, after the other side has gone, with the number of answers that were lost.
 pub(super) async fn lose_commit_answers(
@@ -21,9 +22,7 @@ pub(super) async fn lose_commit_answers(
         return event;
     }
     let Some(wiretap) = lab.wiretap.get() else {
-        let reason =
-            "no wiretap stands between the replicas and PostgreSQL. With one: WIRETAP=on make stop run";
-        return Event::Failed(reason.to_owned());
+        return Event::Failed(NO_WIRETAP.to_owned());
     };
     let _turn = lab.losing.lock().await;
     let losses: Vec<AnswerLoss> = wiretap.lines().map(|line| line.lose_commit_answers(one_in)).collect();

@@ -30,7 +30,7 @@ impl Shop for Elsewhere {
             database: None,
             database_away: Some(away.to_owned()),
             replicas: Vec::new(),
-            gateway: GatewayState { connections_open: 0, connections_at_most: 0, connections_accepted: 0 },
+            gateway: GatewayState::default(),
             build: BuildState::Unknown,
         };
         ready(state).boxed()

@@ -4,7 +4,9 @@ use std::sync::Weak;
 
 use chrono::{DateTime, Utc};
 use flash_sale_dashboard::Shop;
-use flash_sale_dashboard::shop_state::{BuildState, DatabaseState, GatewayState, ReplicaState, ShopState};
+use flash_sale_dashboard::shop_state::{
+    BuildState, DatabaseState, GatewayState, ReplicaState, ShopState, Traffic,
+};
 use flash_sale_testbed::program_file::ProgramFile;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -39,11 +41,8 @@ impl RunningShop {
         };
         // On a thread of its own: this looks at files, and reads up to 10,000 transactions.
         let rest = tokio::task::spawn_blocking(move || lab.map(|lab| lab.looked_at()));
-        let (traffic, replicas, gateway, build) = rest.await.ok().flatten().unwrap_or_else(|| {
-            let nothing =
-                GatewayState { connections_open: 0, connections_at_most: 0, connections_accepted: 0 };
-            (Default::default(), Vec::new(), nothing, BuildState::Unknown)
-        });
+        let nothing = || (Traffic::default(), Vec::new(), GatewayState::default(), BuildState::Unknown);
+        let (traffic, replicas, gateway, build) = rest.await.ok().flatten().unwrap_or_else(nothing);
         ShopState { at: Utc::now(), traffic, database, database_away, replicas, gateway, build }
     }
 }
@@ -56,9 +55,7 @@ fn told(asked: Result<DatabaseState, String>) -> (Option<DatabaseState>, Option<
 }
 
 impl Lab {
-    fn looked_at(
-        &self,
-    ) -> (flash_sale_dashboard::shop_state::Traffic, Vec<ReplicaState>, GatewayState, BuildState) {
+    fn looked_at(&self) -> (Traffic, Vec<ReplicaState>, GatewayState, BuildState) {
         let status = self.status();
         let built = ProgramFile::at(&self.binary).ok();
         let replicas: Vec<ReplicaState> =

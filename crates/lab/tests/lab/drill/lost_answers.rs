@@ -130,7 +130,7 @@ async fn lose_answers(project: &Project) -> UnixStream {
     socket
 }
 
-/// The lab lets one at a time lose answers. So whoever gets the turn knows that the one before is gone.
+/// The lab loses answers for one command at a time. So when a command gets its turn, the command before it is gone.
 async fn losing_is_free(project: &Project) -> bool {
     matches!(end(lose_answers(project).await).await, Event::LostAnswers(_))
 }
