@@ -27,6 +27,7 @@ pub mod server;
 pub mod settings;
 pub mod shop;
 pub mod signals;
+pub mod stage;
 pub mod statistics;
 pub mod supervisor;
 pub mod table;

@@ -29,6 +29,8 @@ pub const POSTGRES: &str = ".flash-sale/postgres";
 /// PostgreSQL's programs, where they had to be fetched.
 pub const PROGRAMS: &str = ".flash-sale/programs";
 
+/// What the explorer has of its own: a PostgreSQL, logs, a wiretap.
+pub const EXPLORER: &str = ".flash-sale/explorer";
 /// Where the wiretap listens for the replicas.
 pub const WIRE: &str = ".flash-sale/wire";
 

@@ -16,6 +16,9 @@ impl PaymentProvider {
 
     /// Returns when the payment is authorized.
     pub async fn authorize(&self) {
-        tokio::time::sleep(self.answers_after).await;
+        // A timer of zero still takes up to a millisecond.
+        if !self.answers_after.is_zero() {
+            tokio::time::sleep(self.answers_after).await;
+        }
     }
 }

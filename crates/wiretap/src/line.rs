@@ -1,14 +1,16 @@
-//! A line to PostgreSQL. It can make PostgreSQL seem far away, it can be held or cut at a chosen statement, and it can
-//! lose answers to COMMIT. It never changes what passes it. Start with [`Line::to`].
+//! A line to PostgreSQL. It can make PostgreSQL seem far away, it can be held or cut at a chosen statement or
+//! at every one, and it can lose answers to COMMIT. It never changes what passes it. Start with [`Line::to`].
 
 mod address;
 mod connection;
 mod direction;
 mod hold;
 mod loss;
+mod owed;
 mod piece;
 mod shared;
 mod stream;
+mod turnstile;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
@@ -32,6 +34,7 @@ use crate::recorder::Recorder;
 
 pub use hold::{At, Hold, Which};
 pub use loss::AnswerLoss;
+pub use turnstile::{AnsweredStatement, Passage, Turnstile, WaitingStatement};
 
 /// Any free port of 127.0.0.1.
 pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -118,6 +121,11 @@ impl Line {
     /// Holds a statement that comes after this call, or its answer. When there are two holds, the later one counts.
     pub fn hold(&self, which: Which, at: At) -> Hold {
         self.shared.holds.arm(which, at)
+    }
+
+    /// The turnstile at which every statement of this line can be held. It is open until it is closed.
+    pub fn turnstile(&self) -> Turnstile {
+        self.shared.turnstile.clone()
     }
 
     /// From now on, of so many purchases that PostgreSQL commits, one loses its answer: the connection is cut on both

@@ -119,6 +119,29 @@ impl Cluster {
         Ok(())
     }
 
+    /// Makes a database that is empty. If there is one of this name, it is removed first.
+    ///
+    /// # Errors
+    /// When the server fails.
+    pub async fn remake_database(&self, database: &str) -> anyhow::Result<()> {
+        let mut connection = self.connect("postgres").await?;
+        let drop = format!(r#"DROP DATABASE IF EXISTS "{database}" WITH (FORCE)"#);
+        connection.execute(sea_orm::sqlx::AssertSqlSafe(drop)).await?;
+        connection.close().await?;
+        self.ensure_database(database).await
+    }
+
+    /// Gives a setting this value in all sessions of the database that begin later.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub async fn set_for_database(&self, database: &str, name: &str, value: &str) -> anyhow::Result<()> {
+        let mut connection = self.connect("postgres").await?;
+        let alter = format!(r#"ALTER DATABASE "{database}" SET {name} = '{value}'"#);
+        connection.execute(sea_orm::sqlx::AssertSqlSafe(alter)).await?;
+        Ok(connection.close().await?)
+    }
+
     /// Where the server listens.
     pub fn address(&self) -> &Address {
         &self.address

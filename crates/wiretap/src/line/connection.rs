@@ -11,9 +11,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::direction::{Direction, Gone};
 use super::hold::{At, Decision, Gate};
-use super::loss::CommitWatch;
+use super::loss::{CommitWatch, IDLE};
+use super::owed::{InFlightCount, Owed};
 use super::piece::Piece;
 use super::shared::Shared;
+use super::turnstile::{AnsweredStatement, Passage, Ticket};
 use crate::protocol::answers::{Answer, Answers};
 use crate::protocol::framing::Unreadable;
 use crate::protocol::requests::{Request, Requests};
@@ -36,14 +38,13 @@ pub struct Connection {
     silenced: CancellationToken,
 }
 
-struct Owed {
-    /// One byte answers it, before the protocol itself begins. All others end with ReadyForQuery.
-    is_byte: bool,
-    /// The gate that is to hold this answer, and the statement that the answer belongs to.
-    gate: Option<(Gate, String)>,
-    /// Its last statement inserts orders. This is looked at only while answers are to be lost.
-    inserts_orders: bool,
-    _in_flight: InFlightCount,
+/// What is remembered of PostgreSQL's messages from one read to the next.
+#[derive(Default)]
+struct Hearing {
+    answers: Answers,
+    commits: CommitWatch,
+    /// Of the error in the exchange that is being answered.
+    sqlstate: Option<String>,
 }
 
 /// What is to be done with the bytes that PostgreSQL has sent.
@@ -53,22 +54,6 @@ struct Heard {
     gates: Vec<(Gate, String)>,
     /// The client is not to get these bytes, nor any others.
     are_lost: bool,
-}
-
-/// Counts one more exchange that is under way, for as long as this value lives.
-struct InFlightCount(Arc<Shared>);
-
-impl InFlightCount {
-    fn new(shared: &Arc<Shared>) -> Self {
-        shared.in_flight.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(shared))
-    }
-}
-
-impl Drop for InFlightCount {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
-    }
 }
 
 impl Connection {
@@ -168,7 +153,7 @@ impl Connection {
         if self.is_unreadable() {
             return self.send(&std::mem::take(&mut piece.bytes), to).await;
         }
-        match piece.take_part(&self.shared.holds) {
+        match piece.take_part(self.shared.holds_statements()) {
             Some(part) => self.hand_on(part, to).await,
             None => Ok(()),
         }
@@ -180,7 +165,7 @@ impl Connection {
         to: &Direction<impl AsyncWrite + Unpin>,
     ) -> Result<(), Gone> {
         let in_flight = InFlightCount::new(&self.shared);
-        let (mut gate, mut inserts_orders) = (None, false);
+        let (mut gate, mut inserts_orders, mut ticket) = (None, false, None);
         if let Some(prepared) = &piece.statement {
             match self.shared.holds.meet(self.id, &prepared.text) {
                 Some((At::Request, gate)) => self.pass_or_end(gate, prepared.text.clone()).await?,
@@ -188,10 +173,16 @@ impl Connection {
                 None => {}
             }
             inserts_orders = self.shared.losses.are_wanted() && prepared.inserts_orders();
+            let backend_pid = self.tape.as_ref().map_or(0, |running| running.tape.lock().backend_pid());
+            ticket = self.shared.turnstile.wait(self.id, backend_pid, prepared).await;
+            if ticket == Some(Ticket::Cut) {
+                self.cut.cancel();
+                return Err(Gone);
+            }
         }
         if let Some(last) = piece.requests.last().filter(|last| last.ends_exchange()) {
             let is_byte = matches!(last, Request::AsksForEncryption);
-            self.owed.lock().push_back(Owed { is_byte, gate, inserts_orders, _in_flight: in_flight });
+            self.owed.lock().push_back(Owed { is_byte, gate, inserts_orders, ticket, _in_flight: in_flight });
         }
         self.hand_on(piece, to).await
     }
@@ -209,11 +200,10 @@ impl Connection {
         mut server: impl AsyncRead + Unpin,
         to: &Direction<impl AsyncWrite + Unpin>,
     ) {
-        let (mut answers, mut commits) = (Answers::default(), CommitWatch::default());
-        let mut buffer = vec![0; BUFFER];
+        let (mut hearing, mut buffer) = (Hearing::default(), vec![0; BUFFER]);
         while let Ok(length @ 1..) = server.read(&mut buffer).await {
             let bytes = &buffer[..length];
-            let heard = self.read_answers(&mut answers, &mut commits, bytes);
+            let heard = self.read_answers(&mut hearing, bytes);
             for (gate, statement) in heard.gates {
                 if self.pass_or_end(gate, statement).await.is_err() {
                     return;
@@ -228,7 +218,8 @@ impl Connection {
         }
     }
 
-    fn read_answers(&self, answers: &mut Answers, commits: &mut CommitWatch, bytes: &[u8]) -> Heard {
+    fn read_answers(&self, hearing: &mut Hearing, bytes: &[u8]) -> Heard {
+        let Hearing { answers, commits, sqlstate } = hearing;
         let (mut at, mut heard) = (0, Heard::default());
         let mut tape = self.tape.as_ref().map(|running| (running.tape.lock(), std::time::Instant::now()));
         while !self.is_unreadable() {
@@ -249,8 +240,15 @@ impl Connection {
             heard.are_lost |=
                 commits.tells_of_purchase(&answer, inserts_orders) && self.shared.losses.take_one();
             match answer {
+                Answer::Failed(failure) => *sqlstate = Some(failure.sqlstate),
                 Answer::Ready(_) | Answer::Byte(b'N') => {
-                    heard.gates.extend(self.owed.lock().pop_front().and_then(|owed| owed.gate));
+                    let (owed, error) = (self.owed.lock().pop_front(), sqlstate.take());
+                    let Some(owed) = owed else { continue };
+                    if let (Some(ticket), Answer::Ready(status)) = (owed.ticket, answer) {
+                        heard.are_lost |= ticket == Ticket::LoseAnswer;
+                        self.tell_answered(status, error);
+                    }
+                    heard.gates.extend(owed.gate);
                 }
                 Answer::Byte(_) => {
                     drop(tape.take());
@@ -260,6 +258,12 @@ impl Connection {
             }
         }
         heard
+    }
+
+    fn tell_answered(&self, status: u8, error: Option<String>) {
+        let (connection, is_in_transaction) = (self.id, status != IDLE);
+        let answered = AnsweredStatement { connection, is_in_transaction, error };
+        self.shared.turnstile.tell(Passage::Answered(answered));
     }
 
     fn is_unreadable(&self) -> bool {
@@ -292,5 +296,11 @@ impl Connection {
             }
             Decision::None | Decision::Pass => Ok(()),
         }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.shared.turnstile.tell(Passage::Ended(self.id));
     }
 }

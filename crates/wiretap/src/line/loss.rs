@@ -10,7 +10,7 @@ use crate::protocol::answers::Answer;
 /// The tag of COMMIT when the transaction had failed before, and of ROLLBACK TO SAVEPOINT too.
 const ROLLED_BACK: &str = "ROLLBACK";
 /// The letter in ReadyForQuery: no transaction is open.
-const IDLE: u8 = b'I';
+pub(super) const IDLE: u8 = b'I';
 
 /// A line loses answers as long as this value lives.
 #[must_use]

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::hold::Holds;
 use crate::protocol::requests::Request;
 use crate::protocol::sql::Prepared;
 
@@ -29,10 +28,10 @@ impl Piece {
         self.requests.push(request);
     }
 
-    /// Takes off what may be handed on before the exchange is complete. If a statement is to be held, that is nothing:
-    /// the whole exchange is held with its statement.
-    pub(super) fn take_part(&mut self, holds: &Holds) -> Option<Self> {
-        let must_wait = holds.is_armed() && self.bytes.len() <= KEPT_BACK;
+    /// Takes off what may be handed on before the exchange is complete. If a statement is to be held (`is_held`), that
+    /// is nothing: the whole exchange is held with its statement.
+    pub(super) fn take_part(&mut self, is_held: bool) -> Option<Self> {
+        let must_wait = is_held && self.bytes.len() <= KEPT_BACK;
         if must_wait || self.bytes.is_empty() {
             return None;
         }

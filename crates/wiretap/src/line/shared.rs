@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::hold::Holds;
 use super::loss::Losses;
+use super::turnstile::Turnstile;
 use crate::recorder::{Recorder, RunningTape};
 
 /// What a line's connections share.
@@ -16,6 +17,7 @@ pub(super) struct Shared {
     pub(super) in_flight: AtomicUsize,
     pub(super) holds: Holds,
     pub(super) losses: Losses,
+    pub(super) turnstile: Turnstile,
     /// Where everything is recorded that passes, and the name of the replica. `None`: nothing is.
     pub(super) recording: Option<(Recorder, Arc<str>)>,
     has_said_unreadable: AtomicBool,
@@ -24,6 +26,11 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn recording(recorder: Recorder, replica: Arc<str>) -> Self {
         Self { recording: Some((recorder, replica)), ..Self::default() }
+    }
+
+    /// Whether a statement is to be held, so that its exchange must not be handed on before it is complete.
+    pub(super) fn holds_statements(&self) -> bool {
+        self.holds.is_armed() || self.turnstile.is_closed()
     }
 
     /// The delay in each direction.

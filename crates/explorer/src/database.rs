@@ -1,0 +1,142 @@
+//! The explorer's own database: the product that is sold, what the rows say afterwards, and who waits for whom.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use anyhow::Context;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
+use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions, Executor};
+use uuid::Uuid;
+
+use crate::outcome::Rows;
+
+/// The first number of the advisory locks that stop a statement inside. The second one is the process id of its server
+/// process.
+const INSIDE: i32 = 0x464c_5348;
+
+/// A trigger that stops a statement after its snapshot was taken, and before it writes. A trigger for each statement
+/// fires before the first row is looked at (PostgreSQL manual, section 39.1). It waits for a lock that the explorer holds.
+const STOP_INSIDE: &str = "
+    CREATE FUNCTION stop_inside() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN
+        PERFORM pg_advisory_lock_shared(1179407176, pg_backend_pid());
+        PERFORM pg_advisory_unlock_shared(1179407176, pg_backend_pid());
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER stop_inside BEFORE INSERT OR UPDATE ON orders FOR EACH STATEMENT EXECUTE FUNCTION stop_inside();
+    CREATE TRIGGER stop_inside BEFORE INSERT OR UPDATE ON products FOR EACH STATEMENT EXECUTE FUNCTION stop_inside();";
+
+/// One row for each session that waits for a lock, with the sessions that it waits for.
+const WHO_WAITS: &str = "SELECT pid, pg_blocking_pids(pid) FROM unnest($1::int4[]) AS waiting (pid)";
+
+/// Two sessions of the owner.
+pub(crate) struct ExplorerDatabase {
+    session: PgConnection,
+    /// The process id of the session's server process.
+    own_pid: i32,
+}
+
+impl ExplorerDatabase {
+    pub(crate) async fn connect(url: &str) -> anyhow::Result<Self> {
+        let options = PgConnectOptions::from_str(url).context("the database's URL")?;
+        let options = options.application_name("explorer").options([("lock_timeout", "5s")]);
+        let mut session = options.disable_statement_logging().connect().await?;
+        let own_pid = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut session).await?;
+        Ok(Self { session, own_pid })
+    }
+
+    /// The process id of the server process that holds the locks of statements that are stopped inside.
+    pub(crate) fn own_pid(&self) -> i32 {
+        self.own_pid
+    }
+
+    /// The names of all tables.
+    pub(crate) async fn tables(&mut self) -> anyhow::Result<BTreeSet<String>> {
+        let sql = "SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'p', 'v', 'm')
+                   AND relnamespace = 'public'::regnamespace";
+        let names: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut self.session).await?;
+        Ok(names.into_iter().collect())
+    }
+
+    /// Lets statements be stopped inside.
+    pub(crate) async fn install_stops(&mut self) -> anyhow::Result<()> {
+        self.session.execute(STOP_INSIDE).await?;
+        Ok(())
+    }
+
+    /// From now on, the next write of this server process is stopped inside.
+    pub(crate) async fn stop(&mut self, pid: i32) -> anyhow::Result<()> {
+        let lock = sqlx::query("SELECT pg_advisory_lock($1, $2)").bind(INSIDE).bind(pid);
+        lock.execute(&mut self.session).await?;
+        Ok(())
+    }
+
+    /// Lets this server process go on.
+    pub(crate) async fn go_on(&mut self, pid: i32) -> anyhow::Result<()> {
+        let unlock = sqlx::query("SELECT pg_advisory_unlock($1, $2)").bind(INSIDE).bind(pid);
+        unlock.execute(&mut self.session).await?;
+        Ok(())
+    }
+
+    /// The product in the shop's window. Other products are for strategies that need one of their own.
+    pub(crate) async fn product_for(&mut self, strategy: Option<&str>) -> anyhow::Result<Uuid> {
+        let sql = match strategy {
+            Some("skip_locked" | "check_constraint") => {
+                "INSERT INTO products (title, author, year, price, quantity, created_at, refuses_oversell)
+                 VALUES ('explored', 'the explorer', 2026, 1.00, 0, now() + interval '100 years', $1) RETURNING id"
+            }
+            _ => "SELECT id FROM products WHERE $1 IS NOT NULL ORDER BY created_at, id LIMIT 1",
+        };
+        let refuses_oversell = strategy == Some("check_constraint");
+        Ok(sqlx::query_scalar(sql).bind(refuses_oversell).fetch_one(&mut self.session).await?)
+    }
+
+    /// Gives the product so many units.
+    pub(crate) async fn make_units(&mut self, product: Uuid, stock: i64) -> anyhow::Result<()> {
+        let sql = "INSERT INTO units (product_id) SELECT $1 FROM generate_series(1, $2)";
+        sqlx::query(sql).bind(product).bind(stock).execute(&mut self.session).await?;
+        Ok(())
+    }
+
+    /// Puts everything back to where a schedule begins: no orders, no keys, `quantity` in stock.
+    pub(crate) async fn begin_anew(&mut self, product: Uuid, quantity: i64) -> anyhow::Result<()> {
+        let sql = format!(
+            "UPDATE units SET order_id = NULL WHERE order_id IS NOT NULL; DELETE FROM orders;
+             DELETE FROM idempotency_keys;
+             UPDATE products SET quantity = {quantity}, version = 0 WHERE id = '{product}'"
+        );
+        self.session.execute(AssertSqlSafe(sql)).await?;
+        Ok(())
+    }
+
+    /// What is left of the product, and its orders.
+    pub(crate) async fn rows(&mut self, product: Uuid) -> anyhow::Result<Rows> {
+        let sql = "SELECT quantity + (SELECT count(*) FROM units
+                                      WHERE product_id = products.id AND order_id IS NULL),
+                          ARRAY(SELECT id FROM orders WHERE product_id = products.id)
+                   FROM products WHERE id = $1";
+        let (left, orders): (i64, Vec<Uuid>) =
+            sqlx::query_as(sql).bind(product).fetch_one(&mut self.session).await?;
+        Ok(Rows { left, orders: orders.into_iter().collect() })
+    }
+
+    /// Which of these server processes wait for which others.
+    pub(crate) async fn who_waits(&mut self, pids: &[i32]) -> anyhow::Result<BTreeMap<i32, Vec<i32>>> {
+        let rows = sqlx::query_as::<_, (i32, Vec<i32>)>(WHO_WAITS).bind(pids);
+        let rows = rows.fetch_all(&mut self.session).await?;
+        Ok(rows.into_iter().filter(|(_, blocking)| !blocking.is_empty()).collect())
+    }
+
+    /// Ends the sessions of these server processes, and with them what they left open.
+    pub(crate) async fn end_sessions(&mut self, pids: &[i32]) -> anyhow::Result<()> {
+        let sql = "SELECT pg_terminate_backend(pid, 5000) FROM unnest($1::int4[]) AS sessions (pid)";
+        sqlx::query(sql).bind(pids).execute(&mut self.session).await?;
+        Ok(())
+    }
+
+    /// PostgreSQL's version, as `15.18`.
+    pub(crate) async fn version(&mut self) -> anyhow::Result<String> {
+        let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&mut self.session).await?;
+        Ok(version.split(' ').next().unwrap_or_default().to_owned())
+    }
+}

@@ -1,0 +1,21 @@
+//! The explorer: runs a few requests of the unmodified shop in every order in which their statements can follow one
+//! another. Start with [`explore`] and with `play.rs`, which plays one schedule. `search.rs` goes through all of them.
+
+mod act;
+mod actor;
+mod database;
+mod exploration;
+mod footprint;
+mod outcome;
+mod play;
+mod schedule;
+mod search;
+mod sleep;
+mod stage;
+
+pub use act::{Act, Reply};
+pub use exploration::{Exploration, ExploreOptions, OutcomeClass, explore};
+pub use outcome::{Flaw, Outcome};
+pub use play::Inside;
+pub use schedule::{Became, Note, Schedule, Step, letter};
+pub use stage::{Stage, StageSettings};

@@ -1,0 +1,86 @@
+//! What came of a schedule: the rows and the answers, held against the rules that every shop must keep.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::act::{Act, Reply};
+
+/// What the rows and the answers say.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Outcome {
+    /// Copies that are left.
+    pub left: i64,
+    /// Orders that were made.
+    pub orders: usize,
+    /// The HTTP status of each actor's answer. `None`: no answer came.
+    pub statuses: Vec<Option<u16>>,
+    /// The rules that were broken.
+    pub flaws: BTreeSet<Flaw>,
+    /// How many statements waited for a lock.
+    pub waits: usize,
+    /// How many statements PostgreSQL ended because of a deadlock (40P01).
+    pub deadlocks: usize,
+}
+
+/// A rule that was broken. The worst one comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flaw {
+    /// More copies were sold than there were.
+    Oversold,
+    /// An answer was not true: an order that isn't there, or an order that nobody was told of.
+    Dishonest,
+    /// Stock and orders together are not what they were.
+    Unconserved,
+    /// A buyer was told "Out of stock", and a copy is left.
+    LostSale,
+    /// A request failed: 5xx.
+    Failed,
+}
+
+/// The rows after a schedule.
+pub(crate) struct Rows {
+    pub left: i64,
+    pub orders: BTreeSet<Uuid>,
+}
+
+impl Outcome {
+    /// What came of these acts, with `stock` copies at first.
+    pub(crate) fn of(acts: &[Act], replies: &[Reply], stock: i64, rows: &Rows) -> Self {
+        let mut flaws = BTreeSet::new();
+        let has_reset = acts.contains(&Act::Reset);
+        let purchases: Vec<&Reply> =
+            acts.iter().zip(replies).filter(|(act, _)| act.is_purchase()).map(|(_, reply)| reply).collect();
+        let told: BTreeSet<Uuid> = purchases.iter().filter_map(|reply| reply.order).collect();
+        let sold = rows.orders.len() as i64;
+        if sold > stock || rows.left < 0 {
+            flaws.insert(Flaw::Oversold);
+        }
+        // A reset puts the stock back to one, and deletes orders that somebody was told of.
+        let initial = if has_reset { 1 } else { stock };
+        if initial - sold != rows.left {
+            flaws.insert(Flaw::Unconserved);
+        }
+        let nobody_is_silent = purchases.iter().all(|reply| reply.status.is_some());
+        let unknown_orders = rows.orders.difference(&told).count();
+        let missing_orders = told.difference(&rows.orders).count();
+        if (unknown_orders > 0 && nobody_is_silent) || (missing_orders > 0 && !has_reset) {
+            flaws.insert(Flaw::Dishonest);
+        }
+        if rows.left > 0 && !has_reset && purchases.iter().any(|reply| reply.status == Some(400)) {
+            flaws.insert(Flaw::LostSale);
+        }
+        if replies.iter().any(|reply| reply.status.is_some_and(|status| status >= 500)) {
+            flaws.insert(Flaw::Failed);
+        }
+        let statuses = replies.iter().map(|reply| reply.status).collect();
+        Self { left: rows.left, orders: rows.orders.len(), statuses, flaws, waits: 0, deadlocks: 0 }
+    }
+
+    /// Whether a rule was broken that no fix may break. A failure alone is none: the buyer was told, and may try again.
+    pub fn breaks_a_rule(&self) -> bool {
+        self.flaws.iter().any(|flaw| *flaw != Flaw::Failed)
+    }
+}

@@ -1,0 +1,362 @@
+//! Plays one schedule: sends the actors' requests, and lets one statement after the other go on. Between two steps it
+//! waits until everything is still: each actor has a statement that waits, waits for another's lock, or is done.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{bail, ensure};
+use flash_sale_wiretap::line::Passage;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+use crate::act::{Act, Reply};
+use crate::actor::{Actor, InFlight, begins};
+use crate::outcome::Outcome;
+use crate::schedule::{Became, Note, Schedule, Step};
+use crate::stage::{Happening, Stage};
+
+/// A request that does nothing in the database for so long is no longer waited for.
+const IN_THE_SHOP: Duration = Duration::from_secs(1);
+/// A statement of an actor while all actors wait: PostgreSQL ends deadlocks, and long waits for locks, sooner.
+const ALL_WAIT: Duration = Duration::from_secs(8);
+/// A statement that can't be waiting for a lock is looked at after this time nevertheless.
+const LOOK: Duration = Duration::from_millis(2);
+/// More steps than any purchase makes, repeated attempts included.
+const MOST_STEPS: usize = 500;
+
+/// What the choices are made from.
+pub(crate) struct Choice<'a> {
+    /// The actors that can go on, with the statement that each would go on with.
+    pub can_go_on: &'a [(usize, Arc<str>, bool)],
+    /// The steps so far.
+    pub steps: &'a [Step],
+}
+
+/// Which statements are stopped inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Inside {
+    /// None.
+    Never,
+    /// Those that read and write at once.
+    WhereItReads,
+    /// All that write.
+    Always,
+}
+
+/// What is played.
+#[derive(Clone, Debug)]
+pub(crate) struct Piece {
+    pub acts: Vec<Act>,
+    pub product: Uuid,
+    /// What `quantity` is at first. Where each copy is a row of its own, it is 0.
+    pub quantity: i64,
+    pub stock: i64,
+    pub inside: Inside,
+}
+
+/// One play.
+struct Play<'a> {
+    stage: &'a mut Stage,
+    piece: &'a Piece,
+    actors: Vec<Actor>,
+    steps: Vec<Step>,
+    notes: BTreeSet<Note>,
+    waits: usize,
+    deadlocks: usize,
+}
+
+/// Plays a schedule. `choose` returns the actor that goes on, out of those that can.
+pub(crate) async fn play(
+    stage: &mut Stage,
+    piece: &Piece,
+    mut choose: impl FnMut(&Choice<'_>) -> anyhow::Result<usize>,
+) -> anyhow::Result<Schedule> {
+    stage.plays += 1;
+    drop_late_happenings(stage);
+    stage.database.begin_anew(piece.product, piece.quantity).await?;
+    let actors = piece.acts.iter().map(|_| Actor::default()).collect();
+    let (steps, notes) = (Vec::new(), BTreeSet::new());
+    let mut play = Play { stage, piece, actors, steps, notes, waits: 0, deadlocks: 0 };
+    for actor in 0..play.actors.len() {
+        play.send(actor);
+        play.settle().await?;
+    }
+    while let Some(can_go_on) = play.wait_for_choice().await? {
+        ensure!(play.steps.len() < MOST_STEPS, "the requests send more than {MOST_STEPS} statements");
+        let actor = choose(&Choice { can_go_on: &can_go_on, steps: &play.steps })?;
+        play.go_on(actor).await?;
+        play.settle().await?;
+    }
+    play.end().await
+}
+
+/// What an earlier play has left: statements that a replica sent after its answer pass.
+fn drop_late_happenings(stage: &mut Stage) {
+    while let Ok(happening) = stage.happenings.try_recv() {
+        if let Happening::AtTurnstile(_, Passage::Waiting(statement)) = happening {
+            statement.pass();
+        }
+    }
+}
+
+impl Play<'_> {
+    fn send(&mut self, actor: usize) {
+        let request = self.stage.asks[actor].send(&self.piece.acts[actor], self.piece.product);
+        let (tell, play) = (self.stage.tell.clone(), self.stage.plays);
+        tokio::spawn(async move {
+            let reply = request.await;
+            // When nobody hears it, the stage ends.
+            let _ = tell.send(Happening::Replied { play, actor, reply });
+        });
+        self.actors[actor].is_sent = true;
+    }
+
+    /// The actors that can go on. `None`: all are done.
+    async fn wait_for_choice(&mut self) -> anyhow::Result<Option<Vec<(usize, Arc<str>, bool)>>> {
+        let began = Instant::now();
+        loop {
+            let mut can_go_on: Vec<(usize, Arc<str>, bool)> = self
+                .actors
+                .iter()
+                .enumerate()
+                .filter_map(|(index, actor)| actor.next_sql().map(|(sql, inside)| (index, sql, inside)))
+                .collect();
+            if !can_go_on.is_empty() {
+                self.leave_out_repeated(&mut can_go_on);
+                return Ok(Some(can_go_on));
+            }
+            let nobody_moves = self.actors.iter().all(|actor| actor.in_flight.is_empty());
+            if nobody_moves {
+                return Ok(None);
+            }
+            ensure!(
+                began.elapsed() < ALL_WAIT,
+                "all requests wait for one another, and PostgreSQL ends no wait"
+            );
+            // Each waits for another: PostgreSQL ends a deadlock.
+            if let Ok(Some(happening)) = timeout(ALL_WAIT, self.stage.happenings.recv()).await {
+                self.take_in(happening)?;
+                self.settle().await?;
+            }
+        }
+    }
+
+    /// An attempt that is repeated while nobody else has done anything has the same result as before.
+    fn leave_out_repeated(&mut self, can_go_on: &mut Vec<(usize, Arc<str>, bool)>) {
+        let repeats = |index: usize| {
+            let steps_of_others = self.steps.iter().filter(|step| step.actor != index).count();
+            self.actors[index].repeats_itself(steps_of_others)
+        };
+        let kept: Vec<_> = can_go_on.iter().filter(|(index, ..)| !repeats(*index)).cloned().collect();
+        if !kept.is_empty() && kept.len() < can_go_on.len() {
+            *can_go_on = kept;
+            self.notes.insert(Note::RepeatedAttempt);
+        }
+    }
+
+    async fn go_on(&mut self, index: usize) -> anyhow::Result<()> {
+        let steps_of_others = self.steps.iter().filter(|step| step.actor != index).count();
+        let actor = &mut self.actors[index];
+        let step = self.steps.len();
+        self.stage.looked = false;
+        if let Some(stopped) = actor.in_flight.iter_mut().find(|flight| flight.is_stopped) {
+            stopped.is_stopped = false;
+            stopped.step = step;
+            let (pid, sql) = (stopped.backend_pid, Arc::clone(&stopped.sql));
+            self.steps.push(Step { actor: index, sql, is_inside: true, became: Became::Sent });
+            return self.stage.database.go_on(pid).await;
+        }
+        let Some(statement) = actor.waiting.pop_front() else {
+            bail!("an actor without a statement was chosen")
+        };
+        if begins(&statement.sql) {
+            actor.attempt_began_at = Some(steps_of_others);
+        }
+        let (backend_pid, sql) = (statement.backend_pid, Arc::clone(&statement.sql));
+        let may_stop = may_stop_inside(&sql, self.piece.inside);
+        actor.in_flight.push(InFlight {
+            connection: statement.connection,
+            backend_pid,
+            step,
+            sql: Arc::clone(&sql),
+            is_stopped: false,
+            is_blocked: false,
+        });
+        if may_stop {
+            self.stage.database.stop(backend_pid).await?;
+            self.stage.stops.insert(backend_pid);
+        }
+        statement.pass();
+        self.steps.push(Step { actor: index, sql, is_inside: false, became: Became::Sent });
+        Ok(())
+    }
+
+    /// Waits until everything is still.
+    async fn settle(&mut self) -> anyhow::Result<()> {
+        let mut last = Instant::now();
+        loop {
+            while let Ok(happening) = self.stage.happenings.try_recv() {
+                self.take_in(happening)?;
+                last = Instant::now();
+            }
+            self.release_unused_stops().await?;
+            let in_the_shop = self.actors.iter().any(Actor::is_in_the_shop);
+            let pids = self.unanswered();
+            if !in_the_shop && (pids.is_empty() || self.look(&pids).await?) {
+                return Ok(());
+            }
+            if in_the_shop && last.elapsed() > IN_THE_SHOP {
+                self.give_up_those_in_the_shop();
+                continue;
+            }
+            let limit = if in_the_shop { IN_THE_SHOP } else { LOOK };
+            if !in_the_shop && self.others_may_block() {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            if let Ok(Some(happening)) = timeout(limit, self.stage.happenings.recv()).await {
+                self.take_in(happening)?;
+                last = Instant::now();
+            }
+        }
+    }
+
+    /// A statement that was to be stopped inside, and has ended without that, needs no stop any more.
+    async fn release_unused_stops(&mut self) -> anyhow::Result<()> {
+        let in_flight: BTreeSet<i32> = self.unanswered().into_iter().collect();
+        let unused: Vec<i32> = self.stage.stops.difference(&in_flight).copied().collect();
+        for pid in unused {
+            self.stage.stops.remove(&pid);
+            self.stage.database.go_on(pid).await?;
+        }
+        Ok(())
+    }
+
+    /// The server processes that work on a statement.
+    fn unanswered(&self) -> Vec<i32> {
+        self.actors.iter().flat_map(|actor| &actor.in_flight).map(|flight| flight.backend_pid).collect()
+    }
+
+    /// Whether a statement in flight could wait for another actor's lock: another transaction is open.
+    fn others_may_block(&self) -> bool {
+        self.actors.iter().filter(|actor| !actor.open.is_empty() || !actor.in_flight.is_empty()).count() > 1
+            || !self.stage.stops.is_empty()
+    }
+
+    /// Asks PostgreSQL who waits. Returns whether all statements in flight do.
+    async fn look(&mut self, pids: &[i32]) -> anyhow::Result<bool> {
+        if !self.others_may_block() && !std::mem::replace(&mut self.stage.looked, true) {
+            return Ok(false);
+        }
+        let waits = self.stage.database.who_waits(pids).await?;
+        while let Ok(happening) = self.stage.happenings.try_recv() {
+            self.take_in(happening)?;
+        }
+        let own_pid = self.stage.database.own_pid();
+        let mut all_wait = true;
+        for flight in self.actors.iter_mut().flat_map(|actor| &mut actor.in_flight) {
+            let blockers = waits.get(&flight.backend_pid).filter(|_| pids.contains(&flight.backend_pid));
+            let Some(blockers) = blockers else {
+                all_wait = false;
+                continue;
+            };
+            let became = &mut self.steps[flight.step].became;
+            if blockers.contains(&own_pid) {
+                flight.is_stopped = true;
+                self.stage.stops.remove(&flight.backend_pid);
+                *became = Became::Stopped;
+            } else if !std::mem::replace(&mut flight.is_blocked, true) {
+                *became = Became::Waited;
+                self.waits += 1;
+            }
+        }
+        Ok(all_wait && !self.actors.iter().any(Actor::is_in_the_shop))
+    }
+
+    fn give_up_those_in_the_shop(&mut self) {
+        for actor in self.actors.iter_mut().filter(|actor| actor.is_in_the_shop()) {
+            actor.is_given_up = true;
+            let note = if actor.reply.is_some() { Note::LeftOpen } else { Note::WaitedInTheShop };
+            self.notes.insert(note);
+        }
+    }
+
+    fn take_in(&mut self, happening: Happening) -> anyhow::Result<()> {
+        match happening {
+            Happening::Replied { play, actor, reply } if play == self.stage.plays => {
+                self.actors[actor].reply = Some(reply);
+            }
+            Happening::Replied { .. } => {}
+            Happening::AtTurnstile(actor, Passage::Waiting(statement)) => {
+                let Some(actor) = self.actors.get_mut(actor).filter(|actor| actor.is_sent) else {
+                    statement.pass();
+                    return Ok(());
+                };
+                actor.is_given_up = false;
+                actor.waiting.push_back(statement);
+                if actor.waiting.len() > 1 {
+                    self.notes.insert(Note::SeveralAtOnce);
+                }
+            }
+            Happening::AtTurnstile(index, Passage::Answered(answered)) => {
+                let Some(actor) = self.actors.get_mut(index) else { return Ok(()) };
+                let place =
+                    actor.in_flight.iter().position(|flight| flight.connection == answered.connection);
+                let Some(place) = place else { return Ok(()) };
+                let flight = actor.in_flight.remove(place);
+                let connection = (flight.connection, flight.backend_pid);
+                if answered.is_in_transaction {
+                    actor.open.insert(connection);
+                } else {
+                    actor.open.remove(&connection);
+                }
+                let became = &mut self.steps[flight.step].became;
+                match answered.error {
+                    Some(error) => {
+                        self.deadlocks += usize::from(error == "40P01");
+                        *became = Became::Failed(error);
+                    }
+                    None if *became != Became::Waited => *became = Became::Done,
+                    None => {}
+                }
+            }
+            Happening::AtTurnstile(index, Passage::Ended(connection)) => {
+                let Some(actor) = self.actors.get_mut(index) else { return Ok(()) };
+                actor.open.retain(|(open, _)| *open != connection);
+                actor.in_flight.retain(|flight| flight.connection != connection);
+            }
+        }
+        Ok(())
+    }
+
+    async fn end(mut self) -> anyhow::Result<Schedule> {
+        let left: Vec<i32> = self.actors.iter().flat_map(|actor| &actor.open).map(|(_, pid)| *pid).collect();
+        if !left.is_empty() {
+            self.notes.insert(Note::LeftOpen);
+            self.stage.database.end_sessions(&left).await?;
+        }
+        let none = Reply { status: None, order: None };
+        let replies: Vec<Reply> =
+            self.actors.iter_mut().map(|actor| actor.reply.take().unwrap_or_else(|| none.clone())).collect();
+        let rows = self.stage.database.rows(self.piece.product).await?;
+        let mut outcome = Outcome::of(&self.piece.acts, &replies, self.piece.stock, &rows);
+        (outcome.waits, outcome.deadlocks) = (self.waits, self.deadlocks);
+        Ok(Schedule { steps: self.steps, replies, outcome, notes: self.notes.into_iter().collect() })
+    }
+}
+
+/// Whether a statement may be stopped inside: it writes and, unless all such statements are stopped, reads as well.
+fn may_stop_inside(sql: &str, inside: Inside) -> bool {
+    let lower = sql.to_ascii_lowercase();
+    let has = |word: &str| {
+        lower.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|found| found == word)
+    };
+    let writes = has("insert") || (has("update") && !has("for"));
+    match inside {
+        Inside::Never => false,
+        Inside::WhereItReads => writes && (has("select") || has("with")),
+        Inside::Always => writes,
+    }
+}

@@ -1,0 +1,86 @@
+//! What is known of a schedule: which actor went on at each step, and what came of it.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::act::Reply;
+use crate::outcome::Outcome;
+
+/// One order in which the actors' statements followed one another, and what came of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Schedule {
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// What each actor was answered.
+    pub replies: Vec<Reply>,
+    /// What the rows and the answers say.
+    pub outcome: Outcome,
+    /// What the explorer could not control or see.
+    pub notes: Vec<Note>,
+}
+
+/// An actor goes on by one statement, or by the rest of one that was stopped inside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The index of the actor, from 0.
+    pub actor: usize,
+    /// The statement.
+    pub sql: Arc<str>,
+    /// Whether it is the rest of a statement: it was stopped after its snapshot, before it wrote.
+    pub is_inside: bool,
+    /// What came of it.
+    pub became: Became,
+}
+
+/// What came of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Became {
+    /// Nothing has been heard of it yet.
+    Sent,
+    /// PostgreSQL has carried it out.
+    Done,
+    /// It waited for another actor's lock. It may be done by now.
+    Waited,
+    /// It was stopped inside, after its snapshot.
+    Stopped,
+    /// It failed with this SQLSTATE.
+    Failed(String),
+}
+
+/// Something that the explorer could not control or see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Note {
+    /// A request did nothing for long and waited for no lock: it waited inside the shop.
+    WaitedInTheShop,
+    /// A transaction was still open after the answer to its request. The explorer has ended its session.
+    LeftOpen,
+    /// One request had several statements waiting at once. They were let go in the order in which they came.
+    SeveralAtOnce,
+    /// An attempt was about to be repeated although nothing had changed. It was left out.
+    RepeatedAttempt,
+}
+
+/// The letter of an actor: A, B, C.
+pub fn letter(actor: usize) -> char {
+    char::from(b'A' + u8::try_from(actor % 26).unwrap_or_default())
+}
+
+impl Schedule {
+    /// The actors of all steps as letters. [`crate::Stage::replay`] runs the schedule again.
+    pub fn letters(&self) -> String {
+        self.steps.iter().map(|step| letter(step.actor)).collect()
+    }
+
+    /// How often another actor goes on than the one before.
+    pub fn switches(&self) -> usize {
+        self.steps.windows(2).filter(|pair| pair[0].actor != pair[1].actor).count()
+    }
+
+    /// Whether a statement waited for another actor's lock.
+    pub fn has_waited(&self) -> bool {
+        self.steps.iter().any(|step| step.became == Became::Waited) || self.outcome.waits > 0
+    }
+}

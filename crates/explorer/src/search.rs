@@ -1,0 +1,154 @@
+//! Goes through all schedules, depth first: after each play, it goes back to the last step at which another actor could
+//! have gone on, and plays the schedule in which that actor does.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use anyhow::ensure;
+
+use crate::footprint::{Footprint, isolates_more};
+use crate::play::{Choice, Piece, play};
+use crate::schedule::Schedule;
+use crate::sleep::SleepSet;
+use crate::stage::Stage;
+
+/// How often a schedule that doesn't repeat itself is tried again.
+const TRIES: usize = 3;
+
+/// A step at which actors could go on.
+struct Node {
+    /// The actors that could go on, with their statements.
+    can_go_on: Vec<(usize, Arc<str>, bool)>,
+    /// The actors from here on that have been or will be chosen, in order; the last one is the present choice.
+    chosen: Vec<usize>,
+    /// The actors that need not go on here.
+    sleep: SleepSet,
+}
+
+/// A walk through all schedules.
+pub(crate) struct Search {
+    path: Vec<Node>,
+    /// Whether schedules are left out from which nothing new can come.
+    is_reduced: bool,
+    tables: BTreeSet<String>,
+    is_over: bool,
+}
+
+/// What the next play was.
+pub(crate) enum Found {
+    /// A schedule.
+    Schedule(Schedule),
+    /// A schedule from which nothing new could come. It was played to its end.
+    Redundant,
+    /// The requests didn't do the same again up to the place where another actor should have gone on.
+    NotRepeated,
+}
+
+impl Search {
+    pub(crate) fn new(is_reduced: bool, tables: BTreeSet<String>) -> Self {
+        Self { path: Vec::new(), is_reduced, tables, is_over: false }
+    }
+
+    /// Plays the next schedule. `None`: there is none left.
+    pub(crate) async fn next(&mut self, stage: &mut Stage, piece: &Piece) -> anyhow::Result<Option<Found>> {
+        if self.is_over {
+            return Ok(None);
+        }
+        let mut found = Found::NotRepeated;
+        for _ in 0..TRIES {
+            let (mut at, mut is_redundant, mut is_repeated) = (0, false, true);
+            let planned = self.path.len();
+            let mut fresh: Vec<Node> = Vec::new();
+            let schedule = play(stage, piece, |choice| {
+                let actor = if at < planned && is_repeated {
+                    let node = &self.path[at];
+                    is_repeated = node.can_go_on == choice.can_go_on;
+                    node.chosen.last().copied().filter(|_| is_repeated).unwrap_or(choice.can_go_on[0].0)
+                } else if !is_repeated || is_redundant {
+                    choice.can_go_on[0].0
+                } else {
+                    let above = fresh.last().or(self.path.last());
+                    let node = self.open(above, choice);
+                    let actor = node.chosen.last().copied();
+                    is_redundant = actor.is_none();
+                    if actor.is_some() {
+                        fresh.push(node);
+                    }
+                    actor.unwrap_or(choice.can_go_on[0].0)
+                };
+                at += 1;
+                Ok(actor)
+            })
+            .await?;
+            if is_repeated && at >= planned {
+                self.path.extend(fresh);
+                found = if is_redundant { Found::Redundant } else { Found::Schedule(schedule) };
+                break;
+            }
+        }
+        self.turn_back();
+        Ok(Some(found))
+    }
+
+    /// A node that is reached for the first time.
+    fn open(&self, above: Option<&Node>, choice: &Choice<'_>) -> Node {
+        let sleep = match above {
+            Some(node) if self.is_reduced => self.sleep_below(node, choice),
+            _ => SleepSet::default(),
+        };
+        let last = choice.steps.last().map(|step| step.actor);
+        let awake =
+            || choice.can_go_on.iter().map(|(actor, ..)| *actor).filter(|actor| !sleep.contains(*actor));
+        // The same actor goes on as long as it can: so the first schedules have the fewest switches.
+        let first = awake().find(|actor| Some(*actor) == last).or_else(|| awake().next());
+        Node { can_go_on: choice.can_go_on.to_vec(), chosen: first.into_iter().collect(), sleep }
+    }
+
+    fn sleep_below(&self, node: &Node, choice: &Choice<'_>) -> SleepSet {
+        let Some((step, before)) = choice.steps.split_last() else { return SleepSet::default() };
+        if isolates_more(choice.steps.iter().map(|step| &*step.sql)) {
+            return SleepSet::default();
+        }
+        let footprint = Footprint::of(&step.sql, step.actor, before, &self.tables);
+        let mut sleep = node.sleep.clone();
+        for (actor, sql, _) in &node.can_go_on {
+            if *actor != step.actor && node.chosen.contains(actor) {
+                sleep.add(*actor, Footprint::of(sql, *actor, before, &self.tables));
+            }
+        }
+        sleep.after(step.actor, &footprint)
+    }
+
+    /// Goes back to the last node at which another actor could go on.
+    fn turn_back(&mut self) {
+        while let Some(node) = self.path.last_mut() {
+            let other = node.can_go_on.iter().map(|(actor, ..)| *actor);
+            let other =
+                other.filter(|actor| !node.chosen.contains(actor) && !node.sleep.contains(*actor)).next();
+            if let Some(actor) = other {
+                node.chosen.push(actor);
+                return;
+            }
+            self.path.pop();
+        }
+        self.is_over = true;
+    }
+}
+
+/// Plays the schedule whose actors these letters name. After the last letter, the actors go on one after the other.
+pub(crate) async fn replay(stage: &mut Stage, piece: &Piece, letters: &[usize]) -> anyhow::Result<Schedule> {
+    let mut at = 0;
+    play(stage, piece, |choice| {
+        let wanted = letters.get(at).copied();
+        at += 1;
+        let Some(wanted) = wanted else { return Ok(choice.can_go_on[0].0) };
+        let is_possible = choice.can_go_on.iter().any(|(actor, ..)| *actor == wanted);
+        ensure!(
+            is_possible,
+            "step {at}: {} can't go on there. It waits for another purchase, or it is done",
+            crate::schedule::letter(wanted)
+        );
+        Ok(wanted)
+    })
+    .await
+}
