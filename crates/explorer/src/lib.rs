@@ -3,9 +3,11 @@
 
 mod act;
 mod actor;
+mod by_hand;
 mod database;
 mod exploration;
 mod footprint;
+mod look;
 mod outcome;
 mod play;
 mod schedule;
@@ -14,7 +16,9 @@ mod sleep;
 mod stage;
 
 pub use act::{Act, Reply};
+pub use by_hand::{HandPlay, NotPossible, Played};
 pub use exploration::{Exploration, ExploreOptions, OutcomeClass, explore};
+pub use look::{HeldLock, Look, Next};
 pub use outcome::{Flaw, Outcome};
 pub use play::Inside;
 pub use schedule::{Became, Note, Schedule, Step, letter};

@@ -1,5 +1,7 @@
 //! Tests of the explorer on the real shop.
 
+mod by_hand;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
