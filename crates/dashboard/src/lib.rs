@@ -20,6 +20,9 @@ mod notes;
 mod openapi;
 mod pages;
 pub mod picture;
+pub mod played;
+mod played_view;
+mod plays;
 mod problem;
 mod rooms;
 mod routes;
@@ -36,7 +39,10 @@ pub mod text;
 mod view;
 pub mod waits;
 
-pub use rooms::{Engine, Heard, Order, RaceOrder, Rooms, Shop, StartedRun, StrategyChoice};
+pub use rooms::{
+    EXERCISE, Engine, ExploreOrder, Heard, Order, RaceOrder, Rooms, Scheduler, Shop, StartedRun,
+    StrategyChoice,
+};
 pub use server::{MOST_CONNECTIONS, serve};
 pub use settings::DashboardSettings;
 pub use source::Source;

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine_messages::EngineMessage;
+use crate::played::{NotPlayed, PlayOrder, Played};
 use crate::shop_state::ShopState;
 
 /// The running shop, for the page State.
@@ -17,9 +18,9 @@ pub trait Shop: Send + Sync {
     fn state(&self) -> BoxFuture<'_, ShopState>;
 }
 
-/// What runs checks and races, for the pages Verdict and Race.
+/// What runs checks, races and explorations, for the pages Verdict, Race and Explore.
 pub trait Engine: Send + Sync {
-    /// Starts a check or a race.
+    /// Starts a check, a race or an exploration.
     ///
     /// # Errors
     /// When it can't be started: the reason, for a page.
@@ -32,6 +33,15 @@ pub trait Engine: Send + Sync {
     fn strategies(&self) -> BoxFuture<'_, Result<Vec<StrategyChoice>, String>>;
 }
 
+/// What plays the steps of two purchases as they are wanted, for the pages of a schedule and the page Scheduler.
+pub trait Scheduler: Send + Sync {
+    /// Plays these steps, from the beginning. This has a time limit.
+    ///
+    /// # Errors
+    /// When a step is not possible, or nothing can be played just now.
+    fn play(&self, order: PlayOrder) -> BoxFuture<'_, Result<Played, NotPlayed>>;
+}
+
 /// What is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -39,7 +49,21 @@ pub enum Order {
     Check,
     /// `make race`
     Race(RaceOrder),
+    /// Two purchases, in every order of their statements.
+    Explore(ExploreOrder),
 }
+
+/// Which purchases are explored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExploreOrder {
+    /// The name of the strategy, or [`EXERCISE`].
+    pub strategy: String,
+    /// Copies at first.
+    pub copies: u32,
+}
+
+/// The name of what the shop does when a purchase names no strategy.
+pub const EXERCISE: &str = "exercise";
 
 /// How to race.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +80,7 @@ pub struct RaceOrder {
     pub window_ms: u16,
 }
 
-/// A check or a race that runs.
+/// A check, a race or an exploration that runs.
 #[derive(Debug)]
 pub struct StartedRun {
     /// What it tells. It is closed when everything has ended.
@@ -74,7 +98,7 @@ pub enum Heard {
     Line(String),
 }
 
-/// A strategy that can race.
+/// A strategy that can race, and can be explored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StrategyChoice {
     /// Its name.
@@ -88,12 +112,22 @@ pub struct StrategyChoice {
 pub struct Rooms {
     /// For the page State, and for `/metrics`.
     pub shop: Arc<dyn Shop>,
-    /// For the pages Verdict and Race.
+    /// For the pages Verdict, Race and Explore.
     pub engine: Arc<dyn Engine>,
+    /// For the pages of a schedule, and the page Scheduler.
+    pub scheduler: Arc<dyn Scheduler>,
 }
 
 impl fmt::Debug for Rooms {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Rooms").finish_non_exhaustive()
+    }
+}
+
+impl ExploreOrder {
+    /// What is explored, in words: `exercise, 2 buyers of 1 copy`.
+    pub fn in_words(&self) -> String {
+        let Self { strategy, copies } = self;
+        format!("{strategy}, 2 buyers of {copies} {}", if *copies == 1 { "copy" } else { "copies" })
     }
 }

@@ -1,10 +1,12 @@
-//! A check or a race: what it was asked for, and what is known of it so far. Its memory is bounded.
+//! A check, a race or an exploration: what it was asked for, and what is known of it so far. Its memory is bounded.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, Utc};
 
-use crate::engine_messages::{EngineMessage, JudgedShop, Progress, RacedStrategies, SeenCheck};
+use crate::engine_messages::{
+    EngineMessage, ExploredSchedules, JudgedShop, Progress, RacedStrategies, SeenCheck,
+};
 use crate::rooms::{Heard, Order};
 
 /// The last lines of the output that are kept, and how many characters of each.
@@ -36,8 +38,21 @@ pub struct Run {
     pub judged: Option<JudgedShop>,
     /// The figures of a race.
     pub raced: Option<RacedStrategies>,
+    /// The schedules of an exploration.
+    pub explored: Option<ExploredSchedules>,
     /// The last lines of its output.
     pub lines: VecDeque<String>,
+}
+
+/// What a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunKind {
+    /// `make check`
+    Check,
+    /// `make race`
+    Race,
+    /// Two purchases, in every order of their statements.
+    Exploration,
 }
 
 impl Run {
@@ -54,13 +69,33 @@ impl Run {
             clicks: BTreeMap::new(),
             judged: None,
             raced: None,
+            explored: None,
             lines: VecDeque::new(),
         }
     }
 
-    /// Whether it is a check. Otherwise it is a race.
+    /// What it is.
+    pub fn kind(&self) -> RunKind {
+        match self.order {
+            Order::Check => RunKind::Check,
+            Order::Race(_) => RunKind::Race,
+            Order::Explore(_) => RunKind::Exploration,
+        }
+    }
+
+    /// Whether it is a check.
     pub fn is_check(&self) -> bool {
-        self.order == Order::Check
+        self.kind() == RunKind::Check
+    }
+
+    /// Whether it is a race.
+    pub fn is_race(&self) -> bool {
+        self.kind() == RunKind::Race
+    }
+
+    /// Whether it is an exploration.
+    pub fn is_exploration(&self) -> bool {
+        self.kind() == RunKind::Exploration
     }
 
     /// Why there is no result: the last error that it told.
@@ -85,6 +120,7 @@ impl Run {
                     self.judged = Some(judged);
                 }
                 EngineMessage::Raced(raced) => self.raced = Some(raced),
+                EngineMessage::Explored(explored) => self.explored = Some(explored),
             },
         }
     }
@@ -94,5 +130,25 @@ impl Run {
             self.lines.pop_front();
         }
         self.lines.push_back(line.chars().filter(|it| !it.is_control()).take(LINE_LENGTH).collect());
+    }
+}
+
+impl RunKind {
+    /// Its name, with the article of a sentence's begin.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Check => "A check",
+            Self::Race => "A race",
+            Self::Exploration => "An exploration",
+        }
+    }
+
+    /// The page that shows it.
+    pub fn page(self) -> &'static str {
+        match self {
+            Self::Check => "/verdict",
+            Self::Race => "/race",
+            Self::Exploration => "/explore",
+        }
     }
 }

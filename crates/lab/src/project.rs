@@ -31,6 +31,8 @@ pub const PROGRAMS: &str = ".flash-sale/programs";
 
 /// What the explorer has of its own: a PostgreSQL, logs, a wiretap.
 pub const EXPLORER: &str = ".flash-sale/explorer";
+/// The same for the explorer of the dashboard.
+pub const DASHBOARD: &str = ".flash-sale/dashboard";
 /// Where the wiretap listens for the replicas.
 pub const WIRE: &str = ".flash-sale/wire";
 

@@ -12,7 +12,7 @@ use askama::Template;
 use super::answer;
 use crate::problem::Problem;
 use crate::rooms::Order;
-use crate::run::Run;
+use crate::run::{Run, RunKind};
 use crate::runs::Runs;
 use crate::settings::DashboardSettings;
 use form::RaceForm;
@@ -72,7 +72,7 @@ async fn page(
     number: Option<u64>,
 ) -> Result<HttpResponse, Problem> {
     let news = *runs.news().borrow();
-    let races = runs.all(false);
+    let races = runs.all(RunKind::Race);
     let race = match number {
         None => races.first(),
         Some(number) => {
@@ -82,7 +82,7 @@ async fn page(
     };
     let last = races.iter().find_map(|run| match &run.order {
         Order::Race(order) => Some(order),
-        Order::Check => None,
+        Order::Check | Order::Explore(_) => None,
     });
     let form = runs.engine().strategies().await.map(|choices| RaceForm::of(choices, last));
     answer(&RacePage {
