@@ -10,6 +10,7 @@ mod clock;
 pub mod crowd;
 pub mod engine_messages;
 mod events;
+mod explore_order;
 pub mod facts;
 mod files;
 pub mod find;
@@ -39,10 +40,8 @@ pub mod text;
 mod view;
 pub mod waits;
 
-pub use rooms::{
-    EXERCISE, Engine, ExploreOrder, Heard, Order, RaceOrder, Rooms, Scheduler, Shop, StartedRun,
-    StrategyChoice,
-};
+pub use explore_order::{EXERCISE, ExploreOrder};
+pub use rooms::{Engine, Heard, Order, RaceOrder, Rooms, Scheduler, Shop, StartedRun, StrategyChoice};
 pub use server::{MOST_CONNECTIONS, serve};
 pub use settings::DashboardSettings;
 pub use source::Source;

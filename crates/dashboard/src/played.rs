@@ -3,8 +3,8 @@
 use flash_sale_wiretap::trace::{Statement, Transaction};
 
 use crate::engine_messages::BrokenRule;
+use crate::explore_order::ExploreOrder;
 use crate::lane::{self, Step};
-use crate::rooms::ExploreOrder;
 
 /// What is to be played.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,13 +130,13 @@ impl Played {
     /// What the wire saw of each step. `None`: it saw nothing of it.
     pub fn seen(&self) -> Vec<Option<Step<'_>>> {
         let mut of_actors: Vec<Vec<Step<'_>>> = (0..2).map(|actor| self.statements_of(actor)).collect();
-        let mut next = |step: &PlayedStep| {
+        let next = |step: &PlayedStep| {
             let statements = of_actors.get_mut(step.actor)?;
             let place = statements.iter().position(|it| is_same(it.statement, &step.sql))?;
             // What came before it was not held, and is no step.
             statements.drain(..=place).next_back()
         };
-        self.steps.iter().map(|step| next(step)).collect()
+        self.steps.iter().map(next).collect()
     }
 
     /// A purchase's statements in the order of time. Each purchase has a replica of its own.

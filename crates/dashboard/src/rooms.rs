@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine_messages::EngineMessage;
+use crate::explore_order::ExploreOrder;
 use crate::played::{NotPlayed, PlayOrder, Played};
 use crate::shop_state::ShopState;
 
@@ -52,18 +53,6 @@ pub enum Order {
     /// Two purchases, in every order of their statements.
     Explore(ExploreOrder),
 }
-
-/// Which purchases are explored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExploreOrder {
-    /// The name of the strategy, or [`EXERCISE`].
-    pub strategy: String,
-    /// Copies at first.
-    pub copies: u32,
-}
-
-/// The name of what the shop does when a purchase names no strategy.
-pub const EXERCISE: &str = "exercise";
 
 /// How to race.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,13 +110,5 @@ pub struct Rooms {
 impl fmt::Debug for Rooms {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Rooms").finish_non_exhaustive()
-    }
-}
-
-impl ExploreOrder {
-    /// What is explored, in words: `exercise, 2 buyers of 1 copy`.
-    pub fn in_words(&self) -> String {
-        let Self { strategy, copies } = self;
-        format!("{strategy}, 2 buyers of {copies} {}", if *copies == 1 { "copy" } else { "copies" })
     }
 }

@@ -12,8 +12,9 @@ use askama::Template;
 
 use super::answer;
 use crate::engine_messages::ExploredSchedules;
+use crate::explore_order::ExploreOrder;
 use crate::problem::Problem;
-use crate::rooms::{ExploreOrder, Order};
+use crate::rooms::Order;
 use crate::run::{Run, RunKind};
 use crate::runs::Runs;
 use crate::settings::DashboardSettings;

@@ -1,7 +1,8 @@
 //! The form of an exploration, and of the scheduler: what it shows, and what is read from it.
 
+use crate::explore_order::{EXERCISE, ExploreOrder};
 use crate::problem::Problem;
-use crate::rooms::{EXERCISE, ExploreOrder, StrategyChoice};
+use crate::rooms::StrategyChoice;
 
 /// So many copies can be asked for.
 const COPIES: [u32; 2] = [1, 2];

@@ -1,17 +1,14 @@
 //! An exploration that was started from the dashboard: what it tells while it runs.
 
-use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use flash_sale_dashboard::engine_messages::{
-    BrokenRule, EngineMessage, ExploredSchedule, ExploredSchedules, Progress,
-};
+use flash_sale_dashboard::engine_messages::{EngineMessage, ExploredSchedule, ExploredSchedules, Progress};
 use flash_sale_dashboard::{ExploreOrder, Heard};
-use flash_sale_explorer::{Exploration, Flaw, Note, Schedule, explore};
+use flash_sale_explorer::{Exploration, Note, Schedule, explore};
 use flash_sale_testbed::reason::told;
 use tokio::sync::mpsc;
 
-use super::own_stage::{OwnStage, options};
+use super::own_stage::{OwnStage, options, worst};
 
 /// So many schedules are shown. A page with more would be slow.
 const SHOWN: usize = 2000;
@@ -72,17 +69,6 @@ fn explored_schedule(schedule: &Schedule) -> ExploredSchedule {
         orders: schedule.outcome.orders,
         answers: schedule.outcome.statuses.clone(),
     }
-}
-
-/// The worst of these flaws.
-pub fn worst(flaws: &BTreeSet<Flaw>) -> Option<BrokenRule> {
-    flaws.first().map(|flaw| match flaw {
-        Flaw::Oversold => BrokenRule::Oversold,
-        Flaw::Dishonest => BrokenRule::Dishonest,
-        Flaw::Unconserved => BrokenRule::Unconserved,
-        Flaw::LostSale => BrokenRule::LostSale,
-        Flaw::Failed => BrokenRule::Failed,
-    })
 }
 
 fn words(note: Note) -> &'static str {

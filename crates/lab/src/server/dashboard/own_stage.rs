@@ -1,14 +1,18 @@
 //! The explorer for the dashboard: explores, and plays single schedules. Its PostgreSQL and its replicas are started when
 //! a page needs them, and end when no page has needed them for a minute.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use flash_sale_dashboard::engine_messages::BrokenRule;
 use flash_sale_dashboard::played::{LockRow, Look, NotPlayed, PlayOrder, Played, PlayedOutcome, PlayedStep};
 use flash_sale_dashboard::{EXERCISE, ExploreOrder, Scheduler};
-use flash_sale_explorer::{self as explorer, Act, ExploreOptions, HandPlay, Inside, NotPossible, Stage};
+use flash_sale_explorer::{
+    self as explorer, Act, ExploreOptions, Flaw, HandPlay, Inside, NotPossible, Stage,
+};
 use flash_sale_testbed::program_file::ProgramFile;
 use flash_sale_testbed::reason::told;
 use futures::FutureExt;
@@ -17,7 +21,6 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{sleep, timeout};
 
 use super::newer_sources;
-use super::own_exploration::worst;
 use crate::{project, stage};
 
 /// Two buyers.
@@ -186,4 +189,15 @@ pub fn shown(played: explorer::Played) -> Played {
         }),
         newer_sources: Vec::new(),
     }
+}
+
+/// The worst of these flaws.
+pub fn worst(flaws: &BTreeSet<Flaw>) -> Option<BrokenRule> {
+    flaws.first().map(|flaw| match flaw {
+        Flaw::Oversold => BrokenRule::Oversold,
+        Flaw::Dishonest => BrokenRule::Dishonest,
+        Flaw::Unconserved => BrokenRule::Unconserved,
+        Flaw::LostSale => BrokenRule::LostSale,
+        Flaw::Failed => BrokenRule::Failed,
+    })
 }
