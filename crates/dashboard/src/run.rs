@@ -134,12 +134,12 @@ impl Run {
 }
 
 impl RunKind {
-    /// Its name, with the article of a sentence's begin.
-    pub fn in_words(self) -> &'static str {
+    /// Its article and its name, as they stand at the begin of a sentence.
+    pub fn in_words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Check => "A check",
-            Self::Race => "A race",
-            Self::Exploration => "An exploration",
+            Self::Check => ("A", "check"),
+            Self::Race => ("A", "race"),
+            Self::Exploration => ("An", "exploration"),
         }
     }
 
