@@ -2,6 +2,7 @@
 //! belong together) and [`crowd`] (their lanes), then [`picture`] and [`text`]. [`serve`] puts it on a port.
 
 mod api;
+mod captions;
 mod charts;
 pub mod chrome_trace;
 mod click_view;

@@ -17,9 +17,9 @@ pub trait Shop: Send + Sync {
     fn state(&self) -> BoxFuture<'_, ShopState>;
 }
 
-/// What runs checks and races, for the pages Verdict and Race.
+/// What runs checks, races and clicks in slow motion, for the pages Verdict, Race and Slow motion.
 pub trait Engine: Send + Sync {
-    /// Starts a check or a race.
+    /// Starts what is ordered.
     ///
     /// # Errors
     /// When it can't be started: the reason, for a page.
@@ -30,6 +30,11 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When the shop can't be asked: the reason, for a page.
     fn strategies(&self) -> BoxFuture<'_, Result<Vec<StrategyChoice>, String>>;
+
+    /// Why nobody can click in slow motion here, and what to do instead, for a page. `None`: it is possible.
+    fn slow_motion_obstacle(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What is to be run.
@@ -39,6 +44,8 @@ pub enum Order {
     Check,
     /// `make race`
     Race(RaceOrder),
+    /// One click, while payments take seconds.
+    SlowMotion,
 }
 
 /// How to race.
@@ -56,7 +63,7 @@ pub struct RaceOrder {
     pub window_ms: u16,
 }
 
-/// A check or a race that runs.
+/// Something that was ordered, and runs.
 #[derive(Debug)]
 pub struct StartedRun {
     /// What it tells. It is closed when everything has ended.
@@ -88,7 +95,7 @@ pub struct StrategyChoice {
 pub struct Rooms {
     /// For the page State, and for `/metrics`.
     pub shop: Arc<dyn Shop>,
-    /// For the pages Verdict and Race.
+    /// For the pages Verdict, Race and Slow motion.
     pub engine: Arc<dyn Engine>,
 }
 

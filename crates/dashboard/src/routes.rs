@@ -29,6 +29,8 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .service(get_and_post("/race", pages::race::show, pages::race::start_or_stop))
         .service(get("/race/compare", pages::race::compare::show))
         .service(get("/race/{number}", pages::race::show_one))
+        .service(get_and_post("/slow-motion", pages::slow_motion::show, pages::slow_motion::start_or_stop))
+        .service(get("/slow-motion/screen", pages::slow_motion::show_on_screen))
         // A click as a file
         .service(get("/timeline.txt", files::newest_text))
         .service(get("/clicks/{number}/timeline.svg", files::svg))

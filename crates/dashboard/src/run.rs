@@ -1,4 +1,4 @@
-//! A check or a race: what it was asked for, and what is known of it so far. Its memory is bounded.
+//! A check, a race or a click in slow motion: what it was asked for, and what is known of it so far. Its memory is bounded.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,6 +12,14 @@ const LINES: usize = 40;
 const LINE_LENGTH: usize = 300;
 /// A check has 13 checks. A program that tells more is not ours.
 const MOST_CHECKS: usize = 100;
+
+/// What can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunKind {
+    Check,
+    Race,
+    SlowMotion,
+}
 
 /// A run.
 #[derive(Clone, Debug)]
@@ -34,10 +42,32 @@ pub struct Run {
     pub clicks: BTreeMap<String, u64>,
     /// The verdict of a check.
     pub judged: Option<JudgedShop>,
+    /// When the click of a slow motion was sent. `None`: it was not sent yet.
+    pub clicked_at: Option<DateTime<Utc>>,
     /// The figures of a race.
     pub raced: Option<RacedStrategies>,
     /// The last lines of its output.
     pub lines: VecDeque<String>,
+}
+
+impl RunKind {
+    /// Its name, behind `A`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Check => "check",
+            Self::Race => "race",
+            Self::SlowMotion => "click in slow motion",
+        }
+    }
+
+    /// The path of its page.
+    pub fn page(self) -> &'static str {
+        match self {
+            Self::Check => "/verdict",
+            Self::Race => "/race",
+            Self::SlowMotion => "/slow-motion",
+        }
+    }
 }
 
 impl Run {
@@ -53,14 +83,24 @@ impl Run {
             checks: Vec::new(),
             clicks: BTreeMap::new(),
             judged: None,
+            clicked_at: None,
             raced: None,
             lines: VecDeque::new(),
         }
     }
 
-    /// Whether it is a check. Otherwise it is a race.
-    pub fn is_check(&self) -> bool {
-        self.order == Order::Check
+    /// Its kind.
+    pub fn kind(&self) -> RunKind {
+        match self.order {
+            Order::Check => RunKind::Check,
+            Order::Race(_) => RunKind::Race,
+            Order::SlowMotion => RunKind::SlowMotion,
+        }
+    }
+
+    /// Whether it has told an error.
+    pub fn has_failed(&self) -> bool {
+        self.lines.iter().any(|line| line.starts_with("error: "))
     }
 
     /// Why there is no result: the last error that it told.
@@ -85,6 +125,7 @@ impl Run {
                     self.judged = Some(judged);
                 }
                 EngineMessage::Raced(raced) => self.raced = Some(raced),
+                EngineMessage::Clicked(click) => self.clicked_at = Some(click.at),
             },
         }
     }

@@ -1,4 +1,4 @@
-//! The checks and races that were started from the pages. One runs at a time. The last ten of each kind are kept, in
+//! The checks, races and clicks in slow motion that were started from the pages. One runs at a time. The last ten of each kind are kept, in
 //! memory only.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,10 +12,10 @@ use crate::engine_messages::{EngineMessage, FinishedCheck};
 use crate::find;
 use crate::problem::Problem;
 use crate::rooms::{Engine, Heard, Order};
-use crate::run::Run;
+use crate::run::{Run, RunKind};
 use crate::source::Source;
 
-/// So many checks are kept, and as many races.
+/// So many runs of each kind are kept.
 const KEPT: usize = 10;
 /// The clock of the wire and that of a check differ by less.
 const MARGIN: TimeDelta = TimeDelta::milliseconds(5);
@@ -61,8 +61,8 @@ impl Runs {
     pub async fn start(&self, order: Order) -> Result<u64, Problem> {
         let _turn = self.0.starting.lock().await;
         if let Some(under_way) = self.under_way() {
-            let what = if under_way.is_check() { "A check" } else { "A race" };
-            let detail = format!("{what} runs already. Wait for its end, or stop it");
+            let what = under_way.kind().name();
+            let detail = format!("A {what} runs already. Wait for its end, or stop it");
             return Err(Problem::new(StatusCode::CONFLICT, detail));
         }
         let started = self.0.engine.start(order.clone()).await.map_err(|reason| {
@@ -100,9 +100,9 @@ impl Runs {
         self.kept().runs.last().filter(|run| run.ended_at.is_none()).cloned()
     }
 
-    /// All checks, or all races. The newest one comes first.
-    pub fn all(&self, checks: bool) -> Vec<Run> {
-        self.kept().runs.iter().rev().filter(|run| run.is_check() == checks).cloned().collect()
+    /// All runs of this kind. The newest one comes first.
+    pub fn all(&self, kind: RunKind) -> Vec<Run> {
+        self.kept().runs.iter().rev().filter(|run| run.kind() == kind).cloned().collect()
     }
 
     /// A number that changes whenever a run has something new.
@@ -166,9 +166,9 @@ fn failed_check(heard: &Heard) -> Option<&FinishedCheck> {
 
 impl Kept {
     fn make_room_for(&mut self, new: &Run) {
-        let of_its_kind = |run: &&Run| run.is_check() == new.is_check();
+        let of_its_kind = |run: &&Run| run.kind() == new.kind();
         if self.runs.iter().filter(of_its_kind).count() >= KEPT
-            && let Some(oldest) = self.runs.iter().position(|run| run.is_check() == new.is_check())
+            && let Some(oldest) = self.runs.iter().position(|run| run.kind() == new.kind())
         {
             self.runs.remove(oldest);
         }

@@ -13,6 +13,7 @@ pub mod psql;
 pub mod race;
 pub mod restart;
 pub mod serve;
+pub mod slow_motion;
 pub mod status;
 pub mod tap;
 pub mod test_guide;

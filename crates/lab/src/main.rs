@@ -82,6 +82,9 @@ enum Command {
     /// Make the pictures of DETONADO.md anew, from real clicks
     #[command(hide = true)]
     GuidePictures,
+    /// Click once while payments take 3 s, for the dashboard's page of the same name
+    #[command(hide = true)]
+    SlowMotion,
     #[command(hide = true)]
     Serve {
         /// The shop's program
@@ -199,6 +202,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::TestGuide(arguments) => commands::test_guide::test_guide(arguments).await?,
         Command::Tap(arguments) => commands::tap::tap(arguments).await?,
         Command::GuidePictures => commands::guide_pictures::guide_pictures().await?,
+        Command::SlowMotion => commands::slow_motion::slow_motion().await?,
         Command::Serve { binary } => commands::serve::serve(binary).await?,
     }
     Ok(ExitCode::SUCCESS)

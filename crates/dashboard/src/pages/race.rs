@@ -12,7 +12,7 @@ use askama::Template;
 use super::answer;
 use crate::problem::Problem;
 use crate::rooms::Order;
-use crate::run::Run;
+use crate::run::{Run, RunKind};
 use crate::runs::Runs;
 use crate::settings::DashboardSettings;
 use form::RaceForm;
@@ -24,7 +24,7 @@ use raced::{COLUMNS, ShownRace};
 struct RacePage<'a> {
     shop_url: &'a str,
     news: u64,
-    /// What runs: a check or a race. Nothing else can be started then.
+    /// What runs. Nothing else can be started then.
     under_way: Option<Run>,
     form: Result<RaceForm, String>,
     race: Option<ShownRace>,
@@ -72,7 +72,7 @@ async fn page(
     number: Option<u64>,
 ) -> Result<HttpResponse, Problem> {
     let news = *runs.news().borrow();
-    let races = runs.all(false);
+    let races = runs.all(RunKind::Race);
     let race = match number {
         None => races.first(),
         Some(number) => {
@@ -82,7 +82,7 @@ async fn page(
     };
     let last = races.iter().find_map(|run| match &run.order {
         Order::Race(order) => Some(order),
-        Order::Check => None,
+        Order::Check | Order::SlowMotion => None,
     });
     let form = runs.engine().strategies().await.map(|choices| RaceForm::of(choices, last));
     answer(&RacePage {

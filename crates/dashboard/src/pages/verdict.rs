@@ -9,7 +9,7 @@ use super::answer;
 use crate::engine_messages::SeenCheck;
 use crate::problem::Problem;
 use crate::rooms::Order;
-use crate::run::Run;
+use crate::run::{Run, RunKind};
 use crate::runs::Runs;
 use crate::settings::DashboardSettings;
 
@@ -19,7 +19,7 @@ use crate::settings::DashboardSettings;
 struct VerdictPage<'a> {
     shop_url: &'a str,
     news: u64,
-    /// What runs: a check or a race. Nothing else can be started then.
+    /// What runs. Nothing else can be started then.
     under_way: Option<Run>,
     run: Option<ShownCheck>,
     older: Vec<OlderCheck>,
@@ -72,7 +72,7 @@ pub async fn start_or_stop(runs: Data<Runs>, form: Bytes) -> Result<HttpResponse
 
 fn page(runs: &Runs, settings: &DashboardSettings, number: Option<u64>) -> Result<HttpResponse, Problem> {
     let news = *runs.news().borrow();
-    let checks = runs.all(true);
+    let checks = runs.all(RunKind::Check);
     let run = match number {
         None => checks.first(),
         Some(number) => {

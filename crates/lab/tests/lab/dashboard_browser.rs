@@ -3,6 +3,7 @@
 //! REQUIRE_BROWSER=1.
 
 mod picture;
+mod slow_motion;
 
 use std::time::{Duration, Instant};
 
@@ -173,7 +174,17 @@ async fn no_page_of_the_dashboard_reports_anything_asks_another_host_or_scrolls_
 /// Every page of the dashboard, with this click.
 pub fn pages(click: u64) -> Vec<String> {
     let of_click = |rest: &str| format!("/clicks/{click}{rest}");
-    let of_the_shop = ["/", "/?which=all", "/screen", "/state", "/verdict", "/race", "/nowhere"];
+    let of_the_shop = [
+        "/",
+        "/?which=all",
+        "/screen",
+        "/state",
+        "/verdict",
+        "/race",
+        "/slow-motion",
+        "/slow-motion/screen",
+        "/nowhere",
+    ];
     let mut pages: Vec<String> = of_the_shop.map(str::to_owned).into();
     pages.extend(["", "/screen", "/beside/1"].map(of_click));
     pages

@@ -9,7 +9,7 @@ use super::raced::{COLUMNS, RacedRow};
 use crate::charts::{Chart, DrawnRace, MOST_RACES, draw};
 use crate::pages::{answer, no_such_run};
 use crate::problem::Problem;
-use crate::run::Run;
+use crate::run::{Run, RunKind};
 use crate::runs::Runs;
 use crate::settings::DashboardSettings;
 
@@ -37,7 +37,7 @@ pub async fn show(
     settings: Data<DashboardSettings>,
 ) -> Result<HttpResponse, Problem> {
     let chosen = parse(request.query_string())?;
-    let all = runs.all(false);
+    let all = runs.all(RunKind::Race);
     let find = |number: &u64| {
         let found = all.iter().find(|run| run.number == *number && run.raced.is_some());
         found.ok_or_else(|| no_such_run(*number))

@@ -1,4 +1,4 @@
-//! Runs `lab check` and `lab race` for the dashboard, as a person would in a terminal. They end with the lab, and take
+//! Runs `lab check`, `lab race` and `lab slow-motion` for the dashboard, as a person would in a terminal. They end with the lab, and take
 //! everything back before they end.
 
 use std::fs::File;
@@ -116,6 +116,7 @@ impl Engine for OwnCommands {
 fn arguments(order: &Order) -> Vec<String> {
     match order {
         Order::Check => vec!["check".to_owned(), "--events".to_owned()],
+        Order::SlowMotion => vec!["slow-motion".to_owned()],
         Order::Race(RaceOrder { strategies, copies, buyers, rounds, window_ms }) => vec![
             "race".to_owned(),
             "--events".to_owned(),
