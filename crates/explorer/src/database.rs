@@ -29,7 +29,7 @@ const STOP_INSIDE: &str = "
 /// One row for each session that waits for a lock, with the sessions that it waits for.
 const WHO_WAITS: &str = "SELECT pid, pg_blocking_pids(pid) FROM unnest($1::int4[]) AS waiting (pid)";
 
-/// Two sessions of the owner.
+/// A session of the owner.
 pub(crate) struct ExplorerDatabase {
     session: PgConnection,
     /// The process id of the session's server process.

@@ -27,9 +27,11 @@ const POOL_SIZE: &str = "4";
 /// Another exploration of this checkout may take so long.
 const TURN_LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
+/// A replica has done what it does at its start when its line was quiet for so long.
+const QUIET: Duration = Duration::from_millis(50);
 /// PostgreSQL looks for a deadlock after this time of waiting, and ends the statement that has waited for longest. It
 /// is far longer than the steps between two waits take, and so it is always the same statement.
-const DEADLOCK_TIMEOUT: &str = "100ms";
+const DEADLOCK_TIMEOUT: &str = "200ms";
 
 /// What a stage needs.
 #[derive(Clone, Debug)]
@@ -137,7 +139,7 @@ impl Stage {
 
 async fn until_quiet(line: &Line) {
     let mut quiet_since = Instant::now();
-    while quiet_since.elapsed() < POLL * 2 {
+    while quiet_since.elapsed() < QUIET {
         sleep(POLL / 5).await;
         if !line.is_quiet() {
             quiet_since = Instant::now();
