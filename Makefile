@@ -7,14 +7,18 @@ CONTAINERS = sh crates/lab/containers.sh
 # Meant for other programs, and often for another server: the tests' database driver would read them.
 unexport $(filter-out PGPASSWORD PG_BIN_DIR,$(filter PG%,$(.VARIABLES)))
 
-# $(call build,ARGUMENTS). The dependencies are pinned by Cargo.lock; --workspace, because another set of features would
-# rebuild them. Cargo says in lines of JSON where the lab is, and at the end whether all was built.
-build = lab=$$($(CARGO) build --workspace --locked --message-format=json-render-diagnostics $(1) | sed -n \
-	-e '/"name":"lab"/{' -e 's/.*"executable":"\([^"]*\)".*/\1/' -e h -e '}' \
+# $(call built_by,COMMAND OF CARGO). The dependencies are pinned by Cargo.lock; --workspace, because another set of
+# features would rebuild them. Cargo says in lines of JSON where the lab is, and at the end whether all was built. The
+# lab's tests are programs called lab, too: of them, cargo says "test":true.
+built_by = lab=$$($(CARGO) $(1) --workspace --locked --message-format=json-render-diagnostics | sed -n \
+	-e '/"name":"lab".*"test":false},"features"/{' -e 's/.*"executable":"\([^"]*\)".*/\1/' -e h -e '}' \
 	-e '/"success":true/{' -e x -e p -e '}'); \
 	[ -n "$$lab" ] || { sh crates/lab/why-not-built.sh "$$($(CARGO) metadata --no-deps --format-version 1 | \
 		sed 's/.*"target_directory":"\([^"]*\)".*/\1/')"; exit 1; }; \
 	mkdir -p -m 700 .flash-sale && ln -sfn "$$lab" $(LAB) || { sh crates/lab/why-not-built.sh .flash-sale; exit 1; }
+
+# $(call build,ARGUMENTS)
+build = $(call built_by,build $(1))
 
 # Scripts need the exit code, and to a person what make says of it looks like a crash.
 SAY_ERROR_1 = code=$$?; \
@@ -94,9 +98,10 @@ db-shell: $(LAB) ## Open psql on the shop's database
 $(LAB):
 	@$(call build,--bin lab)
 
-# Tests mostly wait, so more of them than there are processors run at the same time.
+# Tests mostly wait, so more of them than there are processors run at the same time. cargo test also builds the lab and
+# the shop. cargo build would build both with fewer features of their dependencies: all of it would be built twice.
 test: ## Run the tests; they bring their own PostgreSQL and replicas
-	@$(call build)
+	@$(call built_by,test --no-run)
 	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(CARGO) test --workspace --locked
 
 test-guide: ## Follow DETONADO.md in a copy: it must lead from the bug to the fix (minutes)
