@@ -1,6 +1,7 @@
 //! The explorer: runs a few requests of the unmodified shop in every order in which their statements can follow one
 //! another. Start with [`explore`] and with `play.rs`, which plays one schedule. `search.rs` goes through all of them.
 
+mod about;
 mod act;
 mod actor;
 mod database;
@@ -13,6 +14,7 @@ mod search;
 mod sleep;
 mod stage;
 
+pub use about::DatabaseFacts;
 pub use act::{Act, Reply};
 pub use exploration::{Exploration, ExploreOptions, OutcomeClass, explore};
 pub use outcome::{Flaw, Outcome};
