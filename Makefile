@@ -20,9 +20,9 @@ built_by = lab=$$($(CARGO) $(1) --workspace --locked --message-format=json-rende
 # $(call build,ARGUMENTS)
 build = $(call built_by,build $(1))
 
-# Scripts need the exit code, and to a person what make says of it looks like a crash.
-SAY_ERROR_1 = code=$$?; \
-	[ $$code != 1 ] || echo 'What make calls "Error 1" only says that the verdict is not FIXED.' >&2; \
+# $(call say_error_1,MEANING). Scripts need the exit code, and to a person what make says of it looks like a crash.
+say_error_1 = code=$$?; \
+	[ $$code != 1 ] || echo 'What make calls "Error 1" only says that $(1).' >&2; \
 	exit $$code
 
 # For graders, whose ARGS are --json, when not even the lab compiles. As lab check says it.
@@ -32,8 +32,11 @@ SAY_NOT_BUILT = case " $(ARGS) " in *" --json "*) echo '{"verdict": "not_built",
 	"seconds": 0.0}, \
 	"error": "the present files do not compile"}' ;; esac; exit 2
 
+# The same for make explore.
+SAY_NOT_EXPLORED = case " $(ARGS) " in *" --json "*) echo '{"error": "the present files do not compile"}' ;; esac; exit 2
+
 .DEFAULT_GOAL := help
-.PHONY: help fetch run build check watch hint race drill stop clean status logs timeline db-shell
+.PHONY: help fetch run build check explore watch hint race drill stop clean status logs timeline db-shell
 .PHONY: test test-guide test-variants guide-pictures
 .PHONY: docker-run docker-build docker-check docker-stop docker-clean docker-logs
 
@@ -62,7 +65,11 @@ build: ## Rebuild after an edit and replace the running replicas one by one
 
 check: ## Judge the running shop, and reset it: is the bug gone? (ARGS=--explain, ARGS=--json)
 	@[ -x $(LAB) ] || ($(call build,--bin lab)) || { $(SAY_NOT_BUILT); }
-	@$(LAB) check $(ARGS) || { $(SAY_ERROR_1); }
+	@$(LAB) check $(ARGS) || { $(call say_error_1,the verdict is not FIXED); }
+
+explore: ## Play two purchases in every order of their SQL, beside the running shop (ARGS=--help)
+	@[ -x $(LAB) ] || ($(call build,--bin lab)) || { $(SAY_NOT_EXPLORED); }
+	@$(LAB) explore $(ARGS) || { $(call say_error_1,a rule is broken); }
 
 watch: $(LAB) ## After each save: rebuild, replace the replicas, reset, click, and say how that went
 	@$(LAB) watch
@@ -124,7 +131,7 @@ docker-build: ## Rebuild after an edit and replace the containers' replicas one 
 	@$(CONTAINERS) build
 
 docker-check: ## Judge the shop in the containers, as make check does
-	@$(CONTAINERS) check $(ARGS) || { $(SAY_ERROR_1); }
+	@$(CONTAINERS) check $(ARGS) || { $(call say_error_1,the verdict is not FIXED); }
 
 docker-logs: ## Follow the logs of the containers (Ctrl-C ends it)
 	@$(CONTAINERS) logs

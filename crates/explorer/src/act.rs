@@ -82,6 +82,15 @@ impl Ask {
         answer(request)
     }
 
+    /// The replica's answer to `GET` of this path, as JSON.
+    ///
+    /// # Errors
+    /// When no JSON comes.
+    pub async fn read(&self, path: &str) -> anyhow::Result<Value> {
+        let answer = self.client.get(format!("{}{path}", self.url)).send().await;
+        answer.context("the replica doesn't answer")?.json().await.context("the answer is no JSON")
+    }
+
     fn purchase(&self, product: Uuid, strategy: Option<&str>, key: Option<&str>) -> RequestBuilder {
         let mut body = json!({ "product_id": product });
         if let Some(strategy) = strategy {

@@ -134,6 +134,11 @@ impl ExplorerDatabase {
         Ok(())
     }
 
+    /// The isolation level of transactions that ask for none, as `read committed`.
+    pub(crate) async fn isolation(&mut self) -> anyhow::Result<String> {
+        Ok(sqlx::query_scalar("SHOW default_transaction_isolation").fetch_one(&mut self.session).await?)
+    }
+
     /// PostgreSQL's version, as `15.18`.
     pub(crate) async fn version(&mut self) -> anyhow::Result<String> {
         let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&mut self.session).await?;

@@ -1,6 +1,7 @@
 //! The explorer: runs a few requests of the unmodified shop in every order in which their statements can follow one
 //! another. Start with [`explore`] and with `play.rs`, which plays one schedule. `search.rs` goes through all of them.
 
+mod about;
 mod act;
 mod actor;
 mod database;
@@ -15,6 +16,7 @@ mod sleep;
 mod stage;
 mod trouble;
 
+pub use about::DatabaseFacts;
 pub use act::{Act, Reply};
 pub use exploration::{Exploration, ExploreOptions, OutcomeClass, explore, explore_trouble};
 pub use outcome::{Flaw, Outcome};

@@ -5,6 +5,7 @@ pub mod clean;
 pub mod down;
 pub mod drill;
 pub mod engine_message;
+pub mod explore;
 pub mod guide_pictures;
 pub mod hint;
 pub mod logs;
@@ -19,6 +20,7 @@ pub mod tap;
 pub mod test_guide;
 pub mod timeline;
 pub mod up;
+pub mod usage;
 pub mod watch;
 
 /// The message of a command that needs the built shop. The compiler has already said why it isn't built.

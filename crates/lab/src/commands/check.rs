@@ -14,6 +14,7 @@ use flash_sale_testbed::reason::told;
 
 use super::engine_message::{part_of, tell};
 use super::progress_line;
+use super::usage::NOT_JUDGED;
 use crate::check::failures::tell_reason;
 use crate::check::first_error::LogsSince;
 use crate::check::up_to_date::{Refusal, running_as_built, still_running};
@@ -42,9 +43,6 @@ const IN_CONTAINERS: [(&str, &str); 4] = [
 /// What to read after a fix: the walkthrough, and the title of a section in it. A test makes sure that the section is
 /// there.
 pub const NEXT_SECTION: (&str, &str) = ("DETONADO.md", "8. In production");
-
-/// The exit code when there is no verdict. Clap uses it too, for arguments that it doesn't know.
-const NOT_JUDGED: u8 = 2;
 
 /// How to judge, and what.
 #[derive(Args)]
@@ -159,20 +157,6 @@ pub fn tell_error(error: &anyhow::Error, json: bool) -> ExitCode {
         console::line(report.expect("texts and numbers always become JSON"));
     }
     ExitCode::from(NOT_JUDGED)
-}
-
-/// Prints clap's message: help, or what is wrong with the arguments. Graders, who have asked for JSON, get an object.
-pub fn tell_usage(usage: &clap::Error) -> ExitCode {
-    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let is_for_graders = arguments.first().is_some_and(|first| first == "check")
-        && arguments.iter().any(|given| given == "--json");
-    if usage.use_stderr() && is_for_graders {
-        let reason = usage.to_string();
-        let reason = reason.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        return tell_error(&anyhow::Error::msg(reason), true);
-    }
-    console::note(usage.print());
-    ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(NOT_JUDGED))
 }
 
 fn text(report: &CheckReport, has_hidden: bool) -> String {
