@@ -106,7 +106,7 @@ $(LAB):
 	@$(call build,--bin lab)
 
 # Tests mostly wait, so more of them than there are processors run at the same time. cargo test also builds the lab and
-# the shop. cargo build would build both with fewer features of their dependencies: all of it would be built twice.
+# the shop. cargo build takes fewer features of some dependencies: our crates and those would be built twice.
 test: ## Run the tests; they bring their own PostgreSQL and replicas
 	@$(call built_by,test --no-run)
 	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(CARGO) test --workspace --locked
