@@ -9,18 +9,21 @@ use flash_sale_testbed::postgres::place;
 
 use super::down;
 use crate::console;
-use crate::project::{LOGS, POSTGRES};
+use crate::project::{EXPLORER, LOGS, POSTGRES};
 
-/// Removes the database and the logs. PostgreSQL's programs, if they had to be fetched, stay.
+/// Removes the database, the logs, and what the explorer has of its own. PostgreSQL's programs, if they had to be fetched, stay.
 ///
 /// # Errors
 /// When a folder can't be removed.
 pub async fn clean() -> anyhow::Result<()> {
     let _lock = down::stop().await?;
-    if let Ok(wanted) = Path::new(POSTGRES).canonicalize() {
-        remove(&place::fallback(&wanted))?;
+    for wanted in [Path::new(POSTGRES), &Path::new(EXPLORER).join("postgres")] {
+        if let Ok(wanted) = wanted.canonicalize() {
+            remove(&place::fallback(&wanted))?;
+        }
     }
     remove(Path::new(POSTGRES))?;
+    remove(Path::new(EXPLORER))?;
     remove(Path::new(LOGS))?;
     console::line(
         "The shop's private database and its logs are removed. A database of your own (DATABASE_URL) is not changed.",
