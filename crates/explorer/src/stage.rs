@@ -93,9 +93,7 @@ impl Stage {
         database.install_stops().await?;
 
         let names: Vec<String> = (1..=settings.actors).map(|number| format!("replica-{number}")).collect();
-        let wire = settings.folder.join("wire");
-        let shop_url = cluster.shop_url(DATABASE);
-        let wiretap = Wiretap::listen(&shop_url, &names, Entrance::Folder(&wire))?;
+        let wiretap = tap(&cluster.shop_url(DATABASE), &names, &settings.folder.join("wire")).await?;
         let replicas = start_replicas(settings, &names, &wiretap).await?;
         let asks = replicas.iter().map(|replica| Ask::of(format!("http://{}", replica.address)));
         let asks = asks.collect::<anyhow::Result<_>>()?;
@@ -135,6 +133,18 @@ impl Stage {
             });
         }
     }
+}
+
+/// Puts the wiretap between the replicas and PostgreSQL: on sockets, or on ports where the sockets' paths are too long.
+async fn tap(url: &str, names: &[String], folder: &Path) -> anyhow::Result<Wiretap> {
+    if let Ok(wiretap) = Wiretap::listen(url, names, Entrance::Folder(folder))
+        && wiretap.try_out().await.is_ok()
+    {
+        return Ok(wiretap);
+    }
+    let wiretap = Wiretap::listen(url, names, Entrance::Ports)?;
+    wiretap.try_out().await.context("no session can be opened through the wiretap")?;
+    Ok(wiretap)
 }
 
 async fn until_quiet(line: &Line) {

@@ -136,6 +136,7 @@ pub async fn play(stage: Part<Stage>, say: Say<'_>) -> Part<Interleavings> {
         stock: 1,
         inside: Inside::Never,
         is_reduced: false,
+        trouble: None,
         time_limit: TIME,
     };
     let began = tokio::time::Instant::now();
