@@ -15,7 +15,7 @@ use flash_sale_wiretap::trace::Transaction;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::usage::NOT_JUDGED;
+use super::NOT_JUDGED;
 use crate::build::{ShopBuild, Show, build};
 use crate::console;
 use crate::explore::certificate::{Certificate, Subject};
