@@ -128,9 +128,8 @@ impl Search {
     /// Goes back to the last node at which another actor could go on.
     fn turn_back(&mut self) {
         while let Some(node) = self.path.last_mut() {
-            let other = node.can_go_on.iter().map(|(actor, ..)| *actor);
-            let other =
-                other.filter(|actor| !node.chosen.contains(actor) && !node.sleep.contains(*actor)).next();
+            let mut other = node.can_go_on.iter().map(|(actor, ..)| *actor);
+            let other = other.find(|actor| !node.chosen.contains(actor) && !node.sleep.contains(*actor));
             if let Some(actor) = other {
                 node.chosen.push(actor);
                 return;

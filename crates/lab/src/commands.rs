@@ -26,3 +26,6 @@ pub mod watch;
 /// The message of a command that needs the built shop. The compiler has already said why it isn't built.
 const NOT_BUILT: &str = "the shop doesn't compile: see the compiler's messages above. Replicas that run are still the \
                          old ones. Correct the code, and run the command again";
+
+/// The exit code when there is no verdict. Clap uses it too, for arguments that it doesn't know.
+const NOT_JUDGED: u8 = 2;

@@ -12,9 +12,9 @@ use flash_sale_dashboard::engine_messages::{EngineMessage, FinishedCheck, Progre
 use flash_sale_testbed::open_files;
 use flash_sale_testbed::reason::told;
 
+use super::NOT_JUDGED;
 use super::engine_message::{part_of, tell};
 use super::progress_line;
-use super::usage::NOT_JUDGED;
 use crate::check::failures::tell_reason;
 use crate::check::first_error::LogsSince;
 use crate::check::interleavings;

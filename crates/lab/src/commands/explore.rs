@@ -15,7 +15,7 @@ use flash_sale_wiretap::trace::Transaction;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::usage::NOT_JUDGED;
+use super::NOT_JUDGED;
 use crate::build::{ShopBuild, Show, build};
 use crate::console;
 use crate::explore::certificate::{Certificate, Subject};
@@ -111,6 +111,7 @@ async fn play(arguments: &ExploreArguments) -> anyhow::Result<ExitCode> {
     }
     let subject = Subject::of(Path::new("."), &path)?;
     let exploration = explore_all(&mut stage, &options, &|found, _| show(&bar, found)).await?;
+    require_a_sale(&exploration)?;
     let mut shown = None;
     if let Some(schedule) = exploration.counterexample.as_ref().or(exploration.example.as_ref()) {
         let letters = schedule.letters();
@@ -142,6 +143,20 @@ async fn replay(
     transactions.retain(|transaction| transaction.number > before);
     let columns = columns::write(&schedule, &transactions);
     Ok((schedule, columns))
+}
+
+/// Where nobody ever gets a copy, no rule is broken, and nothing is shown: the shop may not reach its database.
+fn require_a_sale(exploration: &Exploration) -> anyhow::Result<()> {
+    let has_sold = exploration.outcomes.iter().any(|(_, orders, ..)| *orders > 0);
+    if has_sold || !exploration.is_right() || exploration.schedules == 0 {
+        return Ok(());
+    }
+    let answers: Vec<&str> = exploration.answers.keys().map(String::as_str).collect();
+    bail!(
+        "no purchase got a copy, so nothing was explored. The answers: {}. Look at {}/logs",
+        answers.join(", "),
+        project::EXPLORER
+    )
 }
 
 /// How far it is, on standard error. It shows nothing when standard error is no terminal.

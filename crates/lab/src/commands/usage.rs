@@ -2,11 +2,8 @@
 
 use std::process::ExitCode;
 
-use super::{check, explore};
+use super::{NOT_JUDGED, check, explore};
 use crate::console;
-
-/// The exit code when there is no verdict. Clap uses it too, for arguments that it doesn't know.
-pub(super) const NOT_JUDGED: u8 = 2;
 
 /// Prints clap's message: help, or what is wrong with the arguments. Graders, who have asked for JSON, get an object.
 pub fn tell_usage(usage: &clap::Error) -> ExitCode {
