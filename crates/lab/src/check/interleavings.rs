@@ -26,7 +26,7 @@ pub const NAME: &str = "every interleaving";
 
 const PURCHASES: usize = 2;
 /// A stage is open after a second. The first one of a checkout also makes the files of its PostgreSQL.
-const OPEN_LIMIT: Duration = Duration::from_secs(10);
+const OPEN_LIMIT: Duration = Duration::from_secs(20);
 /// No interleaving begins later. The fix of the walkthrough needs a tenth of it.
 const TIME: Duration = Duration::from_secs(3);
 /// An interleaving that has begun may take so long. PostgreSQL ends a deadlock sooner.
