@@ -10,7 +10,7 @@ use crate::rooms::{Heard, Order};
 /// The last lines of the output that are kept, and how many characters of each.
 const LINES: usize = 40;
 const LINE_LENGTH: usize = 300;
-/// A check has 13 checks. A program that tells more is not ours.
+/// A check has 14 checks. A program that tells more is not ours.
 const MOST_CHECKS: usize = 100;
 
 /// What can run.

@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod one_click;
 pub mod part;
 pub mod patience;
+pub mod played;
 pub mod purchase;
 pub mod up_to_date;
 pub mod verdict;
@@ -29,10 +30,10 @@ use tokio::time::{sleep, timeout, timeout_at};
 
 use alone::Alone;
 use crowd::Sale;
-use interleavings::Interleavings;
 use one_click::OneClick;
 use part::{Made, Part, Say};
 use patience::Held;
+use played::Interleavings;
 use verdict::{Check, CheckReport, Figures};
 
 use crate::shop::buy_request::BuyRequest;

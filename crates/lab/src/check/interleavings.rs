@@ -11,11 +11,11 @@ use flash_sale_explorer::{
 use flash_sale_testbed::postgres::Programs;
 use flash_sale_testbed::reason::told;
 use parking_lot::Mutex;
-use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::part::{Part, Say};
+use super::played::Interleavings;
 use super::verdict::Check;
 use crate::project::PROGRAMS;
 use crate::stage;
@@ -26,7 +26,7 @@ pub const NAME: &str = "every interleaving";
 
 const PURCHASES: usize = 2;
 /// A stage is open after a second. The first one of a checkout also makes the files of its PostgreSQL.
-const OPEN_LIMIT: Duration = Duration::from_secs(10);
+const OPEN_LIMIT: Duration = Duration::from_secs(20);
 /// No interleaving begins later. The fix of the walkthrough needs a tenth of it.
 const TIME: Duration = Duration::from_secs(3);
 /// An interleaving that has begun may take so long. PostgreSQL ends a deadlock sooner.
@@ -34,38 +34,6 @@ const LAST_PLAY: Duration = Duration::from_secs(1);
 /// After a broken rule, the verdict is clear. The time is for more examples, of which the shortest one is shown.
 const TIME_AFTER_BREAK: Duration = Duration::from_millis(400);
 const PLAYS_PER_LINE: usize = 10;
-
-/// What came of the interleavings.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Interleavings {
-    /// How many were played.
-    pub schedules: usize,
-    /// Whether there is no other one.
-    pub complete: bool,
-    /// In how many there was one order at the end, and stock 0.
-    pub sold_once: usize,
-    /// In how many more copies were sold than there were.
-    pub oversold: usize,
-    /// In how many a buyer was told "Out of stock", and a copy was left.
-    pub lost_sales: usize,
-    /// In how many stock and orders together were not what they had been.
-    pub unconserved: usize,
-    /// In how many an answer was not true.
-    pub dishonest: usize,
-    /// In how many a request failed (5xx).
-    pub failed: usize,
-    /// In how many PostgreSQL ended a deadlock.
-    pub deadlocked: usize,
-    /// In how many a statement waited for the other purchase's lock.
-    pub waited: usize,
-    /// How long it took, in seconds.
-    pub seconds: f64,
-    /// The letters of one that breaks a rule: which purchase goes on at each step.
-    pub counterexample: Option<String>,
-    /// The statements of the counterexample, in words.
-    #[serde(skip)]
-    pub steps: Option<String>,
-}
 
 /// What was seen while the interleavings were played.
 #[derive(Default)]
@@ -157,7 +125,7 @@ pub async fn play(stage: Part<Stage>, say: Say<'_>) -> Part<Interleavings> {
     {
         seen.exploration = exploration;
     }
-    let played = Interleavings::of(seen, began.elapsed());
+    let played = seen.sum_up(began.elapsed());
     if played.sold_once == 0 && !played.breaks_a_rule() {
         let nothing = || format!("{} played, and nothing sold", counted(played.schedules, "interleaving"));
         return Err(trouble.unwrap_or_else(nothing));
@@ -165,12 +133,12 @@ pub async fn play(stage: Part<Stage>, say: Say<'_>) -> Part<Interleavings> {
     Ok(played)
 }
 
-impl Interleavings {
-    fn of(seen: Seen, took: Duration) -> Self {
-        let Seen { exploration, sold_once, first_broken, .. } = seen;
+impl Seen {
+    fn sum_up(self, took: Duration) -> Interleavings {
+        let Self { exploration, sold_once, first_broken, .. } = self;
         let worst = exploration.counterexample.filter(|schedule| schedule.outcome.breaks_a_rule());
         let worst = worst.or(first_broken);
-        Self {
+        Interleavings {
             schedules: exploration.schedules,
             complete: exploration.complete,
             sold_once,
@@ -185,35 +153,6 @@ impl Interleavings {
             counterexample: worst.as_ref().map(Schedule::letters),
             steps: worst.as_ref().map(in_words),
         }
-    }
-
-    /// Whether one of them breaks a rule that no fix may break. A failure alone is none: the buyer was told.
-    pub fn breaks_a_rule(&self) -> bool {
-        self.counterexample.is_some()
-    }
-
-    /// What was seen, in a line.
-    pub fn in_words(&self) -> String {
-        let all = counted(self.schedules, "interleaving");
-        let mut said =
-            format!("{} of {all} of two purchases: 1 order, stock 0 ({:.1} s)", self.sold_once, self.seconds);
-        for (count, what) in [
-            (self.oversold, "oversold"),
-            (self.unconserved, "a copy appeared or disappeared"),
-            (self.dishonest, "an answer was not true"),
-            (self.lost_sales, "\"Out of stock\" while a copy was left"),
-            (self.failed, "a request failed"),
-            (self.deadlocked, "a deadlock"),
-        ] {
-            if count > 0 {
-                said.push_str(&format!("; {what}: in {count}"));
-            }
-        }
-        // After a broken rule, it doesn't matter whether others break it too.
-        if !self.complete && !self.breaks_a_rule() {
-            said.push_str("; there are more, which were not played");
-        }
-        said
     }
 }
 

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::interleavings::Interleavings;
-use super::part::Part;
+use super::played::Interleavings;
 use crate::wording::counted;
 
 /// One thing that was looked at.
@@ -139,7 +138,7 @@ pub struct CheckReport {
 impl CheckReport {
     /// Sums up the checks. `costs` are kept only for a fix.
     pub fn new(
-        interleavings: Part<Interleavings>,
+        interleavings: Result<Interleavings, String>,
         checks: Vec<Check>,
         mut costs: Vec<String>,
         figures: Figures,
