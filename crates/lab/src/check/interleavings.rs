@@ -37,7 +37,7 @@ const PLAYS_PER_LINE: usize = 10;
 
 /// What was seen while the interleavings were played.
 #[derive(Default)]
-struct Seen {
+struct Watched {
     exploration: Exploration,
     sold_once: usize,
     first_broken: Option<Schedule>,
@@ -45,7 +45,7 @@ struct Seen {
     is_disturbed: bool,
 }
 
-impl Seen {
+impl Watched {
     /// Takes an interleaving in. Returns whether it breaks a rule.
     fn add(&mut self, exploration: &Exploration, schedule: &Schedule) -> bool {
         self.is_disturbed |= schedule.notes.contains(&Note::WaitedInTheShop);
@@ -86,7 +86,7 @@ pub async fn open(binary: Option<&Path>) -> Part<Stage> {
 /// trouble, or a shop that sells to nobody. The other parts of the check find the second.
 pub async fn play(stage: Part<Stage>, say: Say<'_>) -> Part<Interleavings> {
     let mut stage = stage?;
-    let (seen, broken, disturbed) = (Mutex::new(Seen::default()), Notify::new(), Notify::new());
+    let (seen, broken, disturbed) = (Mutex::new(Watched::default()), Notify::new(), Notify::new());
     let advance = |exploration: &Exploration, schedule: &Schedule| {
         if exploration.schedules % PLAYS_PER_LINE == 1 {
             say(&format!("two purchases, one copy: interleaving {}", exploration.schedules));
@@ -133,7 +133,7 @@ pub async fn play(stage: Part<Stage>, say: Say<'_>) -> Part<Interleavings> {
     Ok(played)
 }
 
-impl Seen {
+impl Watched {
     fn sum_up(self, took: Duration) -> Interleavings {
         let Self { exploration, sold_once, first_broken, .. } = self;
         let worst = exploration.counterexample.filter(|schedule| schedule.outcome.breaks_a_rule());
