@@ -7,29 +7,36 @@ CONTAINERS = sh crates/lab/containers.sh
 # Meant for other programs, and often for another server: the tests' database driver would read them.
 unexport $(filter-out PGPASSWORD PG_BIN_DIR,$(filter PG%,$(.VARIABLES)))
 
-# $(call build,ARGUMENTS). The dependencies are pinned by Cargo.lock; --workspace, because another set of features would
-# rebuild them. Cargo says in lines of JSON where the lab is, and at the end whether all was built.
-build = lab=$$($(CARGO) build --workspace --locked --message-format=json-render-diagnostics $(1) | sed -n \
-	-e '/"name":"lab"/{' -e 's/.*"executable":"\([^"]*\)".*/\1/' -e h -e '}' \
+# $(call built_by,COMMAND OF CARGO). The dependencies are pinned by Cargo.lock; --workspace, because another set of
+# features would rebuild them. Cargo says in lines of JSON where the lab is, and at the end whether all was built. The
+# lab's tests are programs called lab, too: of them, cargo says "test":true.
+built_by = lab=$$($(CARGO) $(1) --workspace --locked --message-format=json-render-diagnostics | sed -n \
+	-e '/"name":"lab".*"test":false},"features"/{' -e 's/.*"executable":"\([^"]*\)".*/\1/' -e h -e '}' \
 	-e '/"success":true/{' -e x -e p -e '}'); \
 	[ -n "$$lab" ] || { sh crates/lab/why-not-built.sh "$$($(CARGO) metadata --no-deps --format-version 1 | \
 		sed 's/.*"target_directory":"\([^"]*\)".*/\1/')"; exit 1; }; \
 	mkdir -p -m 700 .flash-sale && ln -sfn "$$lab" $(LAB) || { sh crates/lab/why-not-built.sh .flash-sale; exit 1; }
 
-# Scripts need the exit code, and to a person what make says of it looks like a crash.
-SAY_ERROR_1 = code=$$?; \
-	[ $$code != 1 ] || echo 'What make calls "Error 1" only says that the verdict is not FIXED.' >&2; \
+# $(call build,ARGUMENTS)
+build = $(call built_by,build $(1))
+
+# $(call say_error_1,MEANING). Scripts need the exit code, and to a person what make says of it looks like a crash.
+say_error_1 = code=$$?; \
+	[ $$code != 1 ] || echo 'What make calls "Error 1" only says that $(1).' >&2; \
 	exit $$code
 
 # For graders, whose ARGS are --json, when not even the lab compiles. As lab check says it.
 SAY_NOT_BUILT = case " $(ARGS) " in *" --json "*) echo '{"verdict": "not_built", \
-	"closing": "NOT BUILT: the present files do not compile", "checks": [], "costs": [], "figures": \
+	"closing": "NOT BUILT: the present files do not compile", "exploration": null, "checks": [], "costs": [], "figures": \
 	{"rounds": 0, "rounds_oversold": 0, "purchases": 0, "sold": 0, "copies_oversold": 0, "orders_deleted": 0, \
 	"seconds": 0.0}, \
 	"error": "the present files do not compile"}' ;; esac; exit 2
 
+# The same for make explore.
+SAY_NOT_EXPLORED = case " $(ARGS) " in *" --json "*) echo '{"error": "the present files do not compile"}' ;; esac; exit 2
+
 .DEFAULT_GOAL := help
-.PHONY: help fetch run build check watch hint race drill stop clean status logs timeline db-shell
+.PHONY: help fetch run build check explore watch hint race drill stop clean status logs timeline db-shell
 .PHONY: test test-guide test-variants guide-pictures
 .PHONY: docker-run docker-build docker-check docker-stop docker-clean docker-logs
 
@@ -58,7 +65,11 @@ build: ## Rebuild after an edit and replace the running replicas one by one
 
 check: ## Judge the running shop, and reset it: is the bug gone? (ARGS=--explain, ARGS=--json)
 	@[ -x $(LAB) ] || ($(call build,--bin lab)) || { $(SAY_NOT_BUILT); }
-	@$(LAB) check $(ARGS) || { $(SAY_ERROR_1); }
+	@$(LAB) check $(ARGS) || { $(call say_error_1,the verdict is not FIXED); }
+
+explore: ## Play two purchases in every order of their SQL, beside the running shop (ARGS=--help)
+	@[ -x $(LAB) ] || ($(call build,--bin lab)) || { $(SAY_NOT_EXPLORED); }
+	@$(LAB) explore $(ARGS) || { $(call say_error_1,a rule is broken); }
 
 watch: $(LAB) ## After each save: rebuild, replace the replicas, reset, click, and say how that went
 	@$(LAB) watch
@@ -94,9 +105,10 @@ db-shell: $(LAB) ## Open psql on the shop's database
 $(LAB):
 	@$(call build,--bin lab)
 
-# Tests mostly wait, so more of them than there are processors run at the same time.
+# Tests mostly wait, so more of them than there are processors run at the same time. cargo test also builds the lab and
+# the shop. cargo build takes fewer features of some dependencies: our crates and those would be built twice.
 test: ## Run the tests; they bring their own PostgreSQL and replicas
-	@$(call build)
+	@$(call built_by,test --no-run)
 	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} $(CARGO) test --workspace --locked
 
 test-guide: ## Follow DETONADO.md in a copy: it must lead from the bug to the fix (minutes)
@@ -119,7 +131,7 @@ docker-build: ## Rebuild after an edit and replace the containers' replicas one 
 	@$(CONTAINERS) build
 
 docker-check: ## Judge the shop in the containers, as make check does
-	@$(CONTAINERS) check $(ARGS) || { $(SAY_ERROR_1); }
+	@$(CONTAINERS) check $(ARGS) || { $(call say_error_1,the verdict is not FIXED); }
 
 docker-logs: ## Follow the logs of the containers (Ctrl-C ends it)
 	@$(CONTAINERS) logs

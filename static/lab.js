@@ -1,8 +1,13 @@
 // Shows what is new without a reload: asks for the page again, and takes its timeline. The pages work without it.
 "use strict";
 
+// While a click grows, the page is asked for again so soon. Events come too rarely for a picture that moves.
+const BETWEEN_LOOKS_MS = 120;
+const AFTER_SILENCE_MS = 1000;
+
 let isAsking = false;
 let isBehind = false;
+let nextLook = 0;
 
 async function refresh() {
   if (isAsking) {
@@ -10,9 +15,11 @@ async function refresh() {
     return;
   }
   isAsking = true;
+  let isAnswered = false;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (answer.ok) replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    isAnswered = answer.ok;
   } catch {
     // The lab has stopped. The next event says that it is back.
   }
@@ -20,7 +27,14 @@ async function refresh() {
   if (isBehind) {
     isBehind = false;
     refresh();
+  } else {
+    lookAgain(isAnswered ? BETWEEN_LOOKS_MS : AFTER_SILENCE_MS);
   }
+}
+
+function lookAgain(afterMs) {
+  clearTimeout(nextLook);
+  if (document.querySelector("#timeline[data-growing]")) nextLook = setTimeout(refresh, afterMs);
 }
 
 // Keeps what the reader has opened, and where the keyboard is.
@@ -43,4 +57,5 @@ if (document.querySelector("#timeline[data-news]")) {
   events.addEventListener("news", (event) => {
     if (event.data !== document.getElementById("timeline").dataset.news) refresh();
   });
+  lookAgain(BETWEEN_LOOKS_MS);
 }

@@ -75,25 +75,41 @@ impl ClickView {
     /// When the picture can't be drawn.
     pub fn of(click: &Click, links: Links) -> askama::Result<Self> {
         let crowd = Crowd::of(click);
-        let shelf = Shelf::of(&crowd);
+        let picture = picture::draw(&crowd, links)?;
+        Ok(Self::with(&crowd, picture))
+    }
+
+    /// As [`ClickView::of`], for a projector. The bars lead to the click's own page.
+    ///
+    /// # Errors
+    /// When the picture can't be drawn.
+    pub fn for_projector(click: &Click) -> askama::Result<Self> {
+        let crowd = Crowd::of(click);
+        let picture = picture::draw_for_projector(&crowd, Links::OwnPage, 0.0)?;
+        Ok(Self::with(&crowd, picture))
+    }
+
+    fn with(crowd: &Crowd, picture: String) -> Self {
+        let click = crowd.click;
+        let shelf = Shelf::of(crowd);
         let lanes = crowd.lanes.iter().flat_map(|lane| lane.steps.iter().map(move |step| (lane, step)));
         let mut steps: Vec<_> = lanes.collect();
         steps.sort_by(|(_, one), (_, other)| one.began_ms.total_cmp(&other.began_ms));
         let row = |(lane, step): (&crate::lane::Lane, &Step)| {
-            let row = row(&crowd, step, shelf.as_ref());
+            let row = row(crowd, step, shelf.as_ref());
             StepRow { letter: lane.letter.clone(), replica: lane.replica.to_owned(), ..row }
         };
-        Ok(Self {
+        Self {
             number: click.number,
             date: click.began_at.format("%Y-%m-%d").to_string(),
             time: click.began_at.format("%H:%M:%S%.3f").to_string(),
-            sentences: sentences(&crowd),
-            picture: picture::draw(&crowd, links)?,
+            sentences: sentences(crowd),
+            picture,
             rows: steps.into_iter().map(row).collect(),
-            folds: crowd.folds.iter().map(|fold| fold_rows(&crowd, fold)).collect(),
+            folds: crowd.folds.iter().map(|fold| fold_rows(crowd, fold)).collect(),
             has_counts: shelf.is_some(),
             previous: None,
-        })
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! A click's transactions as lanes. In a large crowd, transactions that went the same way are folded into one.
 
 use chrono::{DateTime, Utc};
+use flash_sale_wiretap::trace::Outcome;
 
 use crate::clicks::{Click, end_of, is_lone};
 use crate::lane::{Lane, milliseconds_between, outcome_in_words, steps};
@@ -21,6 +22,9 @@ pub struct Crowd<'a> {
     pub lanes: Vec<Lane<'a>>,
     /// The lanes that are only counted.
     pub folds: Vec<Fold<'a>>,
+    /// When somebody looks at lanes that are still open, in milliseconds from the click's beginning. `None`: an open
+    /// lane ends with what was last seen of it.
+    seen_ms: Option<f64>,
 }
 
 /// Lanes of one replica that went the same way.
@@ -62,7 +66,18 @@ impl<'a> Crowd<'a> {
             }
         }
         let (lanes, rest) = choose(all);
-        Self { click, lanes, folds: fold(rest) }
+        Self { click, lanes, folds: fold(rest), seen_ms: None }
+    }
+
+    /// The lanes of this click, as they are at this time: those that are open go on until then.
+    pub fn seen_at(click: &'a Click, now: DateTime<Utc>) -> Self {
+        let crowd = Self::of(click);
+        Self { seen_ms: Some(crowd.since_begin(now)), ..crowd }
+    }
+
+    /// Whether this lane goes on while somebody looks.
+    pub fn goes_on(&self, lane: &Lane) -> bool {
+        self.seen_ms.is_some() && lane.outcome() == Outcome::Open
     }
 
     /// All lanes, also those that are folded.
@@ -70,10 +85,11 @@ impl<'a> Crowd<'a> {
         self.lanes.iter().chain(self.folds.iter().flat_map(|fold| &fold.lanes))
     }
 
-    /// Milliseconds from the click's beginning to the last thing that is known of it.
+    /// Milliseconds from the click's beginning to the last thing that is known of it, or to the time of the look.
     pub fn length_ms(&self) -> f64 {
         let ends = self.click.transactions.iter().map(|transaction| self.since_begin(end_of(transaction)));
-        ends.fold(0.0, f64::max)
+        let seen_ms = self.seen_ms.filter(|_| self.all_lanes().any(|lane| lane.outcome() == Outcome::Open));
+        ends.chain(seen_ms).fold(0.0, f64::max)
     }
 
     /// Milliseconds from the click's beginning to this time.

@@ -1,5 +1,6 @@
-//! What a check, a race or an exploration tells while it runs, one message in a line of JSON. This module imports nothing of the
-//! dashboard, and both ends import it: the lab's commands write these messages, and the dashboard reads them.
+//! What a check, a race, an exploration or a click in slow motion tells while it runs, one message in a line of JSON.
+//! This module imports nothing of the dashboard, and both ends import it: the lab writes these messages, and the
+//! dashboard reads them.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,9 +19,11 @@ pub enum EngineMessage {
     Raced(RacedStrategies),
     /// All schedules: the last message of an exploration.
     Explored(ExploredSchedules),
+    /// The click of a slow motion is sent now.
+    Clicked(SentClick),
 }
 
-/// How far a check or a race is.
+/// How far it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// What it does just now.
@@ -29,6 +32,13 @@ pub struct Progress {
     pub done: usize,
     /// How many steps there are. 0: nobody knows.
     pub all: usize,
+}
+
+/// A click of a slow motion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SentClick {
+    /// When it was sent. Its purchases begin later.
+    pub at: DateTime<Utc>,
 }
 
 /// A check, and when it was made.

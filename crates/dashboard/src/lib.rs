@@ -2,6 +2,7 @@
 //! belong together) and [`crowd`] (their lanes), then [`picture`] and [`text`]. [`serve`] puts it on a port.
 
 mod api;
+mod captions;
 mod charts;
 pub mod chrome_trace;
 mod click_view;
@@ -17,7 +18,7 @@ pub mod find;
 pub mod lane;
 mod metrics;
 mod middleware;
-mod notes;
+pub mod notes;
 mod openapi;
 mod pages;
 pub mod picture;
@@ -31,10 +32,10 @@ mod run;
 mod runs;
 mod server;
 mod settings;
-mod shelf;
+pub mod shelf;
 pub mod shop_state;
 mod source;
-mod sql;
+pub mod sql;
 mod state_watch;
 pub mod text;
 mod view;

@@ -6,6 +6,7 @@ pub mod explore;
 pub mod race;
 pub mod scheduler;
 pub mod screen;
+pub mod slow_motion;
 pub mod state;
 pub mod timeline;
 pub mod verdict;
@@ -30,7 +31,7 @@ fn asks_to_stop(form: &[u8]) -> bool {
     form_urlencoded::parse(form).any(|(name, value)| name == "do" && value == "stop")
 }
 
-/// 404 for a check or a race that is not there.
+/// 404 for a run that is not there.
 fn no_such_run(number: u64) -> Problem {
     let detail =
         format!("There is no run {number} here. Only the last ten are kept, until the shop is stopped");

@@ -10,15 +10,13 @@ use crate::crowd::Crowd;
 use crate::waits::{Waiting, waits};
 use drawing::Drawing;
 pub use shapes::Links;
-use shapes::{Arrow, Band, LEFT, Pixels};
+use shapes::{Arrow, Band, LEFT, Pixels, Room};
 
 /// The picture's own style. Pages link to it, and an exported file carries it with it.
 pub const STYLE: &str = include_str!("../../../templates/lab/picture.css");
 
 /// Room for the clock's marks.
 const AXIS: f64 = 34.0;
-/// Room for the last lane's ending.
-const RIGHT: f64 = 190.0;
 const BAND_HEAD: f64 = 26.0;
 const BAND_FOOT: f64 = 8.0;
 const LANE_HEIGHT: f64 = 98.0;
@@ -35,6 +33,7 @@ const WIDE: f64 = 1400.0;
 struct Picture {
     number: u64,
     is_wide: bool,
+    is_for_projector: bool,
     title: String,
     is_file: bool,
     width: Pixels,
@@ -42,41 +41,63 @@ struct Picture {
     ticks: Vec<(Pixels, String)>,
     bands: Vec<Band>,
     arrows: Vec<Arrow>,
+    /// Where the time of the look is, while a lane goes on.
+    now: Option<Pixels>,
 }
 
-/// Draws the click.
+/// Draws the click for a page.
 ///
 /// # Errors
 /// When the template can't be filled in.
 pub fn draw(crowd: &Crowd, links: Links) -> askama::Result<String> {
+    draw_in(Room::Page, crowd, links)
+}
+
+/// Draws the click for a projector. The clock goes at least as far as `horizon_ms`, in milliseconds, and what stands on
+/// it stays in its place while the lanes grow.
+///
+/// # Errors
+/// When the template can't be filled in.
+pub fn draw_for_projector(crowd: &Crowd, links: Links, horizon_ms: f64) -> askama::Result<String> {
+    draw_in(Room::Projector { horizon_ms }, crowd, links)
+}
+
+fn draw_in(room: Room, crowd: &Crowd, links: Links) -> askama::Result<String> {
     let waits = waits(crowd);
-    let clock = Clock::fitting(&spans(crowd));
-    let drawing = Drawing::new(crowd, &clock, links);
+    let clock = Clock::fitting(&spans(crowd, room));
+    let drawing = Drawing::new(crowd, &clock, links, room);
+    let width = (LEFT + clock.width() + room.right()).max(room.least_width());
+    let is_growing = crowd.lanes.iter().any(|lane| crowd.goes_on(lane));
     let (bands, places, height) = stack(crowd, &drawing);
     let arrows = waits.iter().filter_map(|wait| arrow(crowd, &clock, &places, wait)).collect();
     let ticks = clock.ticks().into_iter().map(|tick| (Pixels(LEFT + tick.x), format!("{}", tick.ms)));
     Picture {
         number: crowd.click.number,
-        is_wide: LEFT + clock.width() + RIGHT > WIDE,
+        is_wide: width > WIDE,
+        is_for_projector: room != Room::Page,
         title: format!("Click {}: the transactions side by side, time in milliseconds", crowd.click.number),
         is_file: links == Links::None,
-        width: Pixels(LEFT + clock.width() + RIGHT),
+        width: Pixels(width),
         height: Pixels(height),
         ticks: ticks.collect(),
         bands,
         arrows,
+        now: is_growing.then(|| Pixels(LEFT + clock.x(crowd.length_ms()))),
     }
     .render()
 }
 
 /// What needs room: each statement with its words, each pause of the application, and each fold.
-fn spans(crowd: &Crowd) -> Vec<Span> {
-    let length = crowd.length_ms();
+fn spans(crowd: &Crowd, room: Room) -> Vec<Span> {
+    let length = match room {
+        Room::Page => crowd.length_ms(),
+        Room::Projector { horizon_ms } => crowd.length_ms().max(horizon_ms),
+    };
     let mut spans = Vec::new();
     for lane in &crowd.lanes {
         let steps = drawing::shown(lane);
-        spans.extend(steps.iter().map(|step| drawing::span_of(crowd, step)));
-        spans.extend(steps.windows(2).map(|pair| drawing::pause_between(&pair[0], &pair[1])));
+        spans.extend(steps.iter().map(|step| drawing::span_of(crowd, step, room)));
+        spans.extend(steps.windows(2).map(|pair| drawing::pause_between(&pair[0], &pair[1], room)));
     }
     spans.push(Span { began_ms: 0.0, ended_ms: length, least_width: 0.0 });
     if let Some(longest) = crowd.folds.iter().map(|fold| drawing::fold_width(fold)).max_by(f64::total_cmp) {

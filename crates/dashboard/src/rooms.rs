@@ -19,9 +19,9 @@ pub trait Shop: Send + Sync {
     fn state(&self) -> BoxFuture<'_, ShopState>;
 }
 
-/// What runs checks, races and explorations, for the pages Verdict, Race and Explore.
+/// What runs checks, races, explorations and clicks in slow motion, for the pages Verdict, Race, Explore and Slow motion.
 pub trait Engine: Send + Sync {
-    /// Starts a check, a race or an exploration.
+    /// Starts what is ordered.
     ///
     /// # Errors
     /// When it can't be started: the reason, for a page.
@@ -32,6 +32,11 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When the shop can't be asked: the reason, for a page.
     fn strategies(&self) -> BoxFuture<'_, Result<Vec<StrategyChoice>, String>>;
+
+    /// Why nobody can click in slow motion here, and what to do instead, for a page. `None`: it is possible.
+    fn slow_motion_obstacle(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What plays the steps of two purchases as they are wanted, for the pages of a schedule and the page Scheduler.
@@ -52,6 +57,8 @@ pub enum Order {
     Race(RaceOrder),
     /// Two purchases, in every order of their statements.
     Explore(ExploreOrder),
+    /// One click, while payments take seconds.
+    SlowMotion,
 }
 
 /// How to race.
@@ -69,7 +76,7 @@ pub struct RaceOrder {
     pub window_ms: u16,
 }
 
-/// A check, a race or an exploration that runs.
+/// Something that was ordered, and runs.
 #[derive(Debug)]
 pub struct StartedRun {
     /// What it tells. It is closed when everything has ended.
@@ -101,7 +108,7 @@ pub struct StrategyChoice {
 pub struct Rooms {
     /// For the page State, and for `/metrics`.
     pub shop: Arc<dyn Shop>,
-    /// For the pages Verdict, Race and Explore.
+    /// For the pages Verdict, Race, Explore and Slow motion.
     pub engine: Arc<dyn Engine>,
     /// For the pages of a schedule, and the page Scheduler.
     pub scheduler: Arc<dyn Scheduler>,

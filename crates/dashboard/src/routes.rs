@@ -38,6 +38,8 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .service(get("/explore/{number}/{letters}", pages::explore::schedule::show))
         .service(get("/explore/{number}/{letters}/swap/{step}", pages::explore::schedule::swap))
         .service(get("/scheduler", pages::scheduler::show))
+        .service(get_and_post("/slow-motion", pages::slow_motion::show, pages::slow_motion::start_or_stop))
+        .service(get("/slow-motion/screen", pages::slow_motion::show_on_screen))
         // A click as a file
         .service(get("/timeline.txt", files::newest_text))
         .service(get("/clicks/{number}/timeline.svg", files::svg))

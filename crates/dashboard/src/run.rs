@@ -1,4 +1,5 @@
-//! A check, a race or an exploration: what it was asked for, and what is known of it so far. Its memory is bounded.
+//! A check, a race, an exploration or a click in slow motion: what it was asked for, and what is known of it so far. Its
+//! memory is bounded.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,8 +13,21 @@ use crate::rooms::{Heard, Order};
 /// The last lines of the output that are kept, and how many characters of each.
 const LINES: usize = 40;
 const LINE_LENGTH: usize = 300;
-/// A check has 13 checks. A program that tells more is not ours.
+/// A check has 14 checks. A program that tells more is not ours.
 const MOST_CHECKS: usize = 100;
+
+/// What can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunKind {
+    /// `make check`
+    Check,
+    /// `make race`
+    Race,
+    /// Two purchases, in every order of their statements.
+    Exploration,
+    /// One click, while payments take seconds.
+    SlowMotion,
+}
 
 /// A run.
 #[derive(Clone, Debug)]
@@ -36,23 +50,14 @@ pub struct Run {
     pub clicks: BTreeMap<String, u64>,
     /// The verdict of a check.
     pub judged: Option<JudgedShop>,
+    /// When the click of a slow motion was sent. `None`: it was not sent yet.
+    pub clicked_at: Option<DateTime<Utc>>,
     /// The figures of a race.
     pub raced: Option<RacedStrategies>,
     /// The schedules of an exploration.
     pub explored: Option<ExploredSchedules>,
     /// The last lines of its output.
     pub lines: VecDeque<String>,
-}
-
-/// What a run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunKind {
-    /// `make check`
-    Check,
-    /// `make race`
-    Race,
-    /// Two purchases, in every order of their statements.
-    Exploration,
 }
 
 impl Run {
@@ -68,34 +73,26 @@ impl Run {
             checks: Vec::new(),
             clicks: BTreeMap::new(),
             judged: None,
+            clicked_at: None,
             raced: None,
             explored: None,
             lines: VecDeque::new(),
         }
     }
 
-    /// What it is.
+    /// Its kind.
     pub fn kind(&self) -> RunKind {
         match self.order {
             Order::Check => RunKind::Check,
             Order::Race(_) => RunKind::Race,
             Order::Explore(_) => RunKind::Exploration,
+            Order::SlowMotion => RunKind::SlowMotion,
         }
     }
 
-    /// Whether it is a check.
-    pub fn is_check(&self) -> bool {
-        self.kind() == RunKind::Check
-    }
-
-    /// Whether it is a race.
-    pub fn is_race(&self) -> bool {
-        self.kind() == RunKind::Race
-    }
-
-    /// Whether it is an exploration.
-    pub fn is_exploration(&self) -> bool {
-        self.kind() == RunKind::Exploration
+    /// Whether it has told an error.
+    pub fn has_failed(&self) -> bool {
+        self.lines.iter().any(|line| line.starts_with("error: "))
     }
 
     /// Why there is no result: the last error that it told.
@@ -121,6 +118,7 @@ impl Run {
                 }
                 EngineMessage::Raced(raced) => self.raced = Some(raced),
                 EngineMessage::Explored(explored) => self.explored = Some(explored),
+                EngineMessage::Clicked(click) => self.clicked_at = Some(click.at),
             },
         }
     }
@@ -140,6 +138,7 @@ impl RunKind {
             Self::Check => ("A", "check"),
             Self::Race => ("A", "race"),
             Self::Exploration => ("An", "exploration"),
+            Self::SlowMotion => ("A", "click in slow motion"),
         }
     }
 
@@ -149,6 +148,7 @@ impl RunKind {
             Self::Check => "/verdict",
             Self::Race => "/race",
             Self::Exploration => "/explore",
+            Self::SlowMotion => "/slow-motion",
         }
     }
 }

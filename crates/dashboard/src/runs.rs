@@ -1,5 +1,5 @@
-//! The checks, races and explorations that were started from the pages. One runs at a time. The last ten of each kind are kept, in
-//! memory only.
+//! The checks, races, explorations and clicks in slow motion that were started from the pages. One runs at a time. The
+//! last ten of each kind are kept, in memory only.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +15,7 @@ use crate::rooms::{Engine, Heard, Order};
 use crate::run::{Run, RunKind};
 use crate::source::Source;
 
-/// So many checks are kept, as many races, and as many explorations.
+/// So many runs of each kind are kept.
 const KEPT: usize = 10;
 /// The clock of the wire and that of a check differ by less.
 const MARGIN: TimeDelta = TimeDelta::milliseconds(5);

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use flash_sale_wiretap::trace::Outcome;
+
 use crate::crowd::Crowd;
 use crate::lane::{Lane, Step};
 
@@ -56,7 +58,9 @@ fn find_holder(crowd: &Crowd, waiter: &Step) -> Option<(usize, Option<usize>)> {
 /// A connection serves one lane after another. The holder is the lane that was there while the waiter waited.
 fn may_hold(lane: &Lane, pid: i32, waiter: &Step) -> bool {
     let began = lane.steps.first().map_or(f64::INFINITY, |step| step.began_ms);
-    let ended = lane.steps.last().map_or(0.0, end_ms);
+    // Between two statements, an open lane still holds its locks.
+    let is_open = lane.outcome() == Outcome::Open;
+    let ended = if is_open { f64::INFINITY } else { lane.steps.last().map_or(0.0, end_ms) };
     let is_the_waiters_own = lane.parts.iter().any(|part| part.number == waiter.transaction.number);
     lane.backend_pid == pid && !is_the_waiters_own && began <= end_ms(waiter) && ended >= waiter.began_ms
 }

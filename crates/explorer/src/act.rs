@@ -41,12 +41,19 @@ pub struct Reply {
     pub status: Option<u16>,
     /// The order that the answer names.
     pub order: Option<Uuid>,
+    /// Whether the answer says that nobody knows what became of the purchase.
+    pub is_unknown: bool,
 }
 
 impl Act {
     /// The exercise's purchase, without a key.
     pub fn buy() -> Self {
         Self::Buy { strategy: None, key: None }
+    }
+
+    /// Whether its buyer can ask again what became of it.
+    pub(crate) fn has_key(&self) -> bool {
+        matches!(self, Self::Buy { key: Some(_), .. })
     }
 
     /// Whether it buys.
@@ -75,6 +82,15 @@ impl Ask {
         answer(request)
     }
 
+    /// The replica's answer to `GET` of this path, as JSON.
+    ///
+    /// # Errors
+    /// When no JSON comes.
+    pub async fn read(&self, path: &str) -> anyhow::Result<Value> {
+        let answer = self.client.get(format!("{}{path}", self.url)).send().await;
+        answer.context("the replica doesn't answer")?.json().await.context("the answer is no JSON")
+    }
+
     fn purchase(&self, product: Uuid, strategy: Option<&str>, key: Option<&str>) -> RequestBuilder {
         let mut body = json!({ "product_id": product });
         if let Some(strategy) = strategy {
@@ -89,15 +105,26 @@ impl Ask {
 }
 
 async fn answer(request: RequestBuilder) -> Reply {
-    let Ok(response) = request.send().await else { return Reply { status: None, order: None } };
+    let Ok(response) = request.send().await else { return Reply::none() };
     let status = response.status().as_u16();
     // A page is no JSON, and names no order.
     let body: Value = response.json().await.unwrap_or_default();
     let order = body.get("id").and_then(|id| id.as_str()?.parse().ok());
-    Reply { status: Some(status), order }
+    let is_unknown = body.get("outcome").is_some_and(|outcome| outcome == "unknown");
+    Reply { status: Some(status), order, is_unknown }
 }
 
 impl Reply {
+    /// No answer came.
+    pub(crate) fn none() -> Self {
+        Self { status: None, order: None, is_unknown: false }
+    }
+
+    /// Whether the buyer can't know what became of the purchase.
+    pub(crate) fn leaves_it_open(&self) -> bool {
+        self.status.is_none() || self.is_unknown
+    }
+
     /// The status in words: `200`, or `no answer`.
     pub fn in_words(&self) -> String {
         self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string())

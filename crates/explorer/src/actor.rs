@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use flash_sale_wiretap::line::WaitingStatement;
+use tokio::task::JoinHandle;
 
 use crate::act::Reply;
 
@@ -13,6 +14,8 @@ pub(crate) struct Actor {
     /// Whether its request was sent.
     pub is_sent: bool,
     pub reply: Option<Reply>,
+    /// Sends the request and waits for the answer.
+    pub request: Option<JoinHandle<()>>,
     /// The statements that wait to be let go on, in the order in which they came.
     pub waiting: VecDeque<WaitingStatement>,
     /// The statements that PostgreSQL works on.

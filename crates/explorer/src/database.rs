@@ -29,7 +29,7 @@ const STOP_INSIDE: &str = "
 /// One row for each session that waits for a lock, with the sessions that it waits for.
 const WHO_WAITS: &str = "SELECT pid, pg_blocking_pids(pid) FROM unnest($1::int4[]) AS waiting (pid)";
 
-/// Two sessions of the owner.
+/// A session of the owner.
 pub(crate) struct ExplorerDatabase {
     session: PgConnection,
     /// The process id of the session's server process.
@@ -132,6 +132,11 @@ impl ExplorerDatabase {
         let sql = "SELECT pg_terminate_backend(pid, 5000) FROM unnest($1::int4[]) AS sessions (pid)";
         sqlx::query(sql).bind(pids).execute(&mut self.session).await?;
         Ok(())
+    }
+
+    /// The isolation level of transactions that ask for none, as `read committed`.
+    pub(crate) async fn isolation(&mut self) -> anyhow::Result<String> {
+        Ok(sqlx::query_scalar("SHOW default_transaction_isolation").fetch_one(&mut self.session).await?)
     }
 
     /// PostgreSQL's version, as `15.18`.

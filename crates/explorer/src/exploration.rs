@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use crate::act::Act;
 use crate::outcome::{Flaw, Outcome};
-use crate::play::{Inside, Piece};
+use crate::piece::{Inside, Piece};
 use crate::schedule::{Note, Schedule};
 use crate::search::{Found, Search};
 use crate::stage::Stage;
+use crate::trouble::{Trouble, TroubleKind};
 
 /// What to explore.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct ExploreOptions {
     pub inside: Inside,
     /// Whether schedules are left out from which nothing new can come.
     pub is_reduced: bool,
+    /// What befalls the first actor.
+    pub trouble: Option<Trouble>,
     /// No schedule begins after this time.
     pub time_limit: Duration,
 }
@@ -52,6 +55,10 @@ pub struct Exploration {
     pub waited: usize,
     /// How many schedules the requests didn't repeat up to the step where another one was to go on.
     pub not_repeated: usize,
+    /// What was different the first time.
+    pub difference: Option<String>,
+    /// In how many the trouble that was asked for has befallen the first actor.
+    pub troubled: usize,
     /// The statuses of the actors' answers, and in how many schedules they were given.
     pub answers: BTreeMap<String, usize>,
     /// The outcomes, each once.
@@ -95,7 +102,10 @@ pub async fn explore(
                 exploration.keep(schedule);
             }
             Some(Found::Redundant) => exploration.redundant += 1,
-            Some(Found::NotRepeated) => exploration.not_repeated += 1,
+            Some(Found::NotRepeated(difference)) => {
+                exploration.not_repeated += 1;
+                exploration.difference.get_or_insert(difference);
+            }
             None => {
                 exploration.complete = exploration.not_repeated == 0;
                 break;
@@ -104,6 +114,27 @@ pub async fn explore(
     }
     exploration.seconds = began.elapsed().as_secs_f64();
     Ok(exploration)
+}
+
+/// Explores with this trouble at each of the first actor's steps. Returns what was found at each.
+///
+/// # Errors
+/// The same as those of [`explore`].
+pub async fn explore_trouble(
+    stage: &mut Stage,
+    options: &ExploreOptions,
+    kind: TroubleKind,
+) -> anyhow::Result<Vec<Exploration>> {
+    let mut all = Vec::new();
+    for step in 0.. {
+        let options = ExploreOptions { trouble: Some(Trouble { kind, step }), ..options.clone() };
+        let exploration = explore(stage, &options, &|_, _| {}).await?;
+        if exploration.troubled == 0 {
+            break;
+        }
+        all.push(exploration);
+    }
+    Ok(all)
 }
 
 impl Stage {
@@ -139,7 +170,14 @@ impl Stage {
             self.database.make_units(product, stock).await?;
         }
         let quantity = if has_units { 0 } else { stock };
-        Ok(Piece { acts: options.acts.clone(), product, quantity, stock, inside: options.inside })
+        Ok(Piece {
+            acts: options.acts.clone(),
+            product,
+            quantity,
+            stock,
+            inside: options.inside,
+            trouble: options.trouble,
+        })
     }
 }
 
@@ -160,6 +198,7 @@ impl Exploration {
         self.failed += has(Flaw::Failed);
         self.deadlocked += usize::from(outcome.deadlocks > 0);
         self.waited += usize::from(schedule.has_waited());
+        self.troubled += usize::from(schedule.is_troubled);
         let answers: Vec<String> = schedule.replies.iter().map(|reply| reply.in_words()).collect();
         *self.answers.entry(answers.join(" ")).or_default() += 1;
         self.outcomes.insert(class(outcome));

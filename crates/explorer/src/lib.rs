@@ -1,6 +1,7 @@
 //! The explorer: runs a few requests of the unmodified shop in every order in which their statements can follow one
 //! another. Start with [`explore`] and with `play.rs`, which plays one schedule. `search.rs` goes through all of them.
 
+mod about;
 mod act;
 mod actor;
 mod by_hand;
@@ -9,17 +10,21 @@ mod exploration;
 mod footprint;
 mod look;
 mod outcome;
+mod piece;
 mod play;
 mod schedule;
 mod search;
 mod sleep;
 mod stage;
+mod trouble;
 
+pub use about::DatabaseFacts;
 pub use act::{Act, Reply};
 pub use by_hand::{HandPlay, NotPossible, Played};
-pub use exploration::{Exploration, ExploreOptions, OutcomeClass, explore};
+pub use exploration::{Exploration, ExploreOptions, OutcomeClass, explore, explore_trouble};
 pub use look::{HeldLock, Look, Next};
 pub use outcome::{Flaw, Outcome};
-pub use play::Inside;
+pub use piece::Inside;
 pub use schedule::{Became, Note, Schedule, Step, letter};
 pub use stage::{Stage, StageSettings};
+pub use trouble::{Trouble, TroubleKind};

@@ -6,6 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::act::{Act, Reply};
+use crate::piece::Piece;
 
 /// What the rows and the answers say.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -36,7 +37,7 @@ pub enum Flaw {
     Unconserved,
     /// A buyer was told "Out of stock", and a copy is left.
     LostSale,
-    /// A request failed: 5xx.
+    /// A request failed (5xx), and nothing had befallen it.
     Failed,
 }
 
@@ -47,9 +48,9 @@ pub(crate) struct Rows {
 }
 
 impl Outcome {
-    /// What came of these acts, with `stock` copies at first.
-    pub(crate) fn of(acts: &[Act], replies: &[Reply], stock: i64, rows: &Rows) -> Self {
-        let mut flaws = BTreeSet::new();
+    /// What came of it.
+    pub(crate) fn of(piece: &Piece, replies: &[Reply], rows: &Rows) -> Self {
+        let (mut flaws, acts, stock) = (BTreeSet::new(), &piece.acts, piece.stock);
         let has_reset = acts.contains(&Act::Reset);
         let purchases: Vec<&Reply> =
             acts.iter().zip(replies).filter(|(act, _)| act.is_purchase()).map(|(_, reply)| reply).collect();
@@ -63,16 +64,17 @@ impl Outcome {
         if initial - sold != rows.left {
             flaws.insert(Flaw::Unconserved);
         }
-        let nobody_is_silent = purchases.iter().all(|reply| reply.status.is_some());
+        let everybody_knows = !purchases.iter().any(|reply| reply.leaves_it_open());
         let unknown_orders = rows.orders.difference(&told).count();
         let missing_orders = told.difference(&rows.orders).count();
-        if (unknown_orders > 0 && nobody_is_silent) || (missing_orders > 0 && !has_reset) {
+        if (unknown_orders > 0 && everybody_knows) || (missing_orders > 0 && !has_reset) {
             flaws.insert(Flaw::Dishonest);
         }
         if rows.left > 0 && !has_reset && purchases.iter().any(|reply| reply.status == Some(400)) {
             flaws.insert(Flaw::LostSale);
         }
-        if replies.iter().any(|reply| reply.status.is_some_and(|status| status >= 500)) {
+        let untroubled = replies.iter().skip(usize::from(piece.trouble.is_some()));
+        if untroubled.into_iter().any(|reply| reply.status.is_some_and(|status| status >= 500)) {
             flaws.insert(Flaw::Failed);
         }
         let statuses = replies.iter().map(|reply| reply.status).collect();

@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use flash_sale_wiretap::line::Passage;
-use tokio::time::timeout;
-use uuid::Uuid;
+use tokio::time::{sleep, timeout};
 
-use crate::act::{Act, Reply};
+use crate::act::Reply;
 use crate::actor::{Actor, InFlight, begins};
 use crate::outcome::Outcome;
+use crate::piece::Piece;
 use crate::schedule::{Became, Note, Schedule, Step};
 use crate::stage::{Happening, Stage};
+use crate::trouble::TroubleKind;
 
 /// A request that does nothing in the database for so long is no longer waited for.
 const IN_THE_SHOP: Duration = Duration::from_secs(1);
@@ -22,6 +23,10 @@ const IN_THE_SHOP: Duration = Duration::from_secs(1);
 const ALL_WAIT: Duration = Duration::from_secs(8);
 /// A statement that can't be waiting for a lock is looked at after this time nevertheless.
 const LOOK: Duration = Duration::from_millis(2);
+/// A replica notices within this time that a client has left.
+const NOTICED: Duration = Duration::from_millis(5);
+/// So often a buyer asks again what became of a purchase.
+const QUESTIONS: usize = 5;
 /// More steps than any purchase makes, repeated attempts included.
 const MOST_STEPS: usize = 500;
 
@@ -33,29 +38,6 @@ pub(crate) struct Choice<'a> {
     pub steps: &'a [Step],
 }
 
-/// Which statements are stopped inside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Inside {
-    /// None.
-    Never,
-    /// Those that read and write at once.
-    WhereItReads,
-    /// All that write.
-    Always,
-}
-
-/// What is played.
-#[derive(Clone, Debug)]
-pub(crate) struct Piece {
-    pub acts: Vec<Act>,
-    pub product: Uuid,
-    /// What `quantity` is at first. Where each copy is a row of its own, it is 0.
-    pub quantity: i64,
-    pub stock: i64,
-    pub inside: Inside,
-}
-
 /// One play.
 struct Play<'a> {
     stage: &'a mut Stage,
@@ -65,6 +47,7 @@ struct Play<'a> {
     notes: BTreeSet<Note>,
     waits: usize,
     deadlocks: usize,
+    is_troubled: bool,
 }
 
 /// Plays a schedule. `choose` returns the actor that goes on, out of those that can.
@@ -87,7 +70,7 @@ pub(crate) async fn play_with<Chosen: Future<Output = anyhow::Result<usize>>>(
     stage.database.begin_anew(piece.product, piece.quantity).await?;
     let actors = piece.acts.iter().map(|_| Actor::default()).collect();
     let (steps, notes) = (Vec::new(), BTreeSet::new());
-    let mut play = Play { stage, piece, actors, steps, notes, waits: 0, deadlocks: 0 };
+    let mut play = Play { stage, piece, actors, steps, notes, waits: 0, deadlocks: 0, is_troubled: false };
     for actor in 0..play.actors.len() {
         play.send(actor);
         play.settle().await?;
@@ -114,12 +97,13 @@ impl Play<'_> {
     fn send(&mut self, actor: usize) {
         let request = self.stage.asks[actor].send(&self.piece.acts[actor], self.piece.product);
         let (tell, play) = (self.stage.tell.clone(), self.stage.plays);
-        tokio::spawn(async move {
+        let request = tokio::spawn(async move {
             let reply = request.await;
             // When nobody hears it, the stage ends.
             let _ = tell.send(Happening::Replied { play, actor, reply });
         });
         self.actors[actor].is_sent = true;
+        self.actors[actor].request = Some(request);
     }
 
     /// The actors that can go on. `None`: all are done.
@@ -184,7 +168,7 @@ impl Play<'_> {
             actor.attempt_began_at = Some(steps_of_others);
         }
         let (backend_pid, sql) = (statement.backend_pid, Arc::clone(&statement.sql));
-        let may_stop = may_stop_inside(&sql, self.piece.inside);
+        let may_stop = self.piece.inside.stops(&sql);
         actor.in_flight.push(InFlight {
             connection: statement.connection,
             backend_pid,
@@ -197,9 +181,36 @@ impl Play<'_> {
             self.stage.database.stop(backend_pid).await?;
             self.stage.stops.insert(backend_pid);
         }
-        statement.pass();
         self.steps.push(Step { actor: index, sql, is_inside: false, became: Became::Sent });
+        let trouble = self.trouble_of(index);
+        self.is_troubled |= trouble.is_some();
+        match trouble {
+            None => statement.pass(),
+            Some(TroubleKind::AnswerIsLost) => statement.lose_answer(),
+            Some(TroubleKind::ConnectionBreaks) => statement.cut(),
+            Some(TroubleKind::ClientLeaves) => {
+                self.leave(index).await;
+                statement.pass();
+            }
+        }
         Ok(())
+    }
+
+    /// What befalls the actor at the step that it has just begun.
+    fn trouble_of(&self, actor: usize) -> Option<TroubleKind> {
+        let own = self.steps.iter().filter(|step| step.actor == actor && !step.is_inside).count();
+        let trouble = self.piece.trouble.filter(|trouble| actor == 0 && trouble.step + 1 == own)?;
+        Some(trouble.kind)
+    }
+
+    /// The actor's client closes its connection. The replica has to notice it before the statement goes on: otherwise
+    /// the schedule would go another way each time.
+    async fn leave(&mut self, actor: usize) {
+        if let Some(request) = self.actors[actor].request.take() {
+            request.abort();
+        }
+        self.actors[actor].reply.get_or_insert_with(Reply::none);
+        sleep(NOTICED).await;
     }
 
     /// Waits until everything is still.
@@ -295,7 +306,7 @@ impl Play<'_> {
     fn take_in(&mut self, happening: Happening) -> anyhow::Result<()> {
         match happening {
             Happening::Replied { play, actor, reply } if play == self.stage.plays => {
-                self.actors[actor].reply = Some(reply);
+                self.actors[actor].reply.get_or_insert(reply);
             }
             Happening::Replied { .. } => {}
             Happening::AtTurnstile(actor, Passage::Waiting(statement)) => {
@@ -340,32 +351,43 @@ impl Play<'_> {
         Ok(())
     }
 
+    /// Has each buyer with a key ask again what became of a purchase, until it is known. These steps are not counted.
+    async fn ask_again(&mut self) -> anyhow::Result<()> {
+        let steps = self.steps.len();
+        for index in 0..self.actors.len() {
+            for _ in 0..QUESTIONS {
+                let is_open = self.actors[index].reply.as_ref().is_none_or(Reply::leaves_it_open);
+                if !self.piece.acts[index].has_key() || !is_open {
+                    break;
+                }
+                self.actors[index] = Actor::default();
+                self.send(index);
+                self.settle().await?;
+                while let Some(can_go_on) = self.wait_for_choice().await? {
+                    self.go_on(can_go_on[0].0).await?;
+                    self.settle().await?;
+                }
+            }
+        }
+        self.steps.truncate(steps);
+        Ok(())
+    }
+
     async fn end(mut self) -> anyhow::Result<Schedule> {
         let left: Vec<i32> = self.actors.iter().flat_map(|actor| &actor.open).map(|(_, pid)| *pid).collect();
         if !left.is_empty() {
             self.notes.insert(Note::LeftOpen);
             self.stage.database.end_sessions(&left).await?;
         }
-        let none = Reply { status: None, order: None };
-        let replies: Vec<Reply> =
-            self.actors.iter_mut().map(|actor| actor.reply.take().unwrap_or_else(|| none.clone())).collect();
+        if self.piece.trouble.is_some() {
+            self.ask_again().await?;
+        }
+        let replies = self.actors.iter_mut().map(|actor| actor.reply.take().unwrap_or_else(Reply::none));
+        let replies: Vec<Reply> = replies.collect();
         let rows = self.stage.database.rows(self.piece.product).await?;
-        let mut outcome = Outcome::of(&self.piece.acts, &replies, self.piece.stock, &rows);
+        let mut outcome = Outcome::of(self.piece, &replies, &rows);
         (outcome.waits, outcome.deadlocks) = (self.waits, self.deadlocks);
-        Ok(Schedule { steps: self.steps, replies, outcome, notes: self.notes.into_iter().collect() })
-    }
-}
-
-/// Whether a statement may be stopped inside: it writes and, unless all such statements are stopped, reads as well.
-fn may_stop_inside(sql: &str, inside: Inside) -> bool {
-    let lower = sql.to_ascii_lowercase();
-    let has = |word: &str| {
-        lower.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|found| found == word)
-    };
-    let writes = has("insert") || (has("update") && !has("for"));
-    match inside {
-        Inside::Never => false,
-        Inside::WhereItReads => writes && (has("select") || has("with")),
-        Inside::Always => writes,
+        let (is_troubled, notes) = (self.is_troubled, self.notes.into_iter().collect());
+        Ok(Schedule { steps: self.steps, replies, outcome, is_troubled, notes })
     }
 }

@@ -16,6 +16,8 @@ pub struct Schedule {
     pub replies: Vec<Reply>,
     /// What the rows and the answers say.
     pub outcome: Outcome,
+    /// Whether the trouble that was asked for has befallen the first actor.
+    pub is_troubled: bool,
     /// What the explorer could not control or see.
     pub notes: Vec<Note>,
 }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use anyhow::ensure;
 
 use crate::footprint::{Footprint, isolates_more};
-use crate::play::{Choice, Piece, play};
-use crate::schedule::Schedule;
+use crate::piece::Piece;
+use crate::play::{Choice, play};
+use crate::schedule::{Schedule, letter};
 use crate::sleep::SleepSet;
 use crate::stage::Stage;
 
@@ -40,8 +41,9 @@ pub(crate) enum Found {
     Schedule(Schedule),
     /// A schedule from which nothing new could come. It was played to its end.
     Redundant,
-    /// The requests didn't do the same again up to the place where another actor should have gone on.
-    NotRepeated,
+    /// The requests didn't do the same again up to the place where another actor should have gone on. It says what was
+    /// different.
+    NotRepeated(String),
 }
 
 impl Search {
@@ -54,15 +56,18 @@ impl Search {
         if self.is_over {
             return Ok(None);
         }
-        let mut found = Found::NotRepeated;
+        let mut found = Found::NotRepeated("it ended sooner".to_owned());
         for _ in 0..TRIES {
             let (mut at, mut is_redundant, mut is_repeated) = (0, false, true);
             let planned = self.path.len();
-            let mut fresh: Vec<Node> = Vec::new();
+            let (mut fresh, mut difference): (Vec<Node>, _) = (Vec::new(), None);
             let schedule = play(stage, piece, |choice| {
                 let actor = if at < planned && is_repeated {
                     let node = &self.path[at];
                     is_repeated = node.can_go_on == choice.can_go_on;
+                    if !is_repeated {
+                        difference = Some(in_words(at, &node.can_go_on, choice.can_go_on));
+                    }
                     node.chosen.last().copied().filter(|_| is_repeated).unwrap_or(choice.can_go_on[0].0)
                 } else if !is_repeated || is_redundant {
                     choice.can_go_on[0].0
@@ -85,6 +90,7 @@ impl Search {
                 found = if is_redundant { Found::Redundant } else { Found::Schedule(schedule) };
                 break;
             }
+            found = difference.map_or(found, Found::NotRepeated);
         }
         self.turn_back();
         Ok(Some(found))
@@ -122,9 +128,8 @@ impl Search {
     /// Goes back to the last node at which another actor could go on.
     fn turn_back(&mut self) {
         while let Some(node) = self.path.last_mut() {
-            let other = node.can_go_on.iter().map(|(actor, ..)| *actor);
-            let other =
-                other.filter(|actor| !node.chosen.contains(actor) && !node.sleep.contains(*actor)).next();
+            let mut other = node.can_go_on.iter().map(|(actor, ..)| *actor);
+            let other = other.find(|actor| !node.chosen.contains(actor) && !node.sleep.contains(*actor));
             if let Some(actor) = other {
                 node.chosen.push(actor);
                 return;
@@ -133,6 +138,15 @@ impl Search {
         }
         self.is_over = true;
     }
+}
+
+/// How the actors that can go on differ from those of an earlier play.
+fn in_words(at: usize, before: &[(usize, Arc<str>, bool)], now: &[(usize, Arc<str>, bool)]) -> String {
+    let list = |actors: &[(usize, Arc<str>, bool)]| {
+        let actors = actors.iter().map(|(actor, sql, _)| format!("{} with {sql}", letter(*actor)));
+        actors.collect::<Vec<_>>().join(", ")
+    };
+    format!("at step {}, these could go on: {}. The next time: {}", at + 1, list(before), list(now))
 }
 
 /// Plays the schedule whose actors these letters name. After the last letter, the actors go on one after the other.
@@ -146,7 +160,7 @@ pub(crate) async fn replay(stage: &mut Stage, piece: &Piece, letters: &[usize]) 
         ensure!(
             is_possible,
             "step {at}: {} can't go on there. It waits for another purchase, or it is done",
-            crate::schedule::letter(wanted)
+            letter(wanted)
         );
         Ok(wanted)
     })

@@ -27,9 +27,11 @@ const POOL_SIZE: &str = "4";
 /// Another exploration of this checkout may take so long.
 const TURN_LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
+/// A replica has done what it does at its start when its line was quiet for so long.
+const QUIET: Duration = Duration::from_millis(50);
 /// PostgreSQL looks for a deadlock after this time of waiting, and ends the statement that has waited for longest. It
 /// is far longer than the steps between two waits take, and so it is always the same statement.
-const DEADLOCK_TIMEOUT: &str = "100ms";
+const DEADLOCK_TIMEOUT: &str = "200ms";
 
 /// What a stage needs.
 #[derive(Clone, Debug)]
@@ -91,9 +93,7 @@ impl Stage {
         database.install_stops().await?;
 
         let names: Vec<String> = (1..=settings.actors).map(|number| format!("replica-{number}")).collect();
-        let wire = settings.folder.join("wire");
-        let shop_url = cluster.shop_url(DATABASE);
-        let wiretap = Wiretap::listen(&shop_url, &names, Entrance::Folder(&wire))?;
+        let wiretap = tap(&cluster.shop_url(DATABASE), &names, &settings.folder.join("wire")).await?;
         let replicas = start_replicas(settings, &names, &wiretap).await?;
         let asks = replicas.iter().map(|replica| Ask::of(format!("http://{}", replica.address)));
         let asks = asks.collect::<anyhow::Result<_>>()?;
@@ -140,9 +140,21 @@ impl Stage {
     }
 }
 
+/// Puts the wiretap between the replicas and PostgreSQL: on sockets, or on ports where the sockets' paths are too long.
+async fn tap(url: &str, names: &[String], folder: &Path) -> anyhow::Result<Wiretap> {
+    if let Ok(wiretap) = Wiretap::listen(url, names, Entrance::Folder(folder))
+        && wiretap.try_out().await.is_ok()
+    {
+        return Ok(wiretap);
+    }
+    let wiretap = Wiretap::listen(url, names, Entrance::Ports)?;
+    wiretap.try_out().await.context("no session can be opened through the wiretap")?;
+    Ok(wiretap)
+}
+
 async fn until_quiet(line: &Line) {
     let mut quiet_since = Instant::now();
-    while quiet_since.elapsed() < POLL * 2 {
+    while quiet_since.elapsed() < QUIET {
         sleep(POLL / 5).await;
         if !line.is_quiet() {
             quiet_since = Instant::now();

@@ -8,15 +8,18 @@ pub mod costs;
 pub mod crowd;
 pub mod failures;
 pub mod first_error;
+pub mod interleavings;
 pub mod ledger;
 pub mod one_click;
 pub mod part;
 pub mod patience;
+pub mod played;
 pub mod purchase;
 pub mod up_to_date;
 pub mod verdict;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::ensure;
@@ -30,6 +33,7 @@ use crowd::Sale;
 use one_click::OneClick;
 use part::{Made, Part, Say};
 use patience::Held;
+use played::Interleavings;
 use verdict::{Check, CheckReport, Figures};
 
 use crate::shop::buy_request::BuyRequest;
@@ -56,7 +60,9 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// How to judge.
 #[derive(Clone, Copy, Debug)]
-pub struct CheckOptions {
+pub struct CheckOptions<'a> {
+    /// The program that the replicas run. `None`: it is not known, and the interleavings are left out.
+    pub binary: Option<&'a Path>,
     /// How many clicks.
     pub rounds: usize,
     /// Whether the database may have rules of its own.
@@ -79,7 +85,7 @@ pub struct Listener<'a> {
 /// When no shop answers, its database can't be asked, another check runs, or the person stops the check.
 pub async fn run(
     target: &Target,
-    options: CheckOptions,
+    options: CheckOptions<'_>,
     listener: Listener<'_>,
 ) -> anyhow::Result<CheckReport> {
     let shop = Shop::at(&target.url).await?;
@@ -138,6 +144,7 @@ async fn reset(shop: &Shop) {
 
 /// What the parts of the check have seen.
 struct CheckFindings {
+    interleavings: Part<Interleavings>,
     replicas: BTreeSet<String>,
     alone: Alone,
     clicks: OneClick,
@@ -152,7 +159,7 @@ struct CheckFindings {
 async fn judge(
     shop: &Shop,
     database: &ShopDatabase,
-    options: CheckOptions,
+    options: CheckOptions<'_>,
     listener: Listener<'_>,
 ) -> anyhow::Result<CheckReport> {
     let begun = Instant::now();
@@ -165,20 +172,32 @@ async fn judge(
 async fn look(
     shop: &Shop,
     database: &ShopDatabase,
-    options: CheckOptions,
+    options: CheckOptions<'_>,
     listener: Listener<'_>,
 ) -> anyhow::Result<CheckFindings> {
     let Listener { say, made } = listener;
-    let deadline = Instant::now() + one_click::longest(options.rounds) + TIME_BESIDE_CLICKS;
     let deadlocks_before = database.deadlocks().await?;
     let replicas = architecture::find_replicas(shop).await?;
     let alone = alone::buy(shop, database).await?;
+    let mut obstacle = alone.obstacle();
+
+    // These buyers mostly wait for payments. Meanwhile the stage opens, which takes as long.
+    let selling_to_all = crowd::sell(shop, database, ENOUGH_FOR_ALL, say);
+    let limit = Instant::now() + TIME_BESIDE_CLICKS;
+    let selling_to_all = play(limit, obstacle.as_ref(), selling_to_all);
+    let (stage, enough) = tokio::join!(interleavings::open(options.binary), selling_to_all);
+    let began = SystemTime::now();
+    let interleavings = interleavings::play(stage, say).await;
+    if let Some(check) = interleavings::judge(&interleavings) {
+        made(&check, began);
+    }
+
+    let deadline = Instant::now() + one_click::longest(options.rounds) + TIME_BESIDE_CLICKS;
     let began = SystemTime::now();
     let clicks = one_click::run(shop, options.rounds, say).await;
     made(&one_click::judge(&clicks), began);
     made(&architecture::judge_retry(&clicks), began);
 
-    let mut obstacle = alone.obstacle();
     let mut crowds = Vec::new();
     for size in CROWDS {
         let began = SystemTime::now();
@@ -191,14 +210,13 @@ async fn look(
         crowds.push(sale);
     }
     let obstacle = alone.obstacle();
-    let enough = play(deadline, obstacle.as_ref(), crowd::sell(shop, database, ENOUGH_FOR_ALL, say)).await;
     let began = SystemTime::now();
     let held = play(deadline, obstacle.as_ref(), patience::hold_and_look(shop, database, say)).await;
     made(&patience::judge_reads(&held), began);
     made(&patience::judge_others(&held), began);
     let deadlocks = (database.deadlocks().await? - deadlocks_before).try_into().unwrap_or_default();
     let constraints = architecture::judge_constraints(database, options.allow_constraint).await?;
-    Ok(CheckFindings { replicas, alone, clicks, crowds, enough, held, deadlocks, constraints })
+    Ok(CheckFindings { interleavings, replicas, alone, clicks, crowds, enough, held, deadlocks, constraints })
 }
 
 /// Plays a part of the check, unless there is an obstacle.
@@ -218,12 +236,14 @@ async fn play<T>(
 
 impl CheckFindings {
     fn report(self) -> CheckReport {
-        let Self { replicas, alone, clicks, crowds, enough, held, deadlocks, constraints } = self;
+        let Self { interleavings, replicas, alone, clicks, crowds, enough, held, deadlocks, constraints } =
+            self;
         let in_crowds: Vec<&Sale> = crowds.iter().flatten().collect();
         let sales: Vec<&Sale> = in_crowds.iter().copied().chain(&enough).collect();
         let requests = all_requests(&sales, held.as_ref().ok());
         let costs = costs::of(&alone, &clicks, enough.as_ref().ok(), &sales);
-        let checks = vec![
+        let mut checks = Vec::from_iter(interleavings::judge(&interleavings));
+        checks.extend([
             one_click::judge(&clicks),
             crowd::judge(CROWDS[0], &crowds[0]),
             crowd::judge(CROWDS[1], &crowds[1]),
@@ -237,8 +257,8 @@ impl CheckFindings {
             architecture::judge_retry(&clicks),
             architecture::judge_race_window(&alone, &clicks, &requests),
             constraints,
-        ];
-        CheckReport::new(checks, costs, count(&clicks, &sales, &requests))
+        ]);
+        CheckReport::new(interleavings, checks, costs, count(&clicks, &sales, &requests))
     }
 }
 

@@ -16,6 +16,7 @@ pub mod control;
 pub mod database;
 pub mod definitions;
 pub mod drill;
+pub mod explore;
 pub mod guide;
 pub mod hint;
 pub mod program;

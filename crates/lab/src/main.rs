@@ -64,6 +64,8 @@ enum Command {
     Race(commands::race::RaceArguments),
     /// Cause faults in the running shop while buyers buy: what buyers see, and what the ledger says
     Drill(commands::drill::DrillArguments),
+    /// Play a few purchases in every order in which their statements can follow one another, and count what comes of it
+    Explore(commands::explore::ExploreArguments),
     /// Stop everything, and remove the database and the logs
     Clean,
     /// Say the next of three hints
@@ -82,6 +84,9 @@ enum Command {
     /// Make the pictures of DETONADO.md anew, from real clicks
     #[command(hide = true)]
     GuidePictures,
+    /// Click once while payments take 3 s, for the dashboard's page of the same name
+    #[command(hide = true)]
+    SlowMotion,
     #[command(hide = true)]
     Serve {
         /// The shop's program
@@ -106,23 +111,20 @@ impl BuildArguments {
 fn main() -> ExitCode {
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
-        Err(error) => return commands::check::tell_usage(&error),
+        Err(error) => return commands::usage::tell_usage(&error),
     };
-    let check = if let Command::Check(arguments) = &command { Some(arguments.json) } else { None };
-    let code = match (run(command), check) {
-        (Ok(code), _) => code,
-        (Err(error), Some(json)) => commands::check::tell_error(&error, json),
-        (Err(error), None) => tell_error(&error),
+    let (tell, json): (fn(&anyhow::Error, bool) -> ExitCode, bool) = match &command {
+        Command::Check(arguments) => (commands::check::tell_error, arguments.json),
+        Command::Explore(arguments) => (commands::explore::tell_error, arguments.json),
+        _ => (tell_error, false),
     };
-    match (console::failure(), check) {
-        (None, _) => code,
-        // Whoever asked for a verdict has not got it.
-        (Some(error), Some(_)) => commands::check::tell_error(&error, false),
-        (Some(error), None) => tell_error(&error),
-    }
+    let code = run(command).unwrap_or_else(|error| tell(&error, json));
+    // Whoever asked for a verdict has not got it.
+    console::failure().map_or(code, |error| tell(&error, false))
 }
 
-fn tell_error(error: &anyhow::Error) -> ExitCode {
+/// Says why the command has failed. These commands print no JSON then.
+fn tell_error(error: &anyhow::Error, _json: bool) -> ExitCode {
     console::error_line(format_args!("error: {}", told_with_advice(error)));
     ExitCode::FAILURE
 }
@@ -193,12 +195,14 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(arguments) => return commands::check::check(arguments).await,
         Command::Race(arguments) => return commands::race::race(arguments).await,
         Command::Drill(arguments) => return commands::drill::drill(arguments).await,
+        Command::Explore(arguments) => return commands::explore::explore(arguments).await,
         Command::Clean => commands::clean::clean().await?,
         Command::Hint { reset } => commands::hint::hint(reset)?,
         Command::Watch => commands::watch::watch().await?,
         Command::TestGuide(arguments) => commands::test_guide::test_guide(arguments).await?,
         Command::Tap(arguments) => commands::tap::tap(arguments).await?,
         Command::GuidePictures => commands::guide_pictures::guide_pictures().await?,
+        Command::SlowMotion => commands::slow_motion::slow_motion().await?,
         Command::Serve { binary } => commands::serve::serve(binary).await?,
     }
     Ok(ExitCode::SUCCESS)

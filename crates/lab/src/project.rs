@@ -31,6 +31,8 @@ pub const PROGRAMS: &str = ".flash-sale/programs";
 
 /// What the explorer has of its own: a PostgreSQL, logs, a wiretap.
 pub const EXPLORER: &str = ".flash-sale/explorer";
+/// The explorer's PostgreSQL, unless its user can't reach it. The explorer itself names this folder.
+pub const EXPLORER_POSTGRES: &str = ".flash-sale/explorer/postgres";
 /// The same for the explorer of the dashboard.
 pub const DASHBOARD: &str = ".flash-sale/dashboard";
 /// Where the wiretap listens for the replicas.

@@ -29,6 +29,9 @@ const LIMIT: f64 = 30.0;
 /// So many variants are judged at the same time, each in a copy of its own: a check mostly waits for payments.
 const COPIES: usize = 2;
 
+/// The check that plays the interleavings.
+const PROOF: &str = "every interleaving";
+
 /// A patch, and what the check must say of it.
 struct Variant {
     name: &'static str,
@@ -213,10 +216,14 @@ impl Judgement {
         let failed = names(true);
         let seconds = report["figures"]["seconds"].as_f64().unwrap();
         let line = format!("{name:<28} {seconds:4.1} s  {}  {failed:?}", report["closing"]);
+        // No right fix has an interleaving that breaks a rule. Which of the others has one is for the explorer's tests.
+        let may_be_proven = |check: &str| check == PROOF && *verdict != "fixed";
         let said = report["verdict"].as_str().unwrap();
         let is_right = verdict.split(" or ").any(|verdict| verdict == said)
             && must.iter().all(|name| failed.contains(*name))
-            && failed.iter().all(|name| must.contains(&name.as_str()) || maybe.contains(&name.as_str()))
+            && failed.iter().all(|name| {
+                must.contains(&name.as_str()) || maybe.contains(&name.as_str()) || may_be_proven(name)
+            })
             && seconds <= LIMIT;
         let wrong = (!is_right)
             .then(|| format!("{line}\nexpected: {verdict}, {must:?}, perhaps {maybe:?}\n{report:#}"));

@@ -110,7 +110,7 @@ async fn page(
 fn order_of(run: &Run) -> Option<&ExploreOrder> {
     match &run.order {
         Order::Explore(order) => Some(order),
-        Order::Check | Order::Race(_) => None,
+        Order::Check | Order::Race(_) | Order::SlowMotion => None,
     }
 }
 

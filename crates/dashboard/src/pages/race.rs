@@ -24,7 +24,7 @@ use raced::{COLUMNS, ShownRace};
 struct RacePage<'a> {
     shop_url: &'a str,
     news: u64,
-    /// What runs: a check or a race. Nothing else can be started then.
+    /// What runs. Nothing else can be started then.
     under_way: Option<Run>,
     form: Result<RaceForm, String>,
     race: Option<ShownRace>,
@@ -82,7 +82,7 @@ async fn page(
     };
     let last = races.iter().find_map(|run| match &run.order {
         Order::Race(order) => Some(order),
-        Order::Check | Order::Explore(_) => None,
+        Order::Check | Order::Explore(_) | Order::SlowMotion => None,
     });
     let form = runs.engine().strategies().await.map(|choices| RaceForm::of(choices, last));
     answer(&RacePage {

@@ -8,7 +8,6 @@ use super::answer;
 use crate::click_view::ClickView;
 use crate::clicks::Which;
 use crate::find;
-use crate::picture::Links;
 use crate::problem::Problem;
 use crate::source::Source;
 
@@ -25,13 +24,13 @@ struct ScreenPage {
 pub async fn show_newest(source: Data<Source>) -> Result<HttpResponse, Problem> {
     let news = Some(*source.news().borrow());
     let newest = find::newest(&source, Which::Purchases);
-    let click = newest.first().map(|click| ClickView::of(click, Links::OwnPage)).transpose();
+    let click = newest.first().map(ClickView::for_projector).transpose();
     answer(&ScreenPage { click: click.map_err(|error| Problem::internal(&error))?, news })
 }
 
 /// This click.
 pub async fn show(source: Data<Source>, number: Path<u64>) -> Result<HttpResponse, Problem> {
     let click = find::click(&source, *number)?;
-    let click = ClickView::of(&click, Links::OwnPage).map_err(|error| Problem::internal(&error))?;
+    let click = ClickView::for_projector(&click).map_err(|error| Problem::internal(&error))?;
     answer(&ScreenPage { click: Some(click), news: None })
 }

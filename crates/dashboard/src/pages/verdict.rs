@@ -19,7 +19,7 @@ use crate::settings::DashboardSettings;
 struct VerdictPage<'a> {
     shop_url: &'a str,
     news: u64,
-    /// What runs: a check or a race. Nothing else can be started then.
+    /// What runs. Nothing else can be started then.
     under_way: Option<Run>,
     run: Option<ShownCheck>,
     older: Vec<OlderCheck>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use flash_sale_wiretap::trace::Outcome;
 
-use super::shapes::{BAR_HEIGHT, BAR_TOP, Bar, DrawnFold, DrawnLane, LEFT, Links, Pixels, Text};
+use super::shapes::{BAR_HEIGHT, BAR_TOP, Bar, DrawnFold, DrawnLane, LEFT, Links, Pixels, Room, Text};
 use crate::clock::{Clock, Span};
 use crate::crowd::{Crowd, Fold};
 use crate::lane::{Lane, Step};
@@ -15,11 +15,15 @@ use crate::waits::{blocked, holders_letter};
 const FOLD_TOP: f64 = 8.0;
 /// The width of a character, and a little more.
 const CHARACTER: f64 = 6.9;
-const PADDING: f64 = 13.0;
+/// The same of the larger characters that a projector shows of a pause.
+const LARGE_CHARACTER: f64 = 8.2;
 /// A shorter pause has no words.
 const LEAST_PAUSE_MS: f64 = 5.0;
 /// A statement that has just begun is drawn with this length, in milliseconds.
 const SHORTEST_MS: f64 = 0.001;
+/// On a projector, a statement gets the room for its words within this time, in milliseconds. After that it grows
+/// evenly.
+const WORDS_MS: f64 = 1.0;
 /// More statements of one lane are only counted.
 const MOST_BARS: usize = 40;
 
@@ -28,13 +32,14 @@ pub struct Drawing<'a> {
     crowd: &'a Crowd<'a>,
     clock: &'a Clock,
     links: Links,
+    room: Room,
     blocked: BTreeMap<(usize, Option<usize>), usize>,
 }
 
 impl<'a> Drawing<'a> {
     /// Draws the lanes of this click on this clock.
-    pub fn new(crowd: &'a Crowd<'a>, clock: &'a Clock, links: Links) -> Self {
-        Self { crowd, clock, links, blocked: blocked(crowd) }
+    pub fn new(crowd: &'a Crowd<'a>, clock: &'a Clock, links: Links, room: Room) -> Self {
+        Self { crowd, clock, links, room, blocked: blocked(crowd) }
     }
 
     /// The lane at `place`, whose top is at `y`.
@@ -42,20 +47,35 @@ impl<'a> Drawing<'a> {
         let steps = shown(lane);
         let bars: Vec<Bar> =
             steps.iter().enumerate().map(|(step, it)| self.bar(place, step, it, y)).collect();
-        let pauses = steps.windows(2).filter_map(|pair| self.pause(&pair[0], &pair[1], y)).collect();
+        let between = steps.windows(2).map(|pair| (pair[0].ended_ms, pair[1].began_ms));
+        let last_pause = self.crowd.goes_on(lane).then(|| steps.last()?.ended_ms).flatten();
+        let pauses = between.chain(last_pause.map(|ended| (Some(ended), self.crowd.length_ms())));
+        let pauses = pauses.filter_map(|(ended_ms, until_ms)| self.pause(ended_ms?, until_ms, y)).collect();
         let begin = steps.first().map_or(0.0, |step| step.began_ms);
-        let end = steps.last().map_or(begin, |step| end_ms(self.crowd, step));
+        let end = match steps.last() {
+            Some(_) if self.crowd.goes_on(lane) => self.crowd.length_ms(),
+            last => last.map_or(begin, |step| end_ms(self.crowd, step)),
+        };
         let middle = y + BAR_TOP + BAR_HEIGHT / 2.0;
         let (from, to) = (LEFT + self.clock.x(begin), LEFT + self.clock.x(end));
+        let (title, ending) = match self.room {
+            Room::Page => (self.title(place, lane, begin), Text::at(to + 8.0, middle + 4.0, lane.ending())),
+            // Behind the letter. A lane that goes on has not ended.
+            Room::Projector { .. } => {
+                let words = if self.crowd.goes_on(lane) { String::new() } else { lane.ending() };
+                let letter = 10.0 * lane.letter.len() as f64;
+                (String::new(), Text::at(from + letter + 6.0, y + 14.0, words))
+            }
+        };
         DrawnLane {
-            title: Text::at(from, y + 14.0, self.title(place, lane, begin)),
+            title: Text::at(from, y + 14.0, title),
             letter: lane.letter.clone(),
             from: Pixels(from),
             to: Pixels(to),
             middle: Pixels(middle),
             bars,
             pauses,
-            ending: Text::at(to + 8.0, middle + 4.0, lane.ending()),
+            ending,
             ending_class: ending_class(lane.outcome()),
         }
     }
@@ -71,7 +91,7 @@ impl<'a> Drawing<'a> {
             x: Pixels(x),
             y: Pixels(y + FOLD_TOP),
             width: Pixels((to - x).max(fold_width(fold))),
-            label: Text::at(x + PADDING / 2.0, y + FOLD_TOP + 18.0, fold_label(fold)),
+            label: Text::at(x + self.room.padding() / 2.0, y + FOLD_TOP + 18.0, fold_label(fold)),
             href: self.href(format!("f-{number}")),
         }
     }
@@ -86,7 +106,7 @@ impl<'a> Drawing<'a> {
             None => end,
         });
         let wait = waits_until.map(|until| LEFT + self.clock.x(until) - x);
-        let below = notes(self.crowd, step);
+        let below = notes(self.crowd, step, self.room);
         let blocks = self.blocked.get(&(lane, Some(place))).map(|number| blocks(*number));
         let lines = below.iter().chain(&blocks).enumerate();
         let notes =
@@ -105,7 +125,7 @@ impl<'a> Drawing<'a> {
             x: Pixels(x),
             y: Pixels(y + BAR_TOP),
             width: Pixels((to - x - 1.5).max(2.0)),
-            label: Text::at(x + PADDING / 2.0 - 1.0, y + BAR_TOP + 18.5, label),
+            label: Text::at(x + self.room.padding() / 2.0 - 1.0, y + BAR_TOP + 18.5, label),
             notes,
             wait: wait.map(|width| Pixels(width.max(0.0))),
             href: self.href(format!("s-{}-{}", step.transaction.number, step.place)),
@@ -113,11 +133,12 @@ impl<'a> Drawing<'a> {
         }
     }
 
-    fn pause(&self, before: &Step, after: &Step, y: f64) -> Option<Text> {
-        let began_ms = before.ended_ms?;
-        let words = pause_words(after.began_ms - began_ms)?;
-        let middle = f64::midpoint(self.clock.x(began_ms), self.clock.x(after.began_ms));
-        Some(Text::at(LEFT + middle, y + BAR_TOP + 10.0, words))
+    /// On a projector, a pause has words when there is room for them.
+    fn pause(&self, began_ms: f64, ended_ms: f64, y: f64) -> Option<Text> {
+        let words = pause_words(ended_ms - began_ms)?;
+        let (from, to) = (self.clock.x(began_ms), self.clock.x(ended_ms));
+        let has_room = self.room == Room::Page || to - from >= words.chars().count() as f64 * LARGE_CHARACTER;
+        has_room.then(|| Text::at(LEFT + f64::midpoint(from, to), y + BAR_TOP + 10.0, words))
     }
 
     fn title(&self, place: usize, lane: &Lane, begin_ms: f64) -> String {
@@ -150,23 +171,35 @@ pub fn shown<'l, 'a>(lane: &'l Lane<'a>) -> &'l [Step<'a>] {
 }
 
 /// The room that a statement needs.
-pub fn span_of(crowd: &Crowd, step: &Step) -> Span {
-    let label = width(&label(&step.statement.sql));
-    let notes = notes(crowd, step).iter().map(|note| width(note)).fold(0.0, f64::max);
-    let least_width = label.max(notes);
-    Span { began_ms: step.began_ms, ended_ms: end_ms(crowd, step), least_width }
+pub fn span_of(crowd: &Crowd, step: &Step, room: Room) -> Span {
+    let (began_ms, end_ms) = (step.began_ms, end_ms(crowd, step));
+    let label = label(&step.statement.sql);
+    match room {
+        Room::Page => {
+            let words = notes(crowd, step, room).into_iter().chain([label]);
+            let least_width = words.map(|words| width(&words, room)).fold(0.0, f64::max);
+            Span { began_ms, ended_ms: end_ms, least_width }
+        }
+        // The words of a wait become longer with the wait, so they get no room of their own: the bar is long.
+        Room::Projector { .. } => {
+            let words = projected_note(step).into_iter().chain([label]);
+            let least_width = words.map(|words| width(&words, room)).fold(0.0, f64::max);
+            Span { began_ms, ended_ms: end_ms.min(began_ms + WORDS_MS), least_width }
+        }
+    }
 }
 
 /// The room that a pause of the application needs.
-pub fn pause_between(before: &Step, after: &Step) -> Span {
+pub fn pause_between(before: &Step, after: &Step, room: Room) -> Span {
     let began_ms = before.ended_ms.unwrap_or(before.began_ms);
-    let words = pause_words(after.began_ms - began_ms).map_or(4.0, |words| width(&words));
-    Span { began_ms, ended_ms: after.began_ms, least_width: words }
+    let words = pause_words(after.began_ms - began_ms).filter(|_| room == Room::Page);
+    let least_width = words.map_or(4.0, |words| width(&words, room));
+    Span { began_ms, ended_ms: after.began_ms, least_width }
 }
 
 /// The room that folded lanes need.
 pub fn fold_width(fold: &Fold) -> f64 {
-    width(&fold_label(fold))
+    width(&fold_label(fold), Room::Page)
 }
 
 fn fold_label(fold: &Fold) -> String {
@@ -174,10 +207,20 @@ fn fold_label(fold: &Fold) -> String {
     format!("{} {more}: {}", fold.lanes.len(), fold.way)
 }
 
-fn notes(crowd: &Crowd, step: &Step) -> Vec<String> {
+fn notes(crowd: &Crowd, step: &Step, room: Room) -> Vec<String> {
     let holder = holders_letter(crowd, step);
-    let note = Some(note(step)).filter(|note| !note.is_empty());
+    let note = match room {
+        Room::Page => Some(note(step)).filter(|note| !note.is_empty()),
+        Room::Projector { .. } => projected_note(step),
+    };
     waited(step, holder.as_deref()).into_iter().chain(note).collect()
+}
+
+/// On a projector, an order stands at the end of its lane only.
+fn projected_note(step: &Step) -> Option<String> {
+    let has_order = step.transaction.order_id.is_some();
+    let is_order = Words::of(&step.statement.sql).verb() == Verb::Insert && has_order;
+    Some(note(step)).filter(|note| !note.is_empty() && !is_order)
 }
 
 fn blocks(number: usize) -> String {
@@ -194,8 +237,8 @@ fn end_ms(crowd: &Crowd, step: &Step) -> f64 {
     step.ended_ms.unwrap_or_else(|| crowd.length_ms()).max(step.began_ms + SHORTEST_MS)
 }
 
-fn width(words: &str) -> f64 {
-    words.chars().count() as f64 * CHARACTER + PADDING
+fn width(words: &str, room: Room) -> f64 {
+    words.chars().count() as f64 * CHARACTER + room.padding()
 }
 
 fn class(step: &Step) -> &'static str {

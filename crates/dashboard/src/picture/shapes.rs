@@ -30,6 +30,41 @@ pub enum Links {
     None,
 }
 
+/// Where a picture is looked at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Room {
+    /// On a page. It says as much as it can.
+    Page,
+    /// On a projector. It has fewer words, so that they are larger, and its clock goes at least so far, in milliseconds.
+    Projector { horizon_ms: f64 },
+}
+
+impl Room {
+    /// Free room at the right of all lanes. On a page, the last lane's ending stands there.
+    pub fn right(self) -> f64 {
+        match self {
+            Self::Page => 190.0,
+            Self::Projector { .. } => 20.0,
+        }
+    }
+
+    /// A narrower picture is made so wide.
+    pub fn least_width(self) -> f64 {
+        match self {
+            Self::Page => 0.0,
+            Self::Projector { .. } => 960.0,
+        }
+    }
+
+    /// Free room around the words of a bar, left and right together.
+    pub fn padding(self) -> f64 {
+        match self {
+            Self::Page => 13.0,
+            Self::Projector { .. } => 8.0,
+        }
+    }
+}
+
 /// All lanes of one replica.
 pub struct Band {
     pub replica: String,

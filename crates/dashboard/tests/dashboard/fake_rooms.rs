@@ -116,6 +116,10 @@ impl Engine for FakeEngine {
         }
         .boxed()
     }
+
+    fn slow_motion_obstacle(&self) -> Option<String> {
+        self.refused().err()
+    }
 }
 
 /// An oversold shop, in which one session waits for another.

@@ -11,6 +11,7 @@ mod pictures;
 mod race;
 mod scripts;
 mod served;
+mod slow_motion;
 mod state;
 mod texts;
 mod verdict;

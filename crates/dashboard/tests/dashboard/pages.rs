@@ -118,6 +118,8 @@ async fn no_page_has_an_inline_script_or_style_or_anything_of_another_host() {
         "/state",
         "/verdict",
         "/race",
+        "/slow-motion",
+        "/slow-motion/screen",
     ] {
         let page = dashboard.text(path).await;
         assert_eq!(page.matches("<script").count(), page.matches("<script src=\"/static/").count(), "{path}");

@@ -57,10 +57,13 @@ impl Served {
         Self { url, kept, news, server: handle, client }
     }
 
-    /// Adds a transaction, and says that it is there.
+    /// Adds a transaction, or replaces the one with its number, and says that it is there.
     pub fn add(&self, transaction: Transaction) {
         let number = transaction.number;
-        self.kept.lock().unwrap().insert(0, transaction);
+        let mut kept = self.kept.lock().unwrap();
+        kept.retain(|it| it.number != number);
+        kept.insert(0, transaction);
+        drop(kept);
         self.news.send(number).unwrap();
     }
 

@@ -11,6 +11,7 @@ fn purchases(strategy: &str) -> ExploreOptions {
         stock: 1,
         inside: Inside::Never,
         is_reduced: false,
+        trouble: None,
         time_limit: Duration::from_secs(60),
     }
 }

@@ -1,4 +1,12 @@
-//! Tests of the explorer on the real shop.
+//! Tests of the explorer, on the real shop and on a very small one.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+
+mod acts;
+mod counts;
+mod model;
+mod reduction;
+mod trouble;
 
 mod by_hand;
 
@@ -7,49 +15,64 @@ use std::time::Duration;
 
 use flash_sale_explorer::{Act, Exploration, ExploreOptions, Inside, Stage, StageSettings, explore};
 
+/// All strategies.
+const ALL: [&str; 12] = [
+    "unlocked",
+    "pessimistic",
+    "no_key_update",
+    "nowait",
+    "optimistic",
+    "atomic_update",
+    "single_statement",
+    "check_constraint",
+    "serializable",
+    "advisory_lock",
+    "skip_locked",
+    "batched",
+];
+
+/// A stage with the real shop.
 async fn stage(actors: usize) -> (Stage, tempfile::TempDir) {
+    stage_of(actors, built("flash-sale-web")).await
+}
+
+async fn stage_of(actors: usize, binary: PathBuf) -> (Stage, tempfile::TempDir) {
     let folder = tempfile::Builder::new().prefix("flash-sale-explorer-").tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let settings = StageSettings {
         folder: folder.path().to_owned(),
-        programs: root().join(".flash-sale/programs"),
-        binary: root().join("target/debug/flash-sale-web"),
-        static_folder: root().join("static"),
+        programs: root.join(".flash-sale/programs"),
+        binary,
+        static_folder: root.join("static"),
         actors,
     };
     (Stage::open(&settings).await.unwrap(), folder)
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+fn small_shop() -> PathBuf {
+    built("examples/small_shop")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn try_it() {
-    let began = std::time::Instant::now();
-    let (mut stage, _folder) = stage(2).await;
-    eprintln!("stage: {:?}", began.elapsed());
-    for strategy in [None, Some("pessimistic"), Some("atomic_update"), Some("single_statement")] {
-        let act = Act::Buy { strategy: strategy.map(str::to_owned), key: None };
-        let options = ExploreOptions {
-            acts: vec![act; 2],
-            stock: 1,
-            inside: Inside::Never,
-            is_reduced: false,
-            time_limit: Duration::from_secs(60),
-        };
-        let exploration: Exploration = explore(&mut stage, &options, &|_, _| {}).await.unwrap();
-        let worst = exploration.counterexample.as_ref().map(|schedule| schedule.letters());
-        let per = exploration.schedules as f64 / exploration.seconds;
-        eprintln!(
-            "{strategy:?}: {} {} oversold {} waited {} answers {:?} notes {:?} not repeated {} {:.2} s {per:.0}/s {worst:?}",
-            exploration.schedules,
-            exploration.complete,
-            exploration.oversold,
-            exploration.waited,
-            exploration.answers,
-            exploration.notes,
-            exploration.not_repeated,
-            exploration.seconds
-        );
-    }
+/// A program that cargo has built beside this test.
+fn built(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().join(name)
+}
+
+fn options(acts: Vec<Act>, stock: u32) -> ExploreOptions {
+    let (inside, time_limit) = (Inside::Never, Duration::from_secs(300));
+    ExploreOptions { acts, stock, inside, is_reduced: false, trouble: None, time_limit }
+}
+
+/// Explores two purchases.
+async fn explore_two(
+    stage: &mut Stage,
+    strategy: Option<&str>,
+    stock: u32,
+    inside: Inside,
+    is_reduced: bool,
+) -> Exploration {
+    let act = Act::Buy { strategy: strategy.map(str::to_owned), key: None };
+    let options = ExploreOptions { inside, is_reduced, ..options(vec![act; 2], stock) };
+    explore(stage, &options, &|_, _| {}).await.unwrap()
 }

@@ -1,6 +1,8 @@
 //! Which of the project's files go into a build.
 
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// What goes into a build. `static/` doesn't: its files are served as they are.
 pub const WATCHED: [&str; 4] = ["crates", "migration", "templates", "Cargo.toml"];
@@ -20,6 +22,34 @@ pub fn is_source(path: &Path) -> bool {
         }
         None => false,
     }
+}
+
+/// All files of the project that go into a build, in the order of their names. The paths are relative to `root`.
+///
+/// # Errors
+/// When a folder can't be read.
+pub fn all(root: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut sources = Vec::new();
+    for name in WATCHED {
+        add_below(root, Path::new(name), &mut sources)?;
+    }
+    sources.sort();
+    Ok(sources)
+}
+
+fn add_below(root: &Path, below: &Path, sources: &mut Vec<PathBuf>) -> io::Result<()> {
+    match root.join(below).symlink_metadata() {
+        Ok(found) if found.is_dir() => {
+            for entry in fs::read_dir(root.join(below))? {
+                add_below(root, &below.join(entry?.file_name()), sources)?;
+            }
+        }
+        Ok(_) if is_source(below) => sources.push(below.to_owned()),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -46,16 +46,16 @@ impl std::fmt::Display for Refusal {
     }
 }
 
-/// Builds what has changed. Returns the lab's status, and the program that all replicas run.
+/// Builds what has changed. Returns the lab's status, and what was built: all replicas run it.
 ///
 /// # Errors
 /// A [`Refusal`] when the tree doesn't compile, or the replicas run another program than the one built from it. Another
 /// error when no shop runs, or cargo can't be run.
-pub async fn running_as_built() -> anyhow::Result<(Status, ProgramFile)> {
-    let ShopBuild { file, .. } = build(Show::All).await?.ok_or(Refusal::NotBuilt)?;
+pub async fn running_as_built() -> anyhow::Result<(Status, ShopBuild)> {
+    let built = build(Show::All).await?.ok_or(Refusal::NotBuilt)?;
     let status = running().await?;
-    ensure!(all_run(&status, &file), Refusal::Outdated);
-    Ok((status, file))
+    ensure!(all_run(&status, &built.file), Refusal::Outdated);
+    Ok((status, built))
 }
 
 /// Makes sure that the replicas still run this program.

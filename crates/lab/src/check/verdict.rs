@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::played::Interleavings;
 use crate::wording::counted;
 
 /// One thing that was looked at.
@@ -94,14 +95,18 @@ pub struct Figures {
 /// ```json
 /// {
 ///   "verdict": "not_fixed",
-///   "closing": "NOT FIXED: 1 of 13 checks failed: retry",
-///   "checks": [{"name": "retry", "passed": false, "seen": "0 of 50 clicks …", "meaning": "Buy Now …",
+///   "closing": "NOT FIXED: 1 of 14 checks failed: retry",
+///   "exploration": {"schedules": 36, "complete": true, "sold_once": 36, "oversold": 0, …, "waited": 24,
+///                   "seconds": 0.4, "counterexample": null},
+///   "checks": [{"name": "retry", "passed": false, "seen": "0 of 10 clicks …", "meaning": "Buy Now …",
 ///               "place": null}],
 ///   "costs": [],
-///   "figures": {"rounds": 50, "rounds_oversold": 0, "purchases": 314, "sold": 75, "copies_oversold": 0,
-///               "orders_deleted": 2, "seconds": 8.4}
+///   "figures": {"rounds": 10, "rounds_oversold": 0, "purchases": 274, "sold": 35, "copies_oversold": 0,
+///               "orders_deleted": 2, "seconds": 4.4}
 /// }
 /// ```
+///
+/// `exploration` is null when the interleavings could not be played. Then `"exploration_left_out"` has the reason.
 ///
 /// `place` says where in the code to look, if that was asked for. `costs` says what a fix costs, and is empty for any
 /// other verdict.
@@ -114,7 +119,12 @@ pub struct CheckReport {
     pub verdict: CheckVerdict,
     /// The verdict in a line: "FIXED: 372 purchases, 0 oversold".
     pub closing: String,
-    /// Each check, in the order they were made.
+    /// What came of the interleavings of two purchases; `None` when they could not be played.
+    pub exploration: Option<Interleavings>,
+    /// Why they could not be played; only then is it part of the JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exploration_left_out: Option<String>,
+    /// Each check, in the order in which they are printed.
     pub checks: Vec<Check>,
     /// What the fix costs others, as far as it was measured; empty unless the verdict is "fixed".
     pub costs: Vec<String>,
@@ -127,7 +137,17 @@ pub struct CheckReport {
 
 impl CheckReport {
     /// Sums up the checks. `costs` are kept only for a fix.
-    pub fn new(checks: Vec<Check>, mut costs: Vec<String>, figures: Figures) -> Self {
+    pub fn new(
+        interleavings: Result<Interleavings, String>,
+        checks: Vec<Check>,
+        mut costs: Vec<String>,
+        figures: Figures,
+    ) -> Self {
+        let (exploration, exploration_left_out) = match interleavings {
+            Ok(played) => (Some(played), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let oversold = exploration.as_ref().filter(|played| played.oversold > 0);
         let failed: Vec<&str> =
             checks.iter().filter(|check| !check.passed).map(|check| check.name.as_str()).collect();
         let (verdict, closing) = if figures.rounds_oversold > 0 {
@@ -137,6 +157,14 @@ impl CheckReport {
             let copies = figures.copies_oversold;
             let closing = format!(
                 "OVERSOLD by {copies} to the crowds, though not in {}",
+                counted(figures.rounds, "round")
+            );
+            (CheckVerdict::Oversold, closing)
+        } else if let Some(played) = oversold {
+            let closing = format!(
+                "OVERSOLD in {} of {} of two purchases, though not in {}",
+                played.oversold,
+                counted(played.schedules, "interleaving"),
                 counted(figures.rounds, "round")
             );
             (CheckVerdict::Oversold, closing)
@@ -150,7 +178,7 @@ impl CheckReport {
         if verdict != CheckVerdict::Fixed {
             costs.clear();
         }
-        Self { verdict, closing, checks, costs, figures, error: None }
+        Self { verdict, closing, exploration, exploration_left_out, checks, costs, figures, error: None }
     }
 
     /// Leaves out the places where to look, for a person who has not asked for them. Returns whether there was one.
@@ -169,6 +197,8 @@ impl CheckReport {
         Self {
             verdict,
             closing: format!("{word}: {reason}"),
+            exploration: None,
+            exploration_left_out: None,
             checks: Vec::new(),
             costs: Vec::new(),
             figures: Figures::default(),
@@ -214,7 +244,7 @@ mod tests {
     };
 
     fn report(passed: [bool; 3], figures: Figures) -> CheckReport {
-        CheckReport::new(checks(passed), vec!["a wait".to_owned()], figures)
+        CheckReport::new(Ok(Interleavings::default()), checks(passed), vec!["a wait".to_owned()], figures)
     }
 
     #[test]
@@ -267,6 +297,14 @@ mod tests {
         let crowded = report([true, false, true], crowd);
         assert_eq!(crowded.verdict, CheckVerdict::Oversold);
         assert_eq!(crowded.closing, "OVERSOLD by 29 to the crowds, though not in 50 rounds");
+
+        let played = Interleavings { schedules: 60, oversold: 3, ..Interleavings::default() };
+        let proven = CheckReport::new(Ok(played), checks([false, true, true]), Vec::new(), FIGURES);
+        assert_eq!(proven.verdict, CheckVerdict::Oversold);
+        assert_eq!(
+            proven.closing,
+            "OVERSOLD in 3 of 60 interleavings of two purchases, though not in 50 rounds"
+        );
     }
 
     #[test]

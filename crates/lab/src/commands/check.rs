@@ -12,10 +12,12 @@ use flash_sale_dashboard::engine_messages::{EngineMessage, FinishedCheck, Progre
 use flash_sale_testbed::open_files;
 use flash_sale_testbed::reason::told;
 
+use super::NOT_JUDGED;
 use super::engine_message::{part_of, tell};
 use super::progress_line;
 use crate::check::failures::tell_reason;
 use crate::check::first_error::LogsSince;
+use crate::check::interleavings;
 use crate::check::up_to_date::{Refusal, running_as_built, still_running};
 use crate::check::verdict::{Check, CheckReport, CheckVerdict};
 use crate::check::{self, CheckOptions, Listener};
@@ -43,9 +45,6 @@ const IN_CONTAINERS: [(&str, &str); 4] = [
 /// there.
 pub const NEXT_SECTION: (&str, &str) = ("DETONADO.md", "8. In production");
 
-/// The exit code when there is no verdict. Clap uses it too, for arguments that it doesn't know.
-const NOT_JUDGED: u8 = 2;
-
 /// How to judge, and what.
 #[derive(Args)]
 #[command(
@@ -54,7 +53,7 @@ const NOT_JUDGED: u8 = 2;
                         built from them (outdated)."
 )]
 pub struct CheckArguments {
-    /// Print one JSON object, whatever happens: verdict, closing, checks, costs, figures; error, when nothing was judged
+    /// Print one JSON object, whatever happens: verdict, closing, exploration, checks, costs, figures; error, when nothing was judged
     #[arg(long)]
     pub json: bool,
     /// Print one line of JSON for each check as it is finished, and for the verdict
@@ -67,7 +66,7 @@ pub struct CheckArguments {
     #[arg(long)]
     allow_constraint: bool,
     /// How many clicks on Buy Now
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
     /// A shop that make run has not started, as http://gateway:3000, on the database that DATABASE_URL names
     #[arg(long)]
@@ -90,14 +89,15 @@ pub async fn check(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
     let is_here = arguments.is_here();
     open_files::require(open_files::FEWEST, "a check needs")?;
     let CheckArguments { json, events, explain, allow_constraint, rounds, url } = arguments;
-    let (target, program) = match url {
+    let (target, built) = match url {
         Some(url) => (Target::elsewhere(url)?, None),
         None => {
-            let (status, program) = running_as_built().await?;
-            (Target::of(&status)?, Some(program))
+            let (status, built) = running_as_built().await?;
+            (Target::of(&status)?, Some(built))
         }
     };
-    let options = CheckOptions { rounds: rounds.into(), allow_constraint };
+    let binary = built.as_ref().map(|built| built.path.as_path());
+    let options = CheckOptions { binary, rounds: rounds.into(), allow_constraint };
     let logs = is_here.then(|| LogsSince::now(LOGS.as_ref()));
     let listener = if events {
         Listener { say: &tell_progress, made: &tell_check }
@@ -110,8 +110,8 @@ pub async fn check(arguments: CheckArguments) -> anyhow::Result<ExitCode> {
         Err(error) if !is_here => bail!(for_containers(&told(&error))),
         report => report?,
     };
-    if let Some(program) = program {
-        still_running(&program).await?;
+    if let Some(built) = &built {
+        still_running(&built.file).await?;
     }
     if let Some(error) = logs.and_then(|logs| logs.first_error()) {
         tell_reason(&mut report.checks, &error);
@@ -161,24 +161,14 @@ pub fn tell_error(error: &anyhow::Error, json: bool) -> ExitCode {
     ExitCode::from(NOT_JUDGED)
 }
 
-/// Prints clap's message: help, or what is wrong with the arguments. Graders, who have asked for JSON, get an object.
-pub fn tell_usage(usage: &clap::Error) -> ExitCode {
-    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let is_for_graders = arguments.first().is_some_and(|first| first == "check")
-        && arguments.iter().any(|given| given == "--json");
-    if usage.use_stderr() && is_for_graders {
-        let reason = usage.to_string();
-        let reason = reason.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        return tell_error(&anyhow::Error::msg(reason), true);
-    }
-    console::note(usage.print());
-    ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(NOT_JUDGED))
-}
-
 fn text(report: &CheckReport, has_hidden: bool) -> String {
     let mut said = BTreeSet::new();
     let checks: String = report.checks.iter().map(|check| lines(check, &mut said)).collect();
-    let mut text = format!("{checks}\n");
+    let left_out = report.exploration_left_out.as_ref().map(|reason| {
+        let name = interleavings::NAME;
+        format!("{:<MARK_WIDTH$}{name:<NAME_WIDTH$}left out: {reason}\n", "-")
+    });
+    let mut text = format!("{}{checks}\n", left_out.unwrap_or_default());
     let mut say = |paragraph: &str, indent: usize| {
         let lines = wrapped(paragraph, WIDTH - indent);
         text.push_str(&format!("{}\n", lines.join(&format!("\n{:indent$}", ""))));
@@ -230,7 +220,8 @@ mod tests {
     fn said(checks: Vec<Check>, orders_deleted: u64, has_hidden: bool) -> String {
         let costs = vec!["10 buyers of 10 copies were served in 1080 ms: one after the other.".to_owned()];
         let figures = Figures { orders_deleted, seconds: 8.9, ..Figures::default() };
-        text(&CheckReport::new(checks, costs, figures), has_hidden)
+        let left_out = Err("PostgreSQL's programs are not here".to_owned());
+        text(&CheckReport::new(left_out, checks, costs, figures), has_hidden)
     }
 
     #[test]
@@ -239,7 +230,8 @@ mod tests {
 
         assert_eq!(
             text,
-            "ok      one click                  1 order\n\n\
+            "-       every interleaving         left out: PostgreSQL's programs are not here\n\
+             ok      one click                  1 order\n\n\
              FIXED: 0 purchases, 0 oversold (8.9 s)\n\
              The check has reset the shop, which deleted 1 order.\n\
              What it costs, as measured here:\n\

@@ -9,18 +9,21 @@ use flash_sale_testbed::postgres::place;
 
 use super::down;
 use crate::console;
-use crate::project::{LOGS, POSTGRES};
+use crate::project::{EXPLORER, EXPLORER_POSTGRES, LOGS, POSTGRES};
 
-/// Removes the database and the logs. PostgreSQL's programs, if they had to be fetched, stay.
+/// Removes the databases of the shop and of the explorer, and the logs. PostgreSQL's programs, if they had to be fetched, stay.
 ///
 /// # Errors
 /// When a folder can't be removed.
 pub async fn clean() -> anyhow::Result<()> {
     let _lock = down::stop().await?;
-    if let Ok(wanted) = Path::new(POSTGRES).canonicalize() {
-        remove(&place::fallback(&wanted))?;
+    for folder in [POSTGRES, EXPLORER_POSTGRES].map(Path::new) {
+        if let Ok(wanted) = folder.canonicalize() {
+            remove(&place::fallback(&wanted))?;
+        }
+        remove(folder)?;
     }
-    remove(Path::new(POSTGRES))?;
+    remove(Path::new(EXPLORER))?;
     remove(Path::new(LOGS))?;
     console::line(
         "The shop's private database and its logs are removed. A database of your own (DATABASE_URL) is not changed.",

@@ -1,4 +1,4 @@
-//! Tells the dashboard how far a check or a race is: a message in a line of standard output.
+//! Tells the dashboard how far a command is: a message in a line of standard output.
 
 use flash_sale_dashboard::engine_messages::EngineMessage;
 use serde::Serialize;

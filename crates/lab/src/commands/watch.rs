@@ -19,7 +19,7 @@ use crate::watch::cycle::{Cycle, End};
 use crate::watch::keys::{Key, Keys};
 use crate::wording::counted;
 
-/// Builds, replaces the replicas and clicks, now and after each save. It ends when it is told to, or when nobody reads
+/// Builds, plays the interleavings, replaces the replicas and clicks, now and after each save. It ends when it is told to, or when nobody reads
 /// its output any more. The shop stays open.
 ///
 /// # Errors
@@ -29,7 +29,7 @@ pub async fn watch() -> anyhow::Result<()> {
     let mut keys = Keys::listen()?;
     let mut watch = Watch { cycle, changes, has_keys: keys.are_there() };
     console::line(format_args!(
-        "Watching {}. After each save: build, replace the replicas, click.",
+        "Watching {}. After each save: build, play two purchases in every order, replace the replicas, click.",
         WATCHED.join(", ")
     ));
     console::line("Each click begins with a reset, which deletes the orders.\n");

@@ -48,19 +48,20 @@ impl ShopDatabase {
         Ok(Self { pool, options })
     }
 
-    /// Keeps other checks, races and drills away as long as the connection lives: two of them would count each other's
+    /// Keeps other checks, races, drills and clicks in slow motion away as long as the connection lives: two of them would count each other's
     /// orders. `command` is the command that a person can type later. A killed drill may have left the shop unable to
     /// write. Then this lets it write again.
     ///
     /// # Errors
-    /// When another check, race or drill runs.
+    /// When another of them runs.
     pub async fn take_turn(&self, command: &str) -> anyhow::Result<PgConnection> {
         let mut connection = PgConnection::connect_with(&self.options).await?;
         let sql = "SELECT pg_try_advisory_lock($1)";
         let is_ours: bool = sqlx::query_scalar(sql).bind(TURN).fetch_one(&mut connection).await?;
         ensure!(
             is_ours,
-            "another check of this shop is running, or a race or drill. Wait for its end, then: {command}"
+            "another check of this shop is running, or a race, a drill or a click in slow motion. Wait for its end, \
+             then: {command}"
         );
         let sql = "SELECT current_setting('default_transaction_read_only')::bool";
         if sqlx::query_scalar(sql).fetch_one(&mut connection).await? {

@@ -1,4 +1,4 @@
-//! What is done after a save: build, replace the replicas, click. Start with [`Cycle::run`].
+//! What is done after a save: build, play the interleavings, replace the replicas, click. Start with [`Cycle::run`].
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -8,6 +8,7 @@ use flash_sale_core::environment;
 
 use super::changes::Changes;
 use crate::build::{self, Show};
+use crate::check::interleavings;
 use crate::check::one_click::{self, OneClick};
 use crate::console;
 use crate::control::ask;
@@ -63,19 +64,31 @@ impl Cycle {
             );
         }
 
-        self.replace_replicas(built.path).await?;
-        let replace = began.elapsed() - build;
-        let shop = running_shop().await?;
+        // The explorer has replicas of its own. The shop sells as before until the proof is there.
         let silent = |_: &str| {};
+        let played = tokio::select! {
+            played = async { interleavings::play(interleavings::open(Some(&built.path)).await, &silent).await } => played,
+            () = changes.wait() => return Ok(End::Overtaken),
+        };
+        let proof = began.elapsed() - build;
+        match played {
+            Ok(played) => console::line(played.in_words()),
+            Err(reason) => console::line(format_args!("{}: left out: {reason}", interleavings::NAME)),
+        }
+
+        self.replace_replicas(built.path).await?;
+        let replace = began.elapsed() - proof - build;
+        let shop = running_shop().await?;
         let judged = tokio::select! {
             judged = one_click::run(&shop, ROUNDS, &silent) => judged,
             () = changes.wait() => return Ok(End::Overtaken),
         };
-        let clicks = began.elapsed() - build - replace;
+        let clicks = began.elapsed() - build - proof - replace;
         console::line(format_args!(
-            "{:.1} s: build {:.1}, replicas {:.1}, {ROUNDS} clicks {:.1}",
+            "{:.1} s: build {:.1}, proof {:.1}, replicas {:.1}, {ROUNDS} clicks {:.1}",
             began.elapsed().as_secs_f64(),
             build.as_secs_f64(),
+            proof.as_secs_f64(),
             replace.as_secs_f64(),
             clicks.as_secs_f64()
         ));

@@ -22,6 +22,7 @@ async fn axe_core_finds_no_violation_on_any_page() {
     let Some(browser) = Chromium::start().await else { return };
     let shop = Watched::open("100").await;
     let click = shop.number_of_a_click().await;
+    shop.click_in_slow_motion().await;
     let tab = browser.open_tab().await;
     let mut found = Vec::new();
 

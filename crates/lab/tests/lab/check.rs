@@ -80,16 +80,45 @@ async fn the_verdict_fits_what_the_rounds_have_shown_and_nothing_is_left_behind(
     assert!(passed.iter().all(|check| check["meaning"].is_null()));
     assert!(failed.iter().all(|check| check["meaning"].as_str().unwrap().ends_with('.')));
     assert_eq!(report["costs"].as_array().unwrap().is_empty(), report["verdict"] != "fixed", "{report:#}");
-    let method = code_of_get_for_purchase();
+    let (method, played) = (code_of_get_for_purchase(), &report["exploration"]);
     if method.contains("self.get_by_id(id)") {
         assert_eq!(report["closing"], "OVERSOLD in 3 of 3 rounds", "{report:#}");
+        assert!(played["oversold"].as_u64().unwrap() > 0 && failed[0]["name"] == "every interleaving");
+        // Both purchases read before one of them writes.
+        assert!(played["counterexample"].as_str().unwrap().contains("BB"), "{report:#}");
     } else if method.contains("self.get_by_id_for_update(id)") {
         assert!(report["closing"].as_str().unwrap().starts_with("FIXED: "), "{report:#}");
+        assert_eq!(
+            (played["oversold"].as_u64(), &passed[0]["name"]),
+            (Some(0), &"every interleaving".into())
+        );
+        assert_eq!(played["sold_once"], played["schedules"], "{report:#}");
     } else {
         // The learner has written something else, which may be right or wrong.
         assert_eq!(report["verdict"] == "fixed", failed.is_empty(), "{report:#}");
     }
     assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn without_postgresqls_programs_the_proof_is_left_out_with_its_reason_and_all_else_is_judged() {
+    let database = TestDatabase::create().await;
+    let project = Project::on(&database);
+    project.up().await;
+    let check = async |arguments: &[&str]| {
+        let mut check = project.command(&[&["check", "--rounds", "1"], arguments].concat());
+        Outcome::of(check.env("PG_BIN_DIR", "/nowhere").output().await.unwrap())
+    };
+
+    let said = check(&[]).await.output;
+    let left_out =
+        "-       every interleaving         left out: PG_BIN_DIR=/nowhere: expected a folder with initdb";
+    assert!(said.starts_with(left_out), "{said}");
+
+    let report: Value = serde_json::from_str(&check(&["--json"]).await.output).unwrap();
+    assert!(report["exploration"].is_null() && report["exploration_left_out"].is_string(), "{report:#}");
+    assert_eq!(report["checks"][0]["name"], "one click", "{report:#}");
     project.run(&["down"]).await;
 }
 

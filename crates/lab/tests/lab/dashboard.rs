@@ -205,22 +205,42 @@ async fn a_race_that_is_stopped_gives_the_replicas_their_own_payment_back() {
 
     dashboard.post("/race", form).await;
     dashboard.until("/race", " of 20</label>").await;
-    assert!(races(&project).await);
+    assert!(pay_in(&project, 33).await);
     dashboard.post("/race", "do=stop").await;
     dashboard.until("/race", "Stopped before the end.").await;
 
-    assert!(!races(&project).await);
+    assert!(!pay_in(&project, 33).await);
     assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
     project.run(&["down"]).await;
 }
 
-/// Whether each replica has the race's payment in its environment.
-async fn races(project: &Project) -> bool {
+#[tokio::test]
+async fn a_slow_motion_that_is_stopped_takes_everything_back_also_when_the_lab_stops() {
+    let database = TestDatabase::create().await;
+    let (project, dashboard) = with_dashboard(Project::on(&database)).await;
+
+    dashboard.post("/slow-motion", "do=start").await;
+    dashboard.until("/slow-motion", "Purchase B ").await;
+    assert!(pay_in(&project, 3000).await);
+    dashboard.post("/slow-motion", "do=stop").await;
+    dashboard.until("/slow-motion", "Stopped before the end.").await;
+    assert!(!pay_in(&project, 3000).await);
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+
+    dashboard.post("/slow-motion", "do=start").await;
+    dashboard.until("/slow-motion", "Purchase B ").await;
+    assert!(project.run(&["down"]).await.success);
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+}
+
+/// Whether each replica's payment takes so long, in milliseconds.
+async fn pay_in(project: &Project, window_ms: u16) -> bool {
+    let expected = format!("RACE_WINDOW_MS={window_ms}");
     let pids = replica_pids(&project.status().await);
     assert_eq!(pids.len(), 2);
     pids.iter().all(|pid| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
-        environment.split(|byte| *byte == 0).any(|variable| variable == b"RACE_WINDOW_MS=33")
+        environment.split(|byte| *byte == 0).any(|variable| variable == expected.as_bytes())
     })
 }
 

@@ -3,6 +3,7 @@
 //! REQUIRE_BROWSER=1.
 
 mod picture;
+mod slow_motion;
 
 use std::time::{Duration, Instant};
 
@@ -182,6 +183,8 @@ pub fn pages(click: u64) -> Vec<String> {
         "/race",
         "/explore",
         "/scheduler?steps=AAB",
+        "/slow-motion",
+        "/slow-motion/screen",
         "/nowhere",
     ];
     let mut pages: Vec<String> = of_the_shop.map(str::to_owned).into();

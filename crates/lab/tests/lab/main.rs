@@ -16,6 +16,7 @@ mod distance;
 mod drill;
 mod endings;
 mod environment;
+mod explore;
 mod failures;
 mod growth;
 mod hints;

@@ -81,6 +81,8 @@ async fn a_save_is_built_and_judged_on_new_replicas() {
     assert_eq!(project.names_that_answer().await, ["one.example"], "with the settings of now");
     assert!(heard.contains("saved crates/shop.rs\n"), "{heard}");
     assert!(heard.contains("replica-1 replaced\nreplica-2 replaced\n"), "{heard}");
+    let at = |words: &str| heard.find(words).unwrap_or_else(|| panic!("no {words:?} in:\n{heard}"));
+    assert!(at(" of two purchases: 1 order, stock 0 (") < at("replica-1 replaced"), "{heard}");
     // The tree is as shipped, or has the fix.
     let verdicts =
         ["OVERSOLD in 10 of 10 rounds\n", "ONE CLICK LOOKS RIGHT: 1 order and stock 0 in 10 of 10 rounds\n"];

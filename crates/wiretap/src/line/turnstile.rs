@@ -55,7 +55,7 @@ pub(super) enum Ticket {
     Cut,
 }
 
-type Listener = Box<dyn Fn(Passage) + Send>;
+type OnPassage = Box<dyn Fn(Passage) + Send>;
 
 /// The turnstile of a line. A copy of this value is the same turnstile.
 #[derive(Clone, Default)]
@@ -64,7 +64,7 @@ pub struct Turnstile(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     is_closed: AtomicBool,
-    listener: Mutex<Option<Listener>>,
+    listener: Mutex<Option<OnPassage>>,
 }
 
 impl Turnstile {

@@ -123,6 +123,7 @@ fn refused(name: &str, expected: &str) -> Problem {
 pub fn in_words(order: &Order) -> String {
     match order {
         Order::Check => "a check".to_owned(),
+        Order::SlowMotion => "a click in slow motion".to_owned(),
         Order::Race(RaceOrder { strategies, copies, buyers, rounds, window_ms }) => format!(
             "{}: copies {copies}, buyers {buyers}, rounds {rounds}, payment {window_ms} ms",
             strategies.join(", ")

@@ -16,6 +16,10 @@ use super::traffic;
 /// Why there is no explorer.
 const NOT_PLAYED: &str =
     "A shop in containers can't be explored from here. Explore it without containers: make run";
+/// The lab can't replace a container's settings.
+const NO_SLOW_MOTION: &str = "A shop in containers keeps its own payment. Click in slow motion without containers: \
+     make docker-stop run. Or give the containers a slow payment, click in the shop, and look at the timeline: \
+     RACE_WINDOW_MS=3000 RETRY_AFTER_MS=1500 WIRETAP=on make docker-run";
 
 struct Elsewhere(Recorder);
 
@@ -57,6 +61,7 @@ impl Engine for Elsewhere {
             Order::Race(_) => {
                 "A shop in containers can't race from here. Race it without containers: make run"
             }
+            Order::SlowMotion => NO_SLOW_MOTION,
         };
         ready(Err(reason.to_owned())).boxed()
     }
@@ -64,5 +69,9 @@ impl Engine for Elsewhere {
     fn strategies(&self) -> BoxFuture<'_, Result<Vec<StrategyChoice>, String>> {
         let reason = "A shop in containers can't race from here. Race it without containers: make run";
         ready(Err(reason.to_owned())).boxed()
+    }
+
+    fn slow_motion_obstacle(&self) -> Option<String> {
+        Some(NO_SLOW_MOTION.to_owned())
     }
 }

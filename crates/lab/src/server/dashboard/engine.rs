@@ -1,5 +1,5 @@
-//! Runs `lab check` and `lab race` for the dashboard, as a person would in a terminal. They end with the lab, and take
-//! everything back before they end. An exploration runs in the lab's own process.
+//! Runs `lab check`, `lab race` and `lab slow-motion` for the dashboard, as a person would in a terminal. They end with
+//! the lab, and take everything back before they end. An exploration runs in the lab's own process.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -134,6 +134,7 @@ fn arguments(order: &Order) -> Vec<String> {
     match order {
         Order::Check => vec!["check".to_owned(), "--events".to_owned()],
         Order::Explore(_) => Vec::new(),
+        Order::SlowMotion => vec!["slow-motion".to_owned()],
         Order::Race(RaceOrder { strategies, copies, buyers, rounds, window_ms }) => vec![
             "race".to_owned(),
             "--events".to_owned(),

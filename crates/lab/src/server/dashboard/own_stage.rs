@@ -142,6 +142,7 @@ pub fn options(purchases: &ExploreOrder) -> ExploreOptions {
         stock: purchases.copies,
         inside: Inside::Never,
         is_reduced: false,
+        trouble: None,
         time_limit: EXPLORE_LIMIT,
     }
 }

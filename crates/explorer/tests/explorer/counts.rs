@@ -1,0 +1,50 @@
+//! How many schedules there are, and what comes of them. An independent model counts them too.
+
+use flash_sale_explorer::{Exploration, Inside};
+
+use crate::model::{Counted, Model, count};
+use crate::{explore_two, small_shop, stage};
+
+const UNLOCKED: &[Model] = &[Model::Begin, Model::Read, Model::Insert, Model::Take, Model::Commit];
+const LOCKED: &[Model] = &[Model::Begin, Model::ReadLocked, Model::Insert, Model::Take, Model::Commit];
+const ATOMIC: &[Model] = &[Model::Begin, Model::TakeIfAny, Model::Insert, Model::Commit];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_explorer_and_the_model_count_the_same_schedules() {
+    let (mut stage, _folder) = stage(2).await;
+    let cases = [("unlocked", UNLOCKED, 182), ("pessimistic", LOCKED, 36), ("atomic_update", ATOMIC, 24)];
+    for (strategy, statements, schedules) in cases {
+        let explored = explore_two(&mut stage, Some(strategy), 1, Inside::Never, false).await;
+
+        assert!(explored.complete, "{strategy}: {explored:#?}");
+        assert_eq!(counted(&explored), count(statements), "{strategy}");
+        assert_eq!(explored.schedules, schedules, "{strategy}");
+        assert_eq!(explored.oversold, if strategy == "unlocked" { 170 } else { 0 }, "{strategy}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_before_the_lock_deadlocks_in_36_of_66_schedules() {
+    let (mut stage, _folder) = crate::stage_of(2, small_shop()).await;
+
+    let explored = explore_two(&mut stage, Some("insert_then_lock"), 1, Inside::Never, false).await;
+
+    assert_eq!((explored.schedules, explored.deadlocked), (66, 36), "{explored:#?}");
+    assert_eq!((explored.complete, explored.oversold, explored.waited), (true, 0, 54), "{explored:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_counts_before_it_writes_is_caught_only_where_it_is_stopped_inside() {
+    let (mut stage, _folder) = crate::stage_of(2, small_shop()).await;
+
+    let whole = explore_two(&mut stage, Some("count_in_subquery"), 1, Inside::Never, false).await;
+    assert!(whole.complete && whole.oversold == 0, "{whole:#?}");
+
+    let inside = explore_two(&mut stage, Some("count_in_subquery"), 1, Inside::WhereItReads, false).await;
+    assert!(inside.complete && inside.oversold > 0, "{inside:#?}");
+}
+
+fn counted(explored: &Exploration) -> Counted {
+    let Exploration { schedules, oversold, waited, .. } = *explored;
+    Counted { schedules, oversold, waited }
+}
