@@ -35,6 +35,8 @@ pub const EXPLORER: &str = ".flash-sale/explorer";
 pub const EXPLORER_POSTGRES: &str = ".flash-sale/explorer/postgres";
 /// The same for the explorer of the dashboard.
 pub const DASHBOARD: &str = ".flash-sale/dashboard";
+/// The PostgreSQL of the dashboard's explorer, unless its user can't reach it.
+pub const DASHBOARD_POSTGRES: &str = ".flash-sale/dashboard/postgres";
 /// Where the wiretap listens for the replicas.
 pub const WIRE: &str = ".flash-sale/wire";
 
