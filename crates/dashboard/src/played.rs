@@ -54,7 +54,7 @@ pub struct Look {
     /// Orders that are committed.
     pub orders: u64,
     /// The locks that are held or awaited.
-    pub locks: Vec<LockRow>,
+    pub locks: Vec<PlayedLock>,
     /// Which purchase waits for which other.
     pub waits: Vec<(usize, usize)>,
     /// The purchases that can go on, with their next statements.
@@ -63,7 +63,7 @@ pub struct Look {
 
 /// A lock that a purchase holds, or waits for.
 #[derive(Clone, Debug)]
-pub struct LockRow {
+pub struct PlayedLock {
     /// The index of the purchase.
     pub actor: usize,
     /// What is locked.

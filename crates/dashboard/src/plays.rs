@@ -15,9 +15,9 @@ const KEPT: usize = 32;
 
 /// What plays, and what it has played. A copy of this value shows the same.
 #[derive(Clone)]
-pub struct Plays(Arc<Shared>);
+pub struct Plays(Arc<SharedPlays>);
 
-struct Shared {
+struct SharedPlays {
     scheduler: Arc<dyn Scheduler>,
     /// Each with the number of its exploration. The oldest one comes first.
     kept: Mutex<VecDeque<KeptPlay>>,
@@ -28,7 +28,7 @@ type KeptPlay = (u64, PlayOrder, Arc<Played>);
 impl Plays {
     /// Nothing was played yet.
     pub fn new(scheduler: Arc<dyn Scheduler>) -> Self {
-        Self(Arc::new(Shared { scheduler, kept: Mutex::default() }))
+        Self(Arc::new(SharedPlays { scheduler, kept: Mutex::default() }))
     }
 
     /// Plays these steps.

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use flash_sale_dashboard::engine_messages::BrokenRule;
-use flash_sale_dashboard::played::{LockRow, Look, NotPlayed, PlayOrder, Played, PlayedOutcome, PlayedStep};
+use flash_sale_dashboard::played::{
+    Look, NotPlayed, PlayOrder, Played, PlayedLock, PlayedOutcome, PlayedStep,
+};
 use flash_sale_dashboard::{EXERCISE, ExploreOrder, Scheduler};
 use flash_sale_explorer::{
     self as explorer, Act, ExploreOptions, Flaw, HandPlay, Inside, NotPossible, Stage,
@@ -167,7 +169,7 @@ pub fn shown(played: explorer::Played) -> Played {
         locks: look
             .locks
             .into_iter()
-            .map(|lock| LockRow {
+            .map(|lock| PlayedLock {
                 actor: lock.actor,
                 what: lock.what,
                 mode: lock.mode,
