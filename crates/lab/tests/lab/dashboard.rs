@@ -160,7 +160,7 @@ async fn a_check_is_started_and_followed_on_its_page() {
 async fn a_check_that_is_stopped_takes_everything_back_also_when_the_lab_stops() {
     let database = TestDatabase::create().await;
     let (project, dashboard) = with_dashboard(Project::on(&database)).await;
-    let playing = "one click: round 3";
+    let playing = "one click: round 1";
 
     dashboard.post("/verdict", "do=start").await;
     dashboard.until("/verdict", playing).await;
