@@ -1,5 +1,6 @@
-//! What a check, a race or a click in slow motion tells while it runs, one message in a line of JSON. This module imports nothing of the
-//! dashboard, and both ends import it: the lab's commands write these messages, and the dashboard reads them.
+//! What a check, a race, an exploration or a click in slow motion tells while it runs, one message in a line of JSON.
+//! This module imports nothing of the dashboard, and both ends import it: the lab writes these messages, and the
+//! dashboard reads them.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,8 @@ pub enum EngineMessage {
     Judged(JudgedShop),
     /// The figures of `make race`: its last message.
     Raced(RacedStrategies),
+    /// All schedules: the last message of an exploration.
+    Explored(ExploredSchedules),
     /// The click of a slow motion is sent now.
     Clicked(SentClick),
 }
@@ -117,4 +120,52 @@ pub struct RacedStrategy {
     pub losers_p50_ms: Option<f64>,
     pub losers_p95_ms: Option<f64>,
     pub sold_per_second: f64,
+}
+
+/// What an exploration has found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExploredSchedules {
+    /// Whether there is no other schedule.
+    pub is_complete: bool,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// How many schedules were played.
+    pub played: usize,
+    /// The schedules, in the order in which they were played. Only the first ones, if there are many.
+    pub schedules: Vec<ExploredSchedule>,
+    /// What the explorer could not control or see, in sentences.
+    pub notes: Vec<String>,
+}
+
+/// A schedule: one order of the statements of two purchases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExploredSchedule {
+    /// The purchases that went on, one letter for each step: `AABBA`.
+    pub letters: String,
+    /// The worst rule that it broke. `None`: it broke none.
+    pub flaw: Option<BrokenRule>,
+    /// Whether a statement waited for the other purchase's lock.
+    pub has_waited: bool,
+    /// Copies that were left.
+    pub left: i64,
+    /// Orders that were made.
+    pub orders: usize,
+    /// The HTTP status of each buyer's answer. `None`: no answer came.
+    pub answers: Vec<Option<u16>>,
+}
+
+/// A rule that every shop must keep, and that was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BrokenRule {
+    /// More copies were sold than there were.
+    Oversold,
+    /// An answer was not true.
+    Dishonest,
+    /// Stock and orders together are not what they were.
+    Unconserved,
+    /// A buyer was told "Out of stock", and a copy is left.
+    LostSale,
+    /// A request failed.
+    Failed,
 }

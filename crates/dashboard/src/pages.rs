@@ -2,7 +2,9 @@
 
 pub mod beside;
 pub mod click;
+pub mod explore;
 pub mod race;
+pub mod scheduler;
 pub mod screen;
 pub mod slow_motion;
 pub mod state;

@@ -8,6 +8,8 @@ use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine_messages::EngineMessage;
+use crate::explore_order::ExploreOrder;
+use crate::played::{NotPlayed, PlayOrder, Played};
 use crate::shop_state::ShopState;
 
 /// The running shop, for the page State.
@@ -17,7 +19,7 @@ pub trait Shop: Send + Sync {
     fn state(&self) -> BoxFuture<'_, ShopState>;
 }
 
-/// What runs checks, races and clicks in slow motion, for the pages Verdict, Race and Slow motion.
+/// What runs checks, races, explorations and clicks in slow motion, for the pages Verdict, Race, Explore and Slow motion.
 pub trait Engine: Send + Sync {
     /// Starts what is ordered.
     ///
@@ -37,6 +39,15 @@ pub trait Engine: Send + Sync {
     }
 }
 
+/// What plays the steps of two purchases as they are wanted, for the pages of a schedule and the page Scheduler.
+pub trait Scheduler: Send + Sync {
+    /// Plays these steps, from the beginning. This has a time limit.
+    ///
+    /// # Errors
+    /// When a step is not possible, or nothing can be played just now.
+    fn play(&self, order: PlayOrder) -> BoxFuture<'_, Result<Played, NotPlayed>>;
+}
+
 /// What is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -44,6 +55,8 @@ pub enum Order {
     Check,
     /// `make race`
     Race(RaceOrder),
+    /// Two purchases, in every order of their statements.
+    Explore(ExploreOrder),
     /// One click, while payments take seconds.
     SlowMotion,
 }
@@ -81,7 +94,7 @@ pub enum Heard {
     Line(String),
 }
 
-/// A strategy that can race.
+/// A strategy that can race, and can be explored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StrategyChoice {
     /// Its name.
@@ -95,8 +108,10 @@ pub struct StrategyChoice {
 pub struct Rooms {
     /// For the page State, and for `/metrics`.
     pub shop: Arc<dyn Shop>,
-    /// For the pages Verdict, Race and Slow motion.
+    /// For the pages Verdict, Race, Explore and Slow motion.
     pub engine: Arc<dyn Engine>,
+    /// For the pages of a schedule, and the page Scheduler.
+    pub scheduler: Arc<dyn Scheduler>,
 }
 
 impl fmt::Debug for Rooms {

@@ -14,6 +14,10 @@ use crate::{api, events, files, metrics, openapi, pages};
 pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
     config
         .app_data(
+            web::QueryConfig::default()
+                .error_handler(|_, _| Problem::unprocessable(&["query"], "expected other values").into()),
+        )
+        .app_data(
             web::PathConfig::default()
                 .error_handler(|_, _| Problem::unprocessable(&["path"], "expected a number").into()),
         )
@@ -29,6 +33,11 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .service(get_and_post("/race", pages::race::show, pages::race::start_or_stop))
         .service(get("/race/compare", pages::race::compare::show))
         .service(get("/race/{number}", pages::race::show_one))
+        .service(get_and_post("/explore", pages::explore::show, pages::explore::start_or_stop))
+        .service(get("/explore/{number}", pages::explore::show_one))
+        .service(get("/explore/{number}/{letters}", pages::explore::schedule::show))
+        .service(get("/explore/{number}/{letters}/swap/{step}", pages::explore::schedule::swap))
+        .service(get("/scheduler", pages::scheduler::show))
         .service(get_and_post("/slow-motion", pages::slow_motion::show, pages::slow_motion::start_or_stop))
         .service(get("/slow-motion/screen", pages::slow_motion::show_on_screen))
         // A click as a file

@@ -1,10 +1,13 @@
-//! A check, a race or a click in slow motion: what it was asked for, and what is known of it so far. Its memory is bounded.
+//! A check, a race, an exploration or a click in slow motion: what it was asked for, and what is known of it so far. Its
+//! memory is bounded.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use chrono::{DateTime, Utc};
 
-use crate::engine_messages::{EngineMessage, JudgedShop, Progress, RacedStrategies, SeenCheck};
+use crate::engine_messages::{
+    EngineMessage, ExploredSchedules, JudgedShop, Progress, RacedStrategies, SeenCheck,
+};
 use crate::rooms::{Heard, Order};
 
 /// The last lines of the output that are kept, and how many characters of each.
@@ -16,8 +19,13 @@ const MOST_CHECKS: usize = 100;
 /// What can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunKind {
+    /// `make check`
     Check,
+    /// `make race`
     Race,
+    /// Two purchases, in every order of their statements.
+    Exploration,
+    /// One click, while payments take seconds.
     SlowMotion,
 }
 
@@ -46,28 +54,10 @@ pub struct Run {
     pub clicked_at: Option<DateTime<Utc>>,
     /// The figures of a race.
     pub raced: Option<RacedStrategies>,
+    /// The schedules of an exploration.
+    pub explored: Option<ExploredSchedules>,
     /// The last lines of its output.
     pub lines: VecDeque<String>,
-}
-
-impl RunKind {
-    /// Its name, behind `A`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Check => "check",
-            Self::Race => "race",
-            Self::SlowMotion => "click in slow motion",
-        }
-    }
-
-    /// The path of its page.
-    pub fn page(self) -> &'static str {
-        match self {
-            Self::Check => "/verdict",
-            Self::Race => "/race",
-            Self::SlowMotion => "/slow-motion",
-        }
-    }
 }
 
 impl Run {
@@ -85,6 +75,7 @@ impl Run {
             judged: None,
             clicked_at: None,
             raced: None,
+            explored: None,
             lines: VecDeque::new(),
         }
     }
@@ -94,6 +85,7 @@ impl Run {
         match self.order {
             Order::Check => RunKind::Check,
             Order::Race(_) => RunKind::Race,
+            Order::Explore(_) => RunKind::Exploration,
             Order::SlowMotion => RunKind::SlowMotion,
         }
     }
@@ -125,6 +117,7 @@ impl Run {
                     self.judged = Some(judged);
                 }
                 EngineMessage::Raced(raced) => self.raced = Some(raced),
+                EngineMessage::Explored(explored) => self.explored = Some(explored),
                 EngineMessage::Clicked(click) => self.clicked_at = Some(click.at),
             },
         }
@@ -135,5 +128,27 @@ impl Run {
             self.lines.pop_front();
         }
         self.lines.push_back(line.chars().filter(|it| !it.is_control()).take(LINE_LENGTH).collect());
+    }
+}
+
+impl RunKind {
+    /// Its article and its name, as they stand at the begin of a sentence.
+    pub fn in_words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Check => ("A", "check"),
+            Self::Race => ("A", "race"),
+            Self::Exploration => ("An", "exploration"),
+            Self::SlowMotion => ("A", "click in slow motion"),
+        }
+    }
+
+    /// The page that shows it.
+    pub fn page(self) -> &'static str {
+        match self {
+            Self::Check => "/verdict",
+            Self::Race => "/race",
+            Self::Exploration => "/explore",
+            Self::SlowMotion => "/slow-motion",
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! The checks, races and clicks in slow motion that were started from the pages. One runs at a time. The last ten of each kind are kept, in
-//! memory only.
+//! The checks, races, explorations and clicks in slow motion that were started from the pages. One runs at a time. The
+//! last ten of each kind are kept, in memory only.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -61,8 +61,8 @@ impl Runs {
     pub async fn start(&self, order: Order) -> Result<u64, Problem> {
         let _turn = self.0.starting.lock().await;
         if let Some(under_way) = self.under_way() {
-            let what = under_way.kind().name();
-            let detail = format!("A {what} runs already. Wait for its end, or stop it");
+            let (article, what) = under_way.kind().in_words();
+            let detail = format!("{article} {what} runs already. Wait for its end, or stop it");
             return Err(Problem::new(StatusCode::CONFLICT, detail));
         }
         let started = self.0.engine.start(order.clone()).await.map_err(|reason| {

@@ -10,6 +10,7 @@ use actix_web::{App, HttpServer, web};
 use flash_sale_http_guard::headers;
 
 use crate::events::Places;
+use crate::plays::Plays;
 use crate::rooms::Rooms;
 use crate::runs::Runs;
 use crate::settings::DashboardSettings;
@@ -41,6 +42,7 @@ pub fn serve(
     let source = web::Data::new(source);
     let state = web::Data::new(StateWatch::new(rooms.shop));
     let runs = web::Data::new(Runs::new(rooms.engine, Source::clone(&source)));
+    let plays = web::Data::new(Plays::new(rooms.scheduler));
     let settings_for_pages = web::Data::new(settings.clone());
     let application = move || {
         App::new()
@@ -48,6 +50,7 @@ pub fn serve(
             .app_data(places.clone())
             .app_data(state.clone())
             .app_data(runs.clone())
+            .app_data(plays.clone())
             .app_data(web::PayloadConfig::new(LONGEST_FORM))
             .app_data(settings_for_pages.clone())
             .app_data(settings.allowed_hosts.clone())

@@ -157,7 +157,8 @@ impl Stage {
         crate::search::replay(self, &piece, &actors).await
     }
 
-    async fn piece(&mut self, options: &ExploreOptions) -> anyhow::Result<Piece> {
+    /// What is played with these options.
+    pub(crate) async fn piece(&mut self, options: &ExploreOptions) -> anyhow::Result<Piece> {
         let strategy = options.acts.iter().find_map(|act| match act {
             Act::Buy { strategy, .. } => strategy.as_deref(),
             _ => None,

@@ -4,9 +4,11 @@
 mod about;
 mod act;
 mod actor;
+mod by_hand;
 mod database;
 mod exploration;
 mod footprint;
+mod look;
 mod outcome;
 mod piece;
 mod play;
@@ -18,7 +20,9 @@ mod trouble;
 
 pub use about::DatabaseFacts;
 pub use act::{Act, Reply};
+pub use by_hand::{HandPlay, NotPossible, Played};
 pub use exploration::{Exploration, ExploreOptions, OutcomeClass, explore, explore_trouble};
+pub use look::{HeldLock, Look, Next};
 pub use outcome::{Flaw, Outcome};
 pub use piece::Inside;
 pub use schedule::{Became, Note, Schedule, Step, letter};

@@ -56,6 +56,15 @@ pub(crate) async fn play(
     piece: &Piece,
     mut choose: impl FnMut(&Choice<'_>) -> anyhow::Result<usize>,
 ) -> anyhow::Result<Schedule> {
+    play_with(stage, piece, |choice| std::future::ready(choose(choice))).await
+}
+
+/// Does the same as [`play`]. The choice may take time, and everything is still meanwhile.
+pub(crate) async fn play_with<Chosen: Future<Output = anyhow::Result<usize>>>(
+    stage: &mut Stage,
+    piece: &Piece,
+    mut choose: impl FnMut(&Choice<'_>) -> Chosen,
+) -> anyhow::Result<Schedule> {
     stage.plays += 1;
     drop_late_happenings(stage);
     stage.database.begin_anew(piece.product, piece.quantity).await?;
@@ -68,7 +77,7 @@ pub(crate) async fn play(
     }
     while let Some(can_go_on) = play.wait_for_choice().await? {
         ensure!(play.steps.len() < MOST_STEPS, "the requests send more than {MOST_STEPS} statements");
-        let actor = choose(&Choice { can_go_on: &can_go_on, steps: &play.steps })?;
+        let actor = choose(&Choice { can_go_on: &can_go_on, steps: &play.steps }).await?;
         play.go_on(actor).await?;
         play.settle().await?;
     }

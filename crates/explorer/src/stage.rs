@@ -70,7 +70,7 @@ pub struct Stage {
     pub(crate) stops: BTreeSet<i32>,
     wiretap: Wiretap,
     _replicas: Vec<ShopProcess>,
-    _cluster: Cluster,
+    cluster: Cluster,
     _turn: File,
 }
 
@@ -109,7 +109,7 @@ impl Stage {
             stops: BTreeSet::new(),
             wiretap,
             _replicas: replicas,
-            _cluster: cluster,
+            cluster,
             _turn: turn,
         };
         stage.close_turnstiles(&names).await;
@@ -119,6 +119,11 @@ impl Stage {
     /// What passed the wire.
     pub fn recorder(&self) -> &Recorder {
         self.wiretap.recorder()
+    }
+
+    /// The database's URL for its owner.
+    pub(crate) fn owner_url(&self) -> String {
+        self.cluster.url(DATABASE)
     }
 
     /// What a replica does at its start (it prepares its connections, and forgets old keys) is no part of a schedule.

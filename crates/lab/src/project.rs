@@ -33,6 +33,10 @@ pub const PROGRAMS: &str = ".flash-sale/programs";
 pub const EXPLORER: &str = ".flash-sale/explorer";
 /// The explorer's PostgreSQL, unless its user can't reach it. The explorer itself names this folder.
 pub const EXPLORER_POSTGRES: &str = ".flash-sale/explorer/postgres";
+/// The same for the explorer of the dashboard.
+pub const DASHBOARD: &str = ".flash-sale/dashboard";
+/// The PostgreSQL of the dashboard's explorer, unless its user can't reach it.
+pub const DASHBOARD_POSTGRES: &str = ".flash-sale/dashboard/postgres";
 /// Where the wiretap listens for the replicas.
 pub const WIRE: &str = ".flash-sale/wire";
 

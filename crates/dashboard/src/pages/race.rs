@@ -82,7 +82,7 @@ async fn page(
     };
     let last = races.iter().find_map(|run| match &run.order {
         Order::Race(order) => Some(order),
-        Order::Check | Order::SlowMotion => None,
+        Order::Check | Order::Explore(_) | Order::SlowMotion => None,
     });
     let form = runs.engine().strategies().await.map(|choices| RaceForm::of(choices, last));
     answer(&RacePage {

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::DateTime;
+use flash_sale_dashboard::played::{NotPlayed, PlayOrder, Played};
 use flash_sale_dashboard::shop_state::{
     BookState, BuildState, DatabaseState, GatewayState, LockState, ReplicaState, SessionsState, ShopState,
     Traffic,
 };
-use flash_sale_dashboard::{Engine, Heard, Order, Rooms, Shop, StartedRun, StrategyChoice};
+use flash_sale_dashboard::{Engine, Heard, Order, Rooms, Scheduler, Shop, StartedRun, StrategyChoice};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
@@ -25,7 +26,17 @@ impl FakeRooms {
         Rooms {
             shop: Arc::clone(&self.shop) as Arc<dyn Shop>,
             engine: Arc::clone(&self.engine) as Arc<dyn Engine>,
+            scheduler: Arc::new(NoScheduler),
         }
+    }
+}
+
+/// Nothing can be played.
+struct NoScheduler;
+
+impl Scheduler for NoScheduler {
+    fn play(&self, _: PlayOrder) -> BoxFuture<'_, Result<Played, NotPlayed>> {
+        async { Err(NotPlayed::NotNow("there is no explorer here".to_owned())) }.boxed()
     }
 }
 

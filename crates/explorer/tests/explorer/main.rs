@@ -8,6 +8,8 @@ mod model;
 mod reduction;
 mod trouble;
 
+mod by_hand;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -4,6 +4,8 @@ mod asked;
 pub mod elsewhere;
 pub(super) mod engine;
 mod newer_sources;
+mod own_exploration;
+mod own_stage;
 mod state;
 mod traffic;
 
@@ -20,6 +22,7 @@ use flash_sale_wiretap::Recorder;
 use super::lab::Lab;
 use asked::Asked;
 use engine::OwnCommands;
+use own_stage::OwnStage;
 use state::RunningShop;
 
 /// Serves the dashboard on this port of 127.0.0.1, as long as the lab runs. Returns its URL.
@@ -36,9 +39,10 @@ pub(super) fn open(port: u16, recorder: &Recorder, lab: &Arc<Lab>) -> anyhow::Re
     };
     let source = Source::from(recorder);
     let shop = Arc::new(RunningShop { lab: Arc::downgrade(lab), asked: Asked::default() });
-    let engine = Arc::new(OwnCommands::find(format!("http://{}", lab.reach.address))?);
+    let stage = OwnStage::new(lab.binary.clone());
+    let engine = Arc::new(OwnCommands::find(format!("http://{}", lab.reach.address), stage.clone())?);
     let engine = Arc::clone(lab.commands.get_or_init(|| engine));
-    let rooms = Rooms { shop, engine };
+    let rooms = Rooms { shop, engine, scheduler: Arc::new(stage) };
     let server = flash_sale_dashboard::serve(listener, source, rooms, settings)
         .context("can't serve the dashboard")?;
     tokio::spawn(server);

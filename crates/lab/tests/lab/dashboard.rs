@@ -137,8 +137,8 @@ async fn a_check_is_started_and_followed_on_its_page() {
     let (project, dashboard) = with_dashboard(Project::on(&database)).await;
 
     assert_eq!(dashboard.post("/verdict", "do=start").await.status(), 200);
-    let page = dashboard.until("/verdict", "The checks that are finished").await;
-    assert!(page.contains("one click</th>") && page.contains("value=\"stop\""), "{page}");
+    let page = dashboard.until("/verdict", "one click</th>").await;
+    assert!(page.contains("The checks that are finished") && page.contains("value=\"stop\""), "{page}");
     assert_eq!(dashboard.post("/verdict", "do=start").await.status(), 409);
 
     let page = dashboard.until("/verdict", "All checks.").await;
@@ -160,7 +160,7 @@ async fn a_check_is_started_and_followed_on_its_page() {
 async fn a_check_that_is_stopped_takes_everything_back_also_when_the_lab_stops() {
     let database = TestDatabase::create().await;
     let (project, dashboard) = with_dashboard(Project::on(&database)).await;
-    let playing = "one click: round 11";
+    let playing = "one click: round 1";
 
     dashboard.post("/verdict", "do=start").await;
     dashboard.until("/verdict", playing).await;
@@ -242,4 +242,59 @@ async fn pay_in(project: &Project, window_ms: u16) -> bool {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap();
         environment.split(|byte| *byte == 0).any(|variable| variable == expected.as_bytes())
     })
+}
+
+#[tokio::test]
+async fn all_schedules_are_explored_and_each_is_stepped_through_and_swapped_and_the_shop_is_as_before() {
+    let database = TestDatabase::create().await;
+    let (project, dashboard) = with_dashboard(Project::on(&database)).await;
+
+    let answer = dashboard.post("/explore", "strategy=pessimistic&copies=1&do=start").await;
+    assert_eq!(answer.status(), 200);
+    let page = dashboard.until("/explore", "All 36 schedules were played. 0 broke a rule.").await;
+    assert!(page.contains("In 24, a purchase waited"), "{page}");
+    assert_eq!(page.matches("href=\"/explore/1/").count(), 36, "{page}");
+
+    // A has read the book's row, and B asks for it.
+    let waits = dashboard.text("/explore/1/AABBAAAB?step=4").await;
+    assert!(waits.contains("<li>B waits for A</li>") && waits.contains("aria-current=\"step\""), "{waits}");
+    assert!(waits.contains("<td>awaited</td>") && waits.contains("<svg"), "{waits}");
+    let over = dashboard.text("/explore/1/AABBAAAB").await;
+    assert!(over.contains("waited for A, then: saw quantity 0"), "{over}");
+    assert!(over.contains("Orders: 1, stock: 0, answers: 200 and 400"), "{over}");
+
+    // B goes on before A, and reads first.
+    let swapped = dashboard.text("/explore/1/ABABAAAB/swap/3").await;
+    assert!(swapped.contains("Swapped: ") && swapped.contains("/explore/1/ABBA"), "{swapped}");
+    let missing =
+        dashboard.client.get(format!("{}/explore/1/ABBB/swap/3", dashboard.url)).send().await.unwrap();
+    assert_eq!(missing.status(), 404);
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn a_person_is_the_scheduler_and_says_first_what_will_be_read() {
+    let database = TestDatabase::create().await;
+    let (project, dashboard) = with_dashboard(Project::on(&database)).await;
+    let steps = async |way: &str, steps: &str| {
+        dashboard.text(&format!("/scheduler?strategy={way}&copies=1&steps={steps}")).await
+    };
+
+    let asked = steps("unlocked", "AAB").await;
+    assert!(asked.contains("What will B read?") && asked.contains("value=\"AABB\""), "{asked}");
+    let wrong = steps("unlocked", "AABB&guess=0").await;
+    assert!(wrong.contains("You said of B: it reads 0. But it reads 1."), "{wrong}");
+    let done = steps("unlocked", "AABBAAABBB").await;
+    assert!(done.contains("You have made the shop sell 2 copies, and there were 1."), "{done}");
+
+    let right = steps("pessimistic", "AABB&guess=waits").await;
+    assert!(
+        right.contains("You said of B: it waits. So it is.") && !right.contains("Let B go on"),
+        "{right}"
+    );
+    let refused = steps("pessimistic", "AABBB").await;
+    assert!(refused.contains("B can&#39;t go on there"), "{refused}");
+    assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+    project.run(&["down"]).await;
 }

@@ -181,6 +181,8 @@ pub fn pages(click: u64) -> Vec<String> {
         "/state",
         "/verdict",
         "/race",
+        "/explore",
+        "/scheduler?steps=AAB",
         "/slow-motion",
         "/slow-motion/screen",
         "/nowhere",

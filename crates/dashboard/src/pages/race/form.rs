@@ -128,5 +128,6 @@ pub fn in_words(order: &Order) -> String {
             "{}: copies {copies}, buyers {buyers}, rounds {rounds}, payment {window_ms} ms",
             strategies.join(", ")
         ),
+        Order::Explore(order) => order.in_words(),
     }
 }

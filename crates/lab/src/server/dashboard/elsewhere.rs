@@ -4,14 +4,18 @@
 use std::sync::Arc;
 
 use chrono::Utc;
+use flash_sale_dashboard::played::{NotPlayed, PlayOrder, Played};
 use flash_sale_dashboard::shop_state::{BuildState, GatewayState, ShopState};
-use flash_sale_dashboard::{Engine, Order, Rooms, Shop, StartedRun, StrategyChoice};
+use flash_sale_dashboard::{Engine, Order, Rooms, Scheduler, Shop, StartedRun, StrategyChoice};
 use flash_sale_wiretap::Recorder;
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 
 use super::traffic;
 
+/// Why there is no explorer.
+const NOT_PLAYED: &str =
+    "A shop in containers can't be explored from here. Explore it without containers: make run";
 /// The lab can't replace a container's settings.
 const NO_SLOW_MOTION: &str = "A shop in containers keeps its own payment. Click in slow motion without containers: \
      make docker-stop run. Or give the containers a slow payment, click in the shop, and look at the timeline: \
@@ -22,7 +26,8 @@ struct Elsewhere(Recorder);
 /// What the pages of a shop in containers ask.
 pub fn rooms(recorder: &Recorder) -> Rooms {
     let shop = Arc::new(Elsewhere(recorder.clone()));
-    Rooms { engine: Arc::clone(&shop) as Arc<dyn Engine>, shop }
+    let (engine, scheduler) = (Arc::clone(&shop), Arc::clone(&shop));
+    Rooms { engine, scheduler, shop }
 }
 
 impl Shop for Elsewhere {
@@ -42,10 +47,17 @@ impl Shop for Elsewhere {
     }
 }
 
+impl Scheduler for Elsewhere {
+    fn play(&self, _: PlayOrder) -> BoxFuture<'_, Result<Played, NotPlayed>> {
+        ready(Err(NotPlayed::NotNow(NOT_PLAYED.to_owned()))).boxed()
+    }
+}
+
 impl Engine for Elsewhere {
     fn start(&self, order: Order) -> BoxFuture<'_, Result<StartedRun, String>> {
         let reason = match order {
             Order::Check => "A shop in containers is judged by: make docker-check",
+            Order::Explore(_) => NOT_PLAYED,
             Order::Race(_) => {
                 "A shop in containers can't race from here. Race it without containers: make run"
             }

@@ -1,5 +1,5 @@
-//! Runs `lab check`, `lab race` and `lab slow-motion` for the dashboard, as a person would in a terminal. They end with the lab, and take
-//! everything back before they end.
+//! Runs `lab check`, `lab race` and `lab slow-motion` for the dashboard, as a person would in a terminal. They end with
+//! the lab, and take everything back before they end. An exploration runs in the lab's own process.
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
@@ -21,6 +21,8 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::own_exploration;
+use super::own_stage::OwnStage;
 use crate::shop::client::Shop;
 use crate::shop::contestant::{self, EXERCISE};
 
@@ -38,29 +40,53 @@ pub struct OwnCommands {
     /// Where the shop is.
     shop_url: String,
     stopping: CancellationToken,
-    /// Locked while a command runs.
+    /// Where explorations run.
+    stage: OwnStage,
+    /// Locked while a command or an exploration runs.
     running: Arc<Mutex<()>>,
 }
 
 impl OwnCommands {
-    /// Commands for the shop at this URL.
+    /// Commands for the shop at this URL, and explorations on this stage.
     ///
     /// # Errors
     /// When the system doesn't know this program's file.
-    pub fn find(shop_url: String) -> anyhow::Result<Self> {
+    pub fn find(shop_url: String, stage: OwnStage) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("this program can't find its own file")?;
-        Ok(Self { program, shop_url, stopping: CancellationToken::new(), running: Default::default() })
+        let (stopping, running) = (CancellationToken::new(), Arc::default());
+        Ok(Self { program, shop_url, stopping, stage, running })
     }
 
     /// Stops what runs, and waits until it has taken everything back. Nothing can be started any more.
     pub async fn stop(&self) {
         self.stopping.cancel();
         let _ = timeout(GRACE, self.running.lock()).await;
+        let _ = timeout(GRACE, self.stage.close()).await;
     }
 
     async fn start(&self, order: Order) -> anyhow::Result<StartedRun> {
         let turn = Arc::clone(&self.running).try_lock_owned().context("another one is running")?;
         anyhow::ensure!(!self.stopping.is_cancelled(), "the shop is being stopped");
+        let (sender, heard) = mpsc::channel(UNREAD);
+        let (stop, stopped) = oneshot::channel();
+        let stopping = self.stopping.clone();
+        let to_be_stopped = async move {
+            tokio::select! {
+                Ok(()) = stopped => {}
+                () = stopping.cancelled() => {}
+            }
+        };
+        if let Order::Explore(order) = order {
+            let stage = self.stage.clone();
+            tokio::spawn(async move {
+                let _turn = turn;
+                tokio::select! {
+                    () = own_exploration::run(&stage, &order, &sender) => {}
+                    () = to_be_stopped => {}
+                }
+            });
+            return Ok(StartedRun { heard, stop });
+        }
         let (reader, writer) = std::io::pipe()?;
         // TERM, and not INT: a program that a shell starts in the background ignores INT until it listens itself, and
         // a check that still builds does not listen yet.
@@ -70,17 +96,8 @@ impl OwnCommands {
             .stop_with(Signal::TERM, GRACE);
         let child = command.start(File::from(OwnedFd::from(writer))).await?;
         let lines = BufReader::new(Receiver::from_owned_fd(reader.into())?).lines();
-        let (sender, heard) = mpsc::channel(UNREAD);
-        let (stop, stopped) = oneshot::channel();
-        let stopping = self.stopping.clone();
         tokio::spawn(async move {
             let _turn = turn;
-            let to_be_stopped = async move {
-                tokio::select! {
-                    Ok(()) = stopped => {}
-                    () = stopping.cancelled() => {}
-                }
-            };
             listen(child, lines, sender, to_be_stopped).await;
         });
         Ok(StartedRun { heard, stop })
@@ -116,6 +133,7 @@ impl Engine for OwnCommands {
 fn arguments(order: &Order) -> Vec<String> {
     match order {
         Order::Check => vec!["check".to_owned(), "--events".to_owned()],
+        Order::Explore(_) => Vec::new(),
         Order::SlowMotion => vec!["slow-motion".to_owned()],
         Order::Race(RaceOrder { strategies, copies, buyers, rounds, window_ms }) => vec![
             "race".to_owned(),
