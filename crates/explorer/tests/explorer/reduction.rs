@@ -13,7 +13,7 @@ async fn the_outcomes_of_two_buyers_are_the_same_with_and_without_reduction() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes; .ci/run runs it"]
+#[ignore = "takes minutes"]
 async fn the_outcomes_of_every_strategy_are_the_same_with_and_without_reduction() {
     same_outcomes(&ALL).await;
 }
@@ -49,7 +49,7 @@ async fn three_buyers_buy_one_copy_once_in_all_classes_of_schedules() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes; .ci/run runs it"]
+#[ignore = "takes minutes"]
 async fn three_buyers_have_the_same_outcomes_without_reduction() {
     let (mut stage, _folder) = stage(3).await;
     let three = options(vec![Act::Buy { strategy: Some("pessimistic".to_owned()), key: None }; 3], 1);

@@ -14,7 +14,7 @@ async fn nothing_is_lost_at_any_step_of_a_locked_purchase() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes minutes; .ci/run runs it"]
+#[ignore = "takes minutes"]
 async fn nothing_is_lost_at_any_step_of_any_strategy() {
     let (mut stage, _folder) = stage(2).await;
     for strategy in ALL.iter().filter(|strategy| **strategy != "unlocked") {
