@@ -13,6 +13,8 @@ mod by_hand;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::sync::{Mutex, MutexGuard};
+
 use flash_sale_explorer::{Act, Exploration, ExploreOptions, Inside, Stage, StageSettings, explore};
 
 /// All strategies.
@@ -31,12 +33,23 @@ const ALL: [&str; 12] = [
     "batched",
 ];
 
+/// One stage at a time: each has a PostgreSQL and replicas that are busy all the time. When several share two
+/// processors, PostgreSQL's backends are late, and another one of two ends in a deadlock than the time before.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// What a stage needs as long as it lives.
+struct Place {
+    _folder: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
 /// A stage with the real shop.
-async fn stage(actors: usize) -> (Stage, tempfile::TempDir) {
+async fn stage(actors: usize) -> (Stage, Place) {
     stage_of(actors, built("flash-sale-web")).await
 }
 
-async fn stage_of(actors: usize, binary: PathBuf) -> (Stage, tempfile::TempDir) {
+async fn stage_of(actors: usize, binary: PathBuf) -> (Stage, Place) {
+    let turn = TURN.lock().await;
     let folder = tempfile::Builder::new().prefix("flash-sale-explorer-").tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let settings = StageSettings {
@@ -46,7 +59,7 @@ async fn stage_of(actors: usize, binary: PathBuf) -> (Stage, tempfile::TempDir) 
         static_folder: root.join("static"),
         actors,
     };
-    (Stage::open(&settings).await.unwrap(), folder)
+    (Stage::open(&settings).await.unwrap(), Place { _folder: folder, _turn: turn })
 }
 
 fn small_shop() -> PathBuf {
