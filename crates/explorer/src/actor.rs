@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use flash_sale_wiretap::line::WaitingStatement;
 use tokio::task::JoinHandle;
@@ -38,8 +39,8 @@ pub(crate) struct InFlight {
     pub sql: Arc<str>,
     /// Whether it is stopped inside.
     pub is_stopped: bool,
-    /// Whether it was seen waiting for another's lock since somebody last went on.
-    pub is_blocked: bool,
+    /// Since when it was seen waiting for another's lock.
+    pub blocked_since: Option<Instant>,
 }
 
 impl Actor {

@@ -71,7 +71,7 @@ impl Footprint {
         Self::Tables { read: BTreeSet::new(), written }
     }
 
-    /// Whether it may matter which of the two comes first.
+    /// Whether their order can make a difference to what comes of them.
     pub(crate) fn depends_on(&self, other: &Self) -> bool {
         match (self, other) {
             (

@@ -1,6 +1,9 @@
 //! Plays one schedule: sends the actors' requests, and lets one statement after the other go on. Between two steps it
 //! waits until everything is still: each actor has a statement that waits, waits for another's lock, or is done.
 
+mod happenings;
+mod stillness;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,14 +20,12 @@ use crate::schedule::{Became, Note, Schedule, Step};
 use crate::stage::{Happening, Stage};
 use crate::trouble::TroubleKind;
 
-/// A request that does nothing in the database for so long is no longer waited for.
-const IN_THE_SHOP: Duration = Duration::from_secs(1);
 /// A statement of an actor while all actors wait: PostgreSQL ends deadlocks, and long waits for locks, sooner.
 const ALL_WAIT: Duration = Duration::from_secs(8);
-/// A statement that can't be waiting for a lock is looked at after this time nevertheless.
-const LOOK: Duration = Duration::from_millis(2);
 /// A replica notices within this time that a client has left.
 const NOTICED: Duration = Duration::from_millis(5);
+/// The time between the beginnings of two waits.
+const BETWEEN_WAITS: Duration = Duration::from_millis(5);
 /// So often a buyer asks again what became of a purchase.
 const QUESTIONS: usize = 5;
 /// More steps than any purchase makes, repeated attempts included.
@@ -48,9 +49,11 @@ struct Play<'a> {
     waits: usize,
     deadlocks: usize,
     is_troubled: bool,
+    /// Whether the present statement was looked at although it can't be waiting.
+    has_looked: bool,
 }
 
-/// Plays a schedule. `choose` returns the actor that goes on, out of those that can.
+/// Plays a schedule. `choose` is told which actors can go on, and returns the one that does.
 pub(crate) async fn play(
     stage: &mut Stage,
     piece: &Piece,
@@ -70,7 +73,17 @@ pub(crate) async fn play_with<Chosen: Future<Output = anyhow::Result<usize>>>(
     stage.database.begin_anew(piece.product, piece.quantity).await?;
     let actors = piece.acts.iter().map(|_| Actor::default()).collect();
     let (steps, notes) = (Vec::new(), BTreeSet::new());
-    let mut play = Play { stage, piece, actors, steps, notes, waits: 0, deadlocks: 0, is_troubled: false };
+    let mut play = Play {
+        stage,
+        piece,
+        actors,
+        steps,
+        notes,
+        waits: 0,
+        deadlocks: 0,
+        is_troubled: false,
+        has_looked: false,
+    };
     for actor in 0..play.actors.len() {
         play.send(actor);
         play.settle().await?;
@@ -138,10 +151,7 @@ impl Play<'_> {
 
     /// An attempt that is repeated while nobody else has done anything has the same result as before.
     fn leave_out_repeated(&mut self, can_go_on: &mut Vec<(usize, Arc<str>, bool)>) {
-        let repeats = |index: usize| {
-            let steps_of_others = self.steps.iter().filter(|step| step.actor != index).count();
-            self.actors[index].repeats_itself(steps_of_others)
-        };
+        let repeats = |index: usize| self.actors[index].repeats_itself(self.steps_of_others(index));
         let kept: Vec<_> = can_go_on.iter().filter(|(index, ..)| !repeats(*index)).cloned().collect();
         if !kept.is_empty() && kept.len() < can_go_on.len() {
             *can_go_on = kept;
@@ -150,10 +160,11 @@ impl Play<'_> {
     }
 
     async fn go_on(&mut self, index: usize) -> anyhow::Result<()> {
-        let steps_of_others = self.steps.iter().filter(|step| step.actor != index).count();
+        self.keep_waits_apart().await;
+        let steps_of_others = self.steps_of_others(index);
         let actor = &mut self.actors[index];
         let step = self.steps.len();
-        self.stage.looked = false;
+        self.has_looked = false;
         if let Some(stopped) = actor.in_flight.iter_mut().find(|flight| flight.is_stopped) {
             stopped.is_stopped = false;
             stopped.step = step;
@@ -175,7 +186,7 @@ impl Play<'_> {
             step,
             sql: Arc::clone(&sql),
             is_stopped: false,
-            is_blocked: false,
+            blocked_since: None,
         });
         if may_stop {
             self.stage.database.stop(backend_pid).await?;
@@ -196,6 +207,20 @@ impl Play<'_> {
         Ok(())
     }
 
+    /// How many steps the other actors have made.
+    fn steps_of_others(&self, actor: usize) -> usize {
+        self.steps.iter().filter(|step| step.actor != actor).count()
+    }
+
+    /// Two statements that wait for one another each have PostgreSQL look for a deadlock, and the first look ends its
+    /// own statement. Were the two waits less than this time apart, it would be another one each time.
+    async fn keep_waits_apart(&self) {
+        let flights = self.actors.iter().flat_map(|actor| &actor.in_flight);
+        if let Some(last) = flights.filter_map(|flight| flight.blocked_since).max() {
+            sleep(BETWEEN_WAITS.saturating_sub(last.elapsed())).await;
+        }
+    }
+
     /// What befalls the actor at the step that it has just begun.
     fn trouble_of(&self, actor: usize) -> Option<TroubleKind> {
         let own = self.steps.iter().filter(|step| step.actor == actor && !step.is_inside).count();
@@ -211,144 +236,6 @@ impl Play<'_> {
         }
         self.actors[actor].reply.get_or_insert_with(Reply::none);
         sleep(NOTICED).await;
-    }
-
-    /// Waits until everything is still.
-    async fn settle(&mut self) -> anyhow::Result<()> {
-        let mut last = Instant::now();
-        loop {
-            while let Ok(happening) = self.stage.happenings.try_recv() {
-                self.take_in(happening)?;
-                last = Instant::now();
-            }
-            self.release_unused_stops().await?;
-            let in_the_shop = self.actors.iter().any(Actor::is_in_the_shop);
-            let pids = self.unanswered();
-            if !in_the_shop && (pids.is_empty() || self.look(&pids).await?) {
-                return Ok(());
-            }
-            if in_the_shop && last.elapsed() > IN_THE_SHOP {
-                self.give_up_those_in_the_shop();
-                continue;
-            }
-            let limit = if in_the_shop { IN_THE_SHOP } else { LOOK };
-            if !in_the_shop && self.others_may_block() {
-                tokio::task::yield_now().await;
-                continue;
-            }
-            if let Ok(Some(happening)) = timeout(limit, self.stage.happenings.recv()).await {
-                self.take_in(happening)?;
-                last = Instant::now();
-            }
-        }
-    }
-
-    /// A statement that was to be stopped inside, and has ended without that, needs no stop any more.
-    async fn release_unused_stops(&mut self) -> anyhow::Result<()> {
-        let in_flight: BTreeSet<i32> = self.unanswered().into_iter().collect();
-        let unused: Vec<i32> = self.stage.stops.difference(&in_flight).copied().collect();
-        for pid in unused {
-            self.stage.stops.remove(&pid);
-            self.stage.database.go_on(pid).await?;
-        }
-        Ok(())
-    }
-
-    /// The server processes that work on a statement.
-    fn unanswered(&self) -> Vec<i32> {
-        self.actors.iter().flat_map(|actor| &actor.in_flight).map(|flight| flight.backend_pid).collect()
-    }
-
-    /// Whether a statement in flight could wait for another actor's lock: another transaction is open.
-    fn others_may_block(&self) -> bool {
-        self.actors.iter().filter(|actor| !actor.open.is_empty() || !actor.in_flight.is_empty()).count() > 1
-            || !self.stage.stops.is_empty()
-    }
-
-    /// Asks PostgreSQL who waits. Returns whether all statements in flight do.
-    async fn look(&mut self, pids: &[i32]) -> anyhow::Result<bool> {
-        if !self.others_may_block() && !std::mem::replace(&mut self.stage.looked, true) {
-            return Ok(false);
-        }
-        let waits = self.stage.database.who_waits(pids).await?;
-        while let Ok(happening) = self.stage.happenings.try_recv() {
-            self.take_in(happening)?;
-        }
-        let own_pid = self.stage.database.own_pid();
-        let mut all_wait = true;
-        for flight in self.actors.iter_mut().flat_map(|actor| &mut actor.in_flight) {
-            let blockers = waits.get(&flight.backend_pid).filter(|_| pids.contains(&flight.backend_pid));
-            let Some(blockers) = blockers else {
-                all_wait = false;
-                continue;
-            };
-            let became = &mut self.steps[flight.step].became;
-            if blockers.contains(&own_pid) {
-                flight.is_stopped = true;
-                self.stage.stops.remove(&flight.backend_pid);
-                *became = Became::Stopped;
-            } else if !std::mem::replace(&mut flight.is_blocked, true) {
-                *became = Became::Waited;
-                self.waits += 1;
-            }
-        }
-        Ok(all_wait && !self.actors.iter().any(Actor::is_in_the_shop))
-    }
-
-    fn give_up_those_in_the_shop(&mut self) {
-        for actor in self.actors.iter_mut().filter(|actor| actor.is_in_the_shop()) {
-            actor.is_given_up = true;
-            let note = if actor.reply.is_some() { Note::LeftOpen } else { Note::WaitedInTheShop };
-            self.notes.insert(note);
-        }
-    }
-
-    fn take_in(&mut self, happening: Happening) -> anyhow::Result<()> {
-        match happening {
-            Happening::Replied { play, actor, reply } if play == self.stage.plays => {
-                self.actors[actor].reply.get_or_insert(reply);
-            }
-            Happening::Replied { .. } => {}
-            Happening::AtTurnstile(actor, Passage::Waiting(statement)) => {
-                let Some(actor) = self.actors.get_mut(actor).filter(|actor| actor.is_sent) else {
-                    statement.pass();
-                    return Ok(());
-                };
-                actor.is_given_up = false;
-                actor.waiting.push_back(statement);
-                if actor.waiting.len() > 1 {
-                    self.notes.insert(Note::SeveralAtOnce);
-                }
-            }
-            Happening::AtTurnstile(index, Passage::Answered(answered)) => {
-                let Some(actor) = self.actors.get_mut(index) else { return Ok(()) };
-                let place =
-                    actor.in_flight.iter().position(|flight| flight.connection == answered.connection);
-                let Some(place) = place else { return Ok(()) };
-                let flight = actor.in_flight.remove(place);
-                let connection = (flight.connection, flight.backend_pid);
-                if answered.is_in_transaction {
-                    actor.open.insert(connection);
-                } else {
-                    actor.open.remove(&connection);
-                }
-                let became = &mut self.steps[flight.step].became;
-                match answered.error {
-                    Some(error) => {
-                        self.deadlocks += usize::from(error == "40P01");
-                        *became = Became::Failed(error);
-                    }
-                    None if *became != Became::Waited => *became = Became::Done,
-                    None => {}
-                }
-            }
-            Happening::AtTurnstile(index, Passage::Ended(connection)) => {
-                let Some(actor) = self.actors.get_mut(index) else { return Ok(()) };
-                actor.open.retain(|(open, _)| *open != connection);
-                actor.in_flight.retain(|flight| flight.connection != connection);
-            }
-        }
-        Ok(())
     }
 
     /// Has each buyer with a key ask again what became of a purchase, until it is known. These steps are not counted.

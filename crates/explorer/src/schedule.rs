@@ -83,6 +83,6 @@ impl Schedule {
 
     /// Whether a statement waited for another actor's lock.
     pub fn has_waited(&self) -> bool {
-        self.steps.iter().any(|step| step.became == Became::Waited) || self.outcome.waits > 0
+        self.outcome.waits > 0
     }
 }

@@ -64,8 +64,6 @@ pub struct Stage {
     pub(crate) tell: mpsc::UnboundedSender<Happening>,
     /// Counts the schedules that were played.
     pub(crate) plays: u64,
-    /// Whether the present statement was looked at although it can't be waiting.
-    pub(crate) looked: bool,
     /// The server processes whose next write is stopped inside.
     pub(crate) stops: BTreeSet<i32>,
     wiretap: Wiretap,
@@ -105,7 +103,6 @@ impl Stage {
             happenings,
             tell,
             plays: 0,
-            looked: false,
             stops: BTreeSet::new(),
             wiretap,
             _replicas: replicas,

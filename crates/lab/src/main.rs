@@ -119,7 +119,7 @@ fn main() -> ExitCode {
         _ => (tell_error, false),
     };
     let code = run(command).unwrap_or_else(|error| tell(&error, json));
-    // Whoever asked for a verdict has not got it.
+    // A script that asked for a verdict must see that there is none.
     console::failure().map_or(code, |error| tell(&error, false))
 }
 
