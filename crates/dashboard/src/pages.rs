@@ -31,6 +31,17 @@ fn asks_to_stop(form: &[u8]) -> bool {
     form_urlencoded::parse(form).any(|(name, value)| name == "do" && value == "stop")
 }
 
+/// The run with this number, or the last one when no number is given.
+fn chosen(runs: &[Run], number: Option<u64>) -> Result<Option<&Run>, Problem> {
+    match number {
+        None => Ok(runs.first()),
+        Some(number) => {
+            let found = runs.iter().find(|run| run.number == number);
+            Ok(Some(found.ok_or_else(|| no_such_run(number))?))
+        }
+    }
+}
+
 /// 404 for a run that is not there.
 fn no_such_run(number: u64) -> Problem {
     let detail =

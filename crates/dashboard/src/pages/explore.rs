@@ -86,13 +86,7 @@ async fn page(
 ) -> Result<HttpResponse, Problem> {
     let news = *runs.news().borrow();
     let explorations = runs.all(RunKind::Exploration);
-    let exploration = match number {
-        None => explorations.first(),
-        Some(number) => {
-            let found = explorations.iter().find(|run| run.number == number);
-            Some(found.ok_or_else(|| super::no_such_run(number))?)
-        }
-    };
+    let exploration = super::chosen(&explorations, number)?;
     let last = explorations.iter().find_map(order_of);
     let form = runs.engine().strategies().await.map(|choices| ExploreForm::of(choices, last));
     let older =

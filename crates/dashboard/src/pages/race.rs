@@ -73,13 +73,7 @@ async fn page(
 ) -> Result<HttpResponse, Problem> {
     let news = *runs.news().borrow();
     let races = runs.all(RunKind::Race);
-    let race = match number {
-        None => races.first(),
-        Some(number) => {
-            let found = races.iter().find(|run| run.number == number);
-            Some(found.ok_or_else(|| super::no_such_run(number))?)
-        }
-    };
+    let race = super::chosen(&races, number)?;
     let last = races.iter().find_map(|run| match &run.order {
         Order::Race(order) => Some(order),
         Order::Check | Order::Explore(_) | Order::SlowMotion => None,

@@ -73,13 +73,7 @@ pub async fn start_or_stop(runs: Data<Runs>, form: Bytes) -> Result<HttpResponse
 fn page(runs: &Runs, settings: &DashboardSettings, number: Option<u64>) -> Result<HttpResponse, Problem> {
     let news = *runs.news().borrow();
     let checks = runs.all(RunKind::Check);
-    let run = match number {
-        None => checks.first(),
-        Some(number) => {
-            let found = checks.iter().find(|run| run.number == number);
-            Some(found.ok_or_else(|| super::no_such_run(number))?)
-        }
-    };
+    let run = super::chosen(&checks, number)?;
     let older = checks.iter().filter(|other| run.is_none_or(|run| run.number != other.number));
     answer(&VerdictPage {
         shop_url: &settings.shop_url,
