@@ -49,8 +49,6 @@ struct Play<'a> {
     waits: usize,
     deadlocks: usize,
     is_troubled: bool,
-    /// Whether the present statement was looked at although it can't be waiting.
-    has_looked: bool,
 }
 
 /// Plays a schedule. `choose` is told which actors can go on, and returns the one that does.
@@ -73,17 +71,7 @@ pub(crate) async fn play_with<Chosen: Future<Output = anyhow::Result<usize>>>(
     stage.database.begin_anew(piece.product, piece.quantity).await?;
     let actors = piece.acts.iter().map(|_| Actor::default()).collect();
     let (steps, notes) = (Vec::new(), BTreeSet::new());
-    let mut play = Play {
-        stage,
-        piece,
-        actors,
-        steps,
-        notes,
-        waits: 0,
-        deadlocks: 0,
-        is_troubled: false,
-        has_looked: false,
-    };
+    let mut play = Play { stage, piece, actors, steps, notes, waits: 0, deadlocks: 0, is_troubled: false };
     for actor in 0..play.actors.len() {
         play.send(actor);
         play.settle().await?;
@@ -164,7 +152,6 @@ impl Play<'_> {
         let steps_of_others = self.steps_of_others(index);
         let actor = &mut self.actors[index];
         let step = self.steps.len();
-        self.has_looked = false;
         if let Some(stopped) = actor.in_flight.iter_mut().find(|flight| flight.is_stopped) {
             stopped.is_stopped = false;
             stopped.step = step;

@@ -60,6 +60,7 @@ impl Play<'_> {
                 let Some(actor) = self.actors.get_mut(index) else { return Ok(()) };
                 actor.open.retain(|(open, _)| *open != connection);
                 actor.in_flight.retain(|flight| flight.connection != connection);
+                actor.waiting.retain(|statement| statement.connection != connection);
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
 use tokio::time::timeout;
 
 use super::Play;
@@ -11,36 +12,46 @@ use crate::schedule::{Became, Note};
 
 /// A request that does nothing in the database for so long is no longer waited for.
 const IN_THE_SHOP: Duration = Duration::from_secs(1);
-/// A statement that can't be waiting for a lock is looked at after this time nevertheless.
-const LOOK: Duration = Duration::from_millis(2);
+/// The longest time of a step. The shop's own limits end a statement sooner.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+/// So often PostgreSQL is asked who waits without a pause. Were it asked without end, the asking could take the processor
+/// from those who are to answer.
+const HASTY_LOOKS: usize = 6;
+/// Then it is asked each time that nothing has happened for so long.
+const LOOK: Duration = Duration::from_millis(1);
 
 impl Play<'_> {
     /// Waits until everything is still.
     pub(super) async fn settle(&mut self) -> anyhow::Result<()> {
-        let mut last = Instant::now();
+        let began = Instant::now();
+        let mut hasty_looks = if self.others_may_block() { HASTY_LOOKS } else { 0 };
         loop {
-            if self.take_in_all()? {
-                last = Instant::now();
-            }
+            self.take_in_all()?;
             self.release_unused_stops().await?;
-            let in_the_shop = self.actors.iter().any(Actor::is_in_the_shop);
-            let pids = self.unanswered();
-            if !in_the_shop && (pids.is_empty() || self.look(&pids).await?) {
+            let (in_the_shop, pids) = (self.actors.iter().any(Actor::is_in_the_shop), self.unanswered());
+            if !in_the_shop && pids.is_empty() {
                 return Ok(());
             }
-            if in_the_shop && last.elapsed() > IN_THE_SHOP {
-                self.give_up_those_in_the_shop();
+            if !in_the_shop && hasty_looks > 0 {
+                hasty_looks -= 1;
+                if self.look(&pids).await? {
+                    return Ok(());
+                }
                 continue;
             }
             let limit = if in_the_shop { IN_THE_SHOP } else { LOOK };
-            if !in_the_shop && self.others_may_block() {
-                tokio::task::yield_now().await;
-                continue;
-            }
             if let Ok(Some(happening)) = timeout(limit, self.stage.happenings.recv()).await {
                 self.take_in(happening)?;
-                last = Instant::now();
+            } else if in_the_shop {
+                self.give_up_those_in_the_shop();
+            } else if self.look(&pids).await? {
+                return Ok(());
             }
+            ensure!(
+                began.elapsed() < ANSWER_LIMIT,
+                "PostgreSQL has worked on a statement for {} s. It neither answers nor waits for a lock",
+                ANSWER_LIMIT.as_secs()
+            );
         }
     }
 
@@ -68,9 +79,6 @@ impl Play<'_> {
 
     /// Asks PostgreSQL who waits. Returns whether all statements in flight do.
     async fn look(&mut self, pids: &[i32]) -> anyhow::Result<bool> {
-        if !self.others_may_block() && !std::mem::replace(&mut self.has_looked, true) {
-            return Ok(false);
-        }
         let waits = self.stage.database.who_waits(pids).await?;
         // What was seen may be over already: a COMMIT that was answered meanwhile has ended a wait.
         if self.take_in_all()? {
