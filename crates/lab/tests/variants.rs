@@ -115,7 +115,10 @@ const VARIANTS: &[Variant] = &[
     // A purchase needs two connections at once, and a crowd takes all of them.
     oversold("lock-outside-the-transaction", &["one click", "crowd of 50", "crowd of 200"])
         .or(&["no failures"]),
-    oversold("lock-given-up-before-payment", &["one click", "crowd of 50", "crowd of 200"]),
+    // A buyer who waits for the lock is in front of those who write the row, and these hold a key lock on it for their
+    // orders: PostgreSQL ends one of them. That depends on which buyers happen to meet.
+    oversold("lock-given-up-before-payment", &["one click", "crowd of 50", "crowd of 200"])
+        .or(&["no failures"]),
     oversold("lock-the-orders", &["one click", "crowd of 50", "crowd of 200"]),
     // The oversold copy goes to a buyer by chance: to one who looks again before the first one commits.
     oversold("looks-twice", &[]).or(&["crowd of 50", "crowd of 200", "one click"]),
