@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use flash_sale_core::environment::required_text;
 use flash_sale_testbed::testing::browser::{Chromium, Tab};
 
-use super::dashboard_browser::{WIDTHS, Watched, pages};
+use super::dashboard_browser::{EXPLORED_PAGES, WIDTHS, Watched, pages};
 use super::*;
 
 /// Gives one line for each element that breaks a rule, with the rule, or an error's text.
@@ -24,11 +24,13 @@ async fn axe_core_finds_no_violation_on_any_page() {
     let click = shop.number_of_a_click().await;
     shop.click_in_slow_motion().await;
     let tab = browser.open_tab().await;
+    shop.explore(&tab, "pessimistic").await;
     let mut found = Vec::new();
 
     for scheme in ["light", "dark"] {
         tab.prefer_color_scheme(scheme).await;
-        let dashboard = pages(click).into_iter().map(|path| shop.page(&path));
+        let explored = EXPLORED_PAGES.map(str::to_owned);
+        let dashboard = pages(click).into_iter().chain(explored).map(|path| shop.page(&path));
         let shops = ["/", "/nowhere"].map(|path| shop.project.url(path));
         for url in dashboard.chain(shops) {
             tab.open(&url).await;

@@ -2,6 +2,7 @@
 //! pass before and after the learner's fix. They need Chromium; without it they are skipped, or fail when
 //! REQUIRE_BROWSER=1.
 
+mod exploring;
 mod picture;
 mod slow_motion;
 
@@ -15,6 +16,7 @@ use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use super::*;
+pub use exploring::EXPLORED_PAGES;
 use picture::Picture;
 
 pub const WIDTHS: [i64; 2] = [1280, 360];

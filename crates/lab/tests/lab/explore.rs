@@ -55,6 +55,9 @@ async fn a_schedule_that_is_played_again_shows_the_same_reads() {
     assert_eq!(without_ids(&first.output), without_ids(&second.output));
     let columns = rows(&first.output);
     assert_eq!(columns, rows(&explored.output));
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../DETONADO.md");
+    let guide = rows(&fs::read_to_string(guide).unwrap());
+    assert!(guide.contains(&columns), "{guide} does not show\n{columns}");
     assert_eq!(columns.lines().count(), 10);
     assert_eq!(columns.matches("saw quantity 1").count(), 2, "{columns}");
     assert!(columns.ends_with("10 COMMIT -1 2\n"), "{columns}");
