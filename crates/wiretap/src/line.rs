@@ -4,6 +4,7 @@
 mod address;
 mod connection;
 mod direction;
+mod heard;
 mod hold;
 mod loss;
 mod owed;

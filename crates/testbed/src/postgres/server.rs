@@ -1,17 +1,17 @@
-//! Runs a private PostgreSQL. Start with [`Cluster::start`].
+//! Runs a private PostgreSQL. Start with [`Cluster::start`]. `databases` makes its databases.
+
+mod databases;
 
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use flash_sale_core::database_reason::driver_reason;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
-use sea_orm::sqlx::{self, Connection, Executor};
+use sea_orm::sqlx;
 use tokio::time::sleep;
 
 use super::address::{Address, Listen, socket_name};
@@ -101,47 +101,6 @@ impl Cluster {
         self.address.url(SHOP_ROLE, &self.shop_password, database)
     }
 
-    /// Makes a database if there is none.
-    ///
-    /// # Errors
-    /// When the server fails.
-    pub async fn ensure_database(&self, database: &str) -> anyhow::Result<()> {
-        let mut connection = self.connect("postgres").await?;
-        let sql = "SELECT FROM pg_database WHERE datname = $1";
-        let found = sea_orm::sqlx::query(sql).bind(database).fetch_optional(&mut connection).await?;
-        if found.is_none() {
-            let create = format!(r#"CREATE DATABASE "{database}""#);
-            connection.execute(sea_orm::sqlx::AssertSqlSafe(create)).await?;
-        }
-        // The other databases are for their owner alone.
-        connection.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC").await?;
-        connection.close().await?;
-        Ok(())
-    }
-
-    /// Makes a database that is empty. If there is one of this name, it is removed first.
-    ///
-    /// # Errors
-    /// When the server fails.
-    pub async fn remake_database(&self, database: &str) -> anyhow::Result<()> {
-        let mut connection = self.connect("postgres").await?;
-        let drop = format!(r#"DROP DATABASE IF EXISTS "{database}" WITH (FORCE)"#);
-        connection.execute(sea_orm::sqlx::AssertSqlSafe(drop)).await?;
-        connection.close().await?;
-        self.ensure_database(database).await
-    }
-
-    /// Gives a setting this value in all sessions of the database that begin later.
-    ///
-    /// # Errors
-    /// When the server refuses.
-    pub async fn set_for_database(&self, database: &str, name: &str, value: &str) -> anyhow::Result<()> {
-        let mut connection = self.connect("postgres").await?;
-        let alter = format!(r#"ALTER DATABASE "{database}" SET {name} = '{value}'"#);
-        connection.execute(sea_orm::sqlx::AssertSqlSafe(alter)).await?;
-        Ok(connection.close().await?)
-    }
-
     /// Where the server listens.
     pub fn address(&self) -> &Address {
         &self.address
@@ -199,11 +158,6 @@ impl Cluster {
 
     fn log_tail(&self) -> String {
         log_file::tail_after(&self.log(), self.log_start, 20)
-    }
-
-    async fn connect(&self, database: &str) -> Result<PgConnection, sea_orm::sqlx::Error> {
-        let options = PgConnectOptions::from_str(&self.url(database))?.application_name("lab");
-        PgConnection::connect_with(&options).await
     }
 
     async fn wait_until_ready(&mut self) -> anyhow::Result<()> {

@@ -1,4 +1,6 @@
-//! One connection through the line.
+//! One connection through the line. `hearing` reads what PostgreSQL answers.
+
+mod hearing;
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,13 +12,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use super::direction::{Direction, Gone};
+use super::heard::Hearing;
 use super::hold::{At, Decision, Gate};
-use super::loss::{CommitWatch, IDLE};
 use super::owed::{InFlightCount, Owed};
 use super::piece::Piece;
 use super::shared::Shared;
-use super::turnstile::{AnsweredStatement, Passage, Ticket};
-use crate::protocol::answers::{Answer, Answers};
+use super::turnstile::{Passage, Ticket};
 use crate::protocol::framing::Unreadable;
 use crate::protocol::requests::{Request, Requests};
 use crate::recorder::RunningTape;
@@ -36,24 +37,6 @@ pub struct Connection {
     is_unreadable: AtomicBool,
     cut: CancellationToken,
     silenced: CancellationToken,
-}
-
-/// What is remembered of PostgreSQL's messages from one read to the next.
-#[derive(Default)]
-struct Hearing {
-    answers: Answers,
-    commits: CommitWatch,
-    /// Of the error in the exchange that is being answered.
-    sqlstate: Option<String>,
-}
-
-/// What is to be done with the bytes that PostgreSQL has sent.
-#[derive(Default)]
-struct Heard {
-    /// The gates of the answers that end in these bytes.
-    gates: Vec<(Gate, String)>,
-    /// The client is not to get these bytes, nor any others.
-    are_lost: bool,
 }
 
 impl Connection {
@@ -216,54 +199,6 @@ impl Connection {
                 return;
             }
         }
-    }
-
-    fn read_answers(&self, hearing: &mut Hearing, bytes: &[u8]) -> Heard {
-        let Hearing { answers, commits, sqlstate } = hearing;
-        let (mut at, mut heard) = (0, Heard::default());
-        let mut tape = self.tape.as_ref().map(|running| (running.tape.lock(), std::time::Instant::now()));
-        while !self.is_unreadable() {
-            let owed = self.owed.lock().front().map(|owed| (owed.is_byte, owed.inserts_orders));
-            let (is_byte, inserts_orders) = owed.unwrap_or_default();
-            let answer = match answers.next(bytes, &mut at, is_byte) {
-                Ok(Some(answer)) => answer,
-                Ok(None) => break,
-                Err(Unreadable) => {
-                    drop(tape.take());
-                    self.give_up("it is not PostgreSQL's protocol");
-                    break;
-                }
-            };
-            if let Some((tape, now)) = &mut tape {
-                tape.note_answer(&answer, *now);
-            }
-            heard.are_lost |=
-                commits.tells_of_purchase(&answer, inserts_orders) && self.shared.losses.take_one();
-            match answer {
-                Answer::Failed(failure) => *sqlstate = Some(failure.sqlstate),
-                Answer::Ready(_) | Answer::Byte(b'N') => {
-                    let (owed, error) = (self.owed.lock().pop_front(), sqlstate.take());
-                    let Some(owed) = owed else { continue };
-                    if let (Some(ticket), Answer::Ready(status)) = (owed.ticket, answer) {
-                        heard.are_lost |= ticket == Ticket::LoseAnswer;
-                        self.tell_answered(status, error);
-                    }
-                    heard.gates.extend(owed.gate);
-                }
-                Answer::Byte(_) => {
-                    drop(tape.take());
-                    self.give_up("it is encrypted");
-                }
-                _ => {}
-            }
-        }
-        heard
-    }
-
-    fn tell_answered(&self, status: u8, error: Option<String>) {
-        let (connection, is_in_transaction) = (self.id, status != IDLE);
-        let answered = AnsweredStatement { connection, is_in_transaction, error };
-        self.shared.turnstile.tell(Passage::Answered(answered));
     }
 
     fn is_unreadable(&self) -> bool {
