@@ -1,11 +1,11 @@
 //! What each purchase of a click does at this moment, in a few words. They come from the recorded statements.
 
+use flash_sale_diagnosis::sql::{Verb, Words, label};
 use flash_sale_wiretap::trace::Outcome;
 
 use crate::crowd::Crowd;
 use crate::lane::{Lane, Step, short_id};
 use crate::notes::{count, quantity};
-use crate::sql::{Verb, Words, label};
 use crate::waits::holders_letter;
 
 /// More purchases are only counted.

@@ -1,11 +1,11 @@
 //! A click in the Trace Event Format, which Perfetto and Chromium's `about:tracing` open: a process for each replica, a
 //! thread for each lane, and a flow from each wait to the statement that it waits for.
 
+use flash_sale_diagnosis::sql::label;
 use serde_json::{Value, json};
 
 use crate::crowd::Crowd;
 use crate::lane::{Lane, Step};
-use crate::sql::label;
 use crate::waits::{Waiting, waits};
 
 /// The whole file.

@@ -1,5 +1,7 @@
 //! A click as a page shows it: sentences, the picture, and a table with a row for each statement.
 
+use flash_sale_diagnosis::sql::{label, short};
+
 use crate::clicks::Click;
 use crate::crowd::{Crowd, Fold};
 use crate::facts::sentences;
@@ -7,7 +9,6 @@ use crate::lane::Step;
 use crate::notes::{note, waited};
 use crate::picture::{self, Links};
 use crate::shelf::Shelf;
-use crate::sql::{label, short};
 use crate::waits::holders_letter;
 
 /// More members of a fold are only counted.

@@ -4,9 +4,8 @@ use std::rc::Rc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use flash_sale_core::database::BETWEEN_TWO_USERS;
+use flash_sale_diagnosis::sql::{Verb, Words};
 use flash_sale_wiretap::trace::{Outcome, Transaction};
-
-use crate::sql::{Verb, Words};
 
 /// Purchases that begin within this time of one another are one click.
 const TOGETHER: TimeDelta = TimeDelta::milliseconds(100);

@@ -35,7 +35,6 @@ mod settings;
 pub mod shelf;
 pub mod shop_state;
 mod source;
-pub mod sql;
 mod state_watch;
 pub mod text;
 mod view;

@@ -1,10 +1,10 @@
 //! What is said of a statement in a few words: what a read saw, which order an insert made, how many rows changed.
 
+use flash_sale_diagnosis::sql::{Verb, Words};
 use flash_sale_wiretap::trace::Outcome;
 use serde_json::Value;
 
 use crate::lane::{Lane, Step, short_id};
-use crate::sql::{Verb, Words};
 
 /// A longer value is cut.
 const LONGEST_VALUE: usize = 24;

@@ -1,10 +1,11 @@
 //! The steps of a play as a page shows them: what each statement saw, who waits, and the rows beside it.
 
+use flash_sale_diagnosis::sql::{label, short};
+
 use crate::clicks::{Click, Which, group};
 use crate::lane::Step;
 use crate::notes::note;
 use crate::played::{Look, Played, PlayedStep, letter};
-use crate::sql::{label, short};
 
 /// One step.
 pub struct StepView {

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use flash_sale_diagnosis::sql::{StockChange, Verb, Words};
 use flash_sale_wiretap::trace::Outcome;
 
 use crate::crowd::Crowd;
 use crate::lane::Step;
 use crate::notes::quantity;
-use crate::sql::{StockChange, Verb, Words};
 
 /// The end of a transaction and the end of its COMMIT are the same moment, but each is rounded by itself.
 const SAME_TIME_MS: f64 = 0.002;

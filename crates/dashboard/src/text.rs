@@ -3,12 +3,13 @@
 
 use std::fmt::Write;
 
+use flash_sale_diagnosis::sql::label;
+
 use crate::crowd::Crowd;
 use crate::facts::sentences;
 use crate::lane::{Lane, Step};
 use crate::notes::{note, waited};
 use crate::shelf::Shelf;
-use crate::sql::label;
 use crate::waits::holders_letter;
 
 /// So many transactions get a column. The others are listed below.

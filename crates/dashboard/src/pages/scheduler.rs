@@ -4,6 +4,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Query};
 use askama::Template;
+use flash_sale_diagnosis::sql::{Verb, Words, label};
 use serde::Deserialize;
 
 use super::answer;
@@ -17,7 +18,6 @@ use crate::plays::Plays;
 use crate::problem::Problem;
 use crate::runs::Runs;
 use crate::settings::DashboardSettings;
-use crate::sql::{Verb, Words, label};
 
 /// `lab/scheduler.html`
 #[derive(Template)]

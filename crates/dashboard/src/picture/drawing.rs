@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use flash_sale_diagnosis::sql::{Verb, Words, label};
 use flash_sale_wiretap::trace::Outcome;
 
 use super::shapes::{BAR_HEIGHT, BAR_TOP, Bar, DrawnFold, DrawnLane, LEFT, Links, Pixels, Room, Text};
@@ -9,7 +10,6 @@ use crate::clock::{Clock, Span};
 use crate::crowd::{Crowd, Fold};
 use crate::lane::{Lane, Step};
 use crate::notes::{count, note, waited};
-use crate::sql::{Verb, Words, label};
 use crate::waits::{blocked, holders_letter};
 
 const FOLD_TOP: f64 = 8.0;

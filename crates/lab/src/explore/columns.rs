@@ -8,7 +8,7 @@ use flash_sale_dashboard::crowd::Crowd;
 use flash_sale_dashboard::lane::{self, Step as Sent};
 use flash_sale_dashboard::notes::note;
 use flash_sale_dashboard::shelf::Shelf;
-use flash_sale_dashboard::sql::label;
+use flash_sale_diagnosis::sql::label;
 use flash_sale_explorer::{Became, Schedule, letter};
 use flash_sale_wiretap::trace::Transaction;
 

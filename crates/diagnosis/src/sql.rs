@@ -54,7 +54,7 @@ pub enum StockChange {
 /// A statement's words: names without their quotes, in lower case, and each other character by itself. Texts and
 /// comments are left out.
 #[derive(Clone, Debug)]
-pub struct Words(Vec<String>);
+pub struct Words(pub(crate) Vec<String>);
 
 impl Words {
     /// The words of this SQL. A shop sends few different statements, so their words are read once and kept.
