@@ -5,7 +5,9 @@ pub mod deed;
 #[cfg(test)]
 mod made_up;
 mod parts;
+pub mod prediction;
 pub mod reading;
 pub mod sql;
 
+pub use prediction::Prediction;
 pub use reading::Reading;

@@ -9,6 +9,7 @@ pub mod explore;
 pub mod guide_pictures;
 pub mod hint;
 pub mod logs;
+pub mod predict;
 pub mod progress_line;
 pub mod psql;
 pub mod race;

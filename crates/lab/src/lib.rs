@@ -19,6 +19,7 @@ pub mod drill;
 pub mod explore;
 pub mod guide;
 pub mod hint;
+pub mod predict;
 pub mod program;
 pub mod progress;
 pub mod project;

@@ -66,6 +66,8 @@ enum Command {
     Drill(commands::drill::DrillArguments),
     /// Play a few purchases in every order in which their statements can follow one another, and count what comes of it
     Explore(commands::explore::ExploreArguments),
+    /// Make one purchase, and find in its SQL whether two purchases at once could do harm
+    Predict(commands::predict::PredictArguments),
     /// Stop everything, and remove the database and the logs
     Clean,
     /// Say the next of three hints
@@ -116,6 +118,7 @@ fn main() -> ExitCode {
     let (tell, json): (fn(&anyhow::Error, bool) -> ExitCode, bool) = match &command {
         Command::Check(arguments) => (commands::check::tell_error, arguments.json),
         Command::Explore(arguments) => (commands::explore::tell_error, arguments.json),
+        Command::Predict(arguments) => (commands::predict::tell_error, arguments.json),
         _ => (tell_error, false),
     };
     let code = run(command).unwrap_or_else(|error| tell(&error, json));
@@ -196,6 +199,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Race(arguments) => return commands::race::race(arguments).await,
         Command::Drill(arguments) => return commands::drill::drill(arguments).await,
         Command::Explore(arguments) => return commands::explore::explore(arguments).await,
+        Command::Predict(arguments) => return commands::predict::predict(arguments).await,
         Command::Clean => commands::clean::clean().await?,
         Command::Hint { reset } => commands::hint::hint(reset)?,
         Command::Watch => commands::watch::watch().await?,

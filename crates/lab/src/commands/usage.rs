@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{NOT_JUDGED, check, explore};
+use super::{NOT_JUDGED, check, explore, predict};
 use crate::console;
 
 /// Prints clap's message: help, or what is wrong with the arguments. Graders, who have asked for JSON, get an object.
@@ -15,6 +15,7 @@ pub fn tell_usage(usage: &clap::Error) -> ExitCode {
         match arguments.first().and_then(|first| first.to_str()) {
             Some("check") => return check::tell_error(&reason, true),
             Some("explore") => return explore::tell_error(&reason, true),
+            Some("predict") => return predict::tell_error(&reason, true),
             _ => {}
         }
     }

@@ -29,6 +29,7 @@ mod messages;
 mod neighbours;
 mod newcomers;
 mod odd_shops;
+mod predict;
 mod race;
 mod replicas;
 mod security;

@@ -1,0 +1,295 @@
+//! From one purchase that was alone: could it do harm if it ran twice at the same time? The method is that of 2AD (Warszawski
+//! and Bailis, "ACIDRain", SIGMOD 2017): two statements meet when they touch the same table and one of them writes. A
+//! read and a later write of one purchase meet the same two of the other one, each in the other's way: that is a circle,
+//! and then the result may be one that no order of whole purchases has. A prediction is no proof in either direction:
+//! some are impossible, so each has to be played, and a branch that the one purchase did not take can't be seen.
+
+use serde::Serialize;
+
+use crate::deed::{Deed, Isolation, RowWrite, WriteVerb};
+use crate::reading::{Reading, Sent};
+
+/// What can be said of a purchase that was alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prediction {
+    /// The pairs of statements that may do harm.
+    pub witnesses: Vec<Witness>,
+    /// The pairs that can't, with what stands in the way.
+    pub guarded: Vec<Guarded>,
+}
+
+/// Two statements of a purchase between which another purchase may do the same two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Witness {
+    /// The index of the first statement in [`Reading::statements`].
+    pub first: usize,
+    /// The index of the second one.
+    pub second: usize,
+    /// What kind of harm it is.
+    pub anomaly: Anomaly,
+}
+
+/// The kind of harm, in the field's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Anomaly {
+    /// What was read decides whether something is written, and it may no longer be true then (check-then-act).
+    StaleCheck,
+    /// The value that is written was computed before, so another purchase's write is overwritten (lost update).
+    LostUpdate,
+    /// The write decides by itself whether it changes a row. Whether anybody looks at that can't be seen.
+    RowCount,
+}
+
+/// Two statements that can't do harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guarded {
+    /// The index of the first statement in [`Reading::statements`].
+    pub first: usize,
+    /// The index of the second one.
+    pub second: usize,
+    /// The index of the statement that stands in the way.
+    pub by: usize,
+    /// In which way.
+    pub guard: Guard,
+}
+
+/// What keeps another purchase away until the transaction has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guard {
+    /// A lock on the rows that are read.
+    RowLock,
+    /// A lock on the whole table.
+    TableLock,
+    /// A lock on a number.
+    NumberLock,
+    /// The transaction has written the row before it reads it.
+    EarlierWrite,
+    /// PostgreSQL lets one of the two transactions fail.
+    Isolation,
+}
+
+impl Prediction {
+    /// Predicts from what one purchase did.
+    pub fn of(reading: &Reading) -> Self {
+        let mut prediction = Self::default();
+        for (second, writing) in reading.statements.iter().enumerate() {
+            for write in writes(writing).filter(|_| writing.error.is_none()) {
+                prediction.add_write(reading, second, write);
+            }
+        }
+        prediction.witnesses.sort_by_key(|witness| (witness.anomaly, witness.first, witness.second));
+        prediction
+    }
+
+    fn add_write(&mut self, reading: &Reading, second: usize, write: &RowWrite) {
+        let before = reading.statements[..second].iter().enumerate();
+        let reads = before.filter(|(_, sent)| reads(sent, &write.table)).map(|(first, _)| first);
+        let (mut has_read, writing) = (false, &reading.statements[second]);
+        for first in reads {
+            has_read = true;
+            match guard(reading, first, second, &write.table) {
+                Some((by, guard)) => self.guarded.push(Guarded { first, second, by, guard }),
+                None => self.add(Witness { first, second, anomaly: anomaly(write) }),
+            }
+        }
+        // It reads its rows itself, in the same statement.
+        if !has_read && write.verb == WriteVerb::Update && write.is_guarded() && !writing.inserts_order() {
+            self.add(Witness { first: second, second, anomaly: Anomaly::RowCount });
+        }
+    }
+
+    fn add(&mut self, witness: Witness) {
+        if !self.witnesses.contains(&witness) {
+            self.witnesses.push(witness);
+        }
+    }
+}
+
+fn anomaly(write: &RowWrite) -> Anomaly {
+    if write.verb == WriteVerb::Insert {
+        Anomaly::StaleCheck
+    } else if write.is_guarded() {
+        Anomaly::RowCount
+    } else if write.changes.iter().all(|change| change.is_relative) {
+        Anomaly::StaleCheck
+    } else {
+        Anomaly::LostUpdate
+    }
+}
+
+fn writes(sent: &Sent) -> impl Iterator<Item = &RowWrite> {
+    sent.deeds.iter().filter_map(|deed| match deed {
+        Deed::Write(write) => Some(write),
+        _ => None,
+    })
+}
+
+fn reads(sent: &Sent, table: &str) -> bool {
+    sent.error.is_none() && sent.deeds.iter().any(|deed| deed.read_of(table).is_some())
+}
+
+/// What keeps another purchase from doing both statements between these two, and the statement that does it.
+fn guard(reading: &Reading, first: usize, second: usize, table: &str) -> Option<(usize, Guard)> {
+    let (reading_it, writing) = (&reading.statements[first], &reading.statements[second]);
+    let is_one_transaction =
+        reading_it.transaction == writing.transaction && reading.transaction_of(reading_it).is_begun;
+    // The first statement may lock what it reads. What comes later is too late.
+    for (by, sent) in reading.statements[..=first].iter().enumerate() {
+        let is_held = is_one_transaction && sent.transaction == writing.transaction;
+        for deed in sent.deeds.iter().filter(|_| sent.error.is_none()) {
+            let guard = match deed {
+                Deed::Read(read) if is_held && read.table == table => {
+                    read.lock.filter(|lock| lock.excludes_others()).map(|_| Guard::RowLock)
+                }
+                Deed::Write(write)
+                    if is_held && by < first && write.table == table && write.verb != WriteVerb::Insert =>
+                {
+                    Some(Guard::EarlierWrite)
+                }
+                Deed::LockTable { table: locked, mode } if is_held && locked == table => {
+                    excludes_its_like(mode).then_some(Guard::TableLock)
+                }
+                Deed::LockNumber(lock) if !lock.is_shared && (is_held || !lock.ends_with_transaction) => {
+                    Some(Guard::NumberLock)
+                }
+                _ => None,
+            };
+            if let Some(guard) = guard {
+                return Some((by, guard));
+            }
+        }
+    }
+    let isolation = reading.transaction_of(writing).isolation.filter(|_| is_one_transaction)?;
+    let inserts = writes(writing).any(|write| write.table == table && write.verb == WriteVerb::Insert);
+    let is_enough = match isolation {
+        Isolation::ReadCommitted => false,
+        // It notices that a row was changed, and not that one was added.
+        Isolation::RepeatableRead => !inserts,
+        Isolation::Serializable => true,
+    };
+    let begun = |sent: &Sent| {
+        let is_it = |deed: &Deed| matches!(deed, Deed::Begin(Some(_)) | Deed::Isolate(_));
+        sent.transaction == writing.transaction && sent.deeds.iter().any(is_it)
+    };
+    let by = reading.statements.iter().position(begun)?;
+    is_enough.then_some((by, Guard::Isolation))
+}
+
+/// Whether two transactions can't both have a table lock in this mode (PostgreSQL manual, section 13.3.1).
+fn excludes_its_like(mode: &str) -> bool {
+    matches!(mode, "share update exclusive" | "share row exclusive" | "exclusive" | "access exclusive")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::made_up::{DECREMENT, INSERT, READ, READ_FOR_UPDATE, Story, Telling};
+
+    const GUARDED: &str =
+        r#"UPDATE "products" SET "quantity" = "quantity" - $1 WHERE "id" = $2 AND "quantity" > $3"#;
+    const ABSOLUTE: &str = r#"UPDATE "products" SET "quantity" = $1 WHERE "products"."id" = $2"#;
+
+    /// A purchase in one transaction that begins so.
+    fn predict(begin: &str, tell: impl FnOnce(&mut Telling)) -> (Vec<(usize, usize, Anomaly)>, Vec<Guard>) {
+        let mut story = Story::new();
+        let mut own = story.begin("replica-1", 8, begin, 1);
+        tell(&mut own);
+        own.commit(9);
+        said(&Prediction::of(&Reading::of([&own.end()])))
+    }
+
+    fn said(prediction: &Prediction) -> (Vec<(usize, usize, Anomaly)>, Vec<Guard>) {
+        let witnesses = prediction.witnesses.iter().map(|it| (it.first, it.second, it.anomaly)).collect();
+        (witnesses, prediction.guarded.iter().map(|guarded| guarded.guard).collect())
+    }
+
+    #[test]
+    fn a_read_that_locks_nothing_and_a_later_write_are_a_witness() {
+        let (witnesses, guards) = predict("BEGIN", |own| {
+            own.read(READ, 2, 1).write(INSERT, 3, 1).write(DECREMENT, 4, 1);
+        });
+
+        assert_eq!(witnesses, [(1, 3, Anomaly::StaleCheck)]);
+        assert!(guards.is_empty(), "{guards:?}");
+    }
+
+    #[test]
+    fn a_value_that_was_computed_before_may_overwrite_another_one() {
+        let (witnesses, _) = predict("BEGIN", |own| {
+            own.read(READ, 2, 1).write(ABSOLUTE, 3, 1).write(INSERT, 4, 1);
+        });
+
+        assert_eq!(witnesses, [(1, 2, Anomaly::LostUpdate)]);
+    }
+
+    #[test]
+    fn what_comes_before_the_read_and_lasts_until_the_write_is_a_guard() {
+        let locks = [
+            ("a row lock of the read itself", READ_FOR_UPDATE, Guard::RowLock),
+            ("a number", "SELECT pg_advisory_xact_lock(hashtext($1))", Guard::NumberLock),
+            ("a table", "LOCK TABLE products IN SHARE ROW EXCLUSIVE MODE", Guard::TableLock),
+            ("a write", DECREMENT, Guard::EarlierWrite),
+        ];
+        for (name, first, guard) in locks {
+            let (witnesses, guards) = predict("BEGIN", |own| {
+                own.write(first, 2, 1).read(READ, 3, 1).write(DECREMENT, 4, 1);
+            });
+
+            assert!(witnesses.is_empty(), "{name}: {witnesses:?}");
+            assert!(guards.contains(&guard), "{name}: {guards:?}");
+        }
+    }
+
+    #[test]
+    fn a_lock_that_comes_too_late_is_too_weak_or_ends_too_early_is_no_guard() {
+        let share = READ_FOR_UPDATE.replace("FOR UPDATE", "FOR SHARE");
+        for first in [&share, "LOCK TABLE products IN SHARE MODE", "SELECT pg_advisory_xact_lock_shared(1)"] {
+            let (witnesses, _) = predict("BEGIN", |own| {
+                own.write(first, 2, 1).read(READ, 3, 1).write(DECREMENT, 4, 1);
+            });
+            assert!(witnesses.contains(&(2, 3, Anomaly::StaleCheck)), "{first}: {witnesses:?}");
+        }
+        let (late, _) = predict("BEGIN", |own| {
+            own.read(READ, 2, 1).read(READ_FOR_UPDATE, 3, 1).write(DECREMENT, 4, 1);
+        });
+        assert_eq!(late, [(1, 3, Anomaly::StaleCheck)]);
+
+        // The lock ends with its own statement, before the purchase's transaction begins.
+        let mut story = Story::new();
+        let outside = story.alone("replica-1", 7, READ_FOR_UPDATE, 1);
+        let mut own = story.begin("replica-1", 8, "BEGIN", 2);
+        own.write(DECREMENT, 3, 1).commit(4);
+        let (witnesses, _) = said(&Prediction::of(&Reading::of([&outside, &own.end()])));
+        assert_eq!(witnesses, [(0, 2, Anomaly::StaleCheck)]);
+    }
+
+    #[test]
+    fn an_isolation_level_is_a_guard_where_postgresql_makes_one_of_the_two_fail() {
+        for (level, guards_rows, guards_inserts) in
+            [("READ COMMITTED", false, false), ("REPEATABLE READ", true, false), ("SERIALIZABLE", true, true)]
+        {
+            let begin = format!("BEGIN ISOLATION LEVEL {level}");
+            let (rows, _) = predict(&begin, |own| {
+                own.read(READ, 2, 1).write(DECREMENT, 3, 1);
+            });
+            let (inserts, _) = predict(&begin, |own| {
+                own.write("SELECT count(*) FROM orders WHERE product_id = $1", 2, 1).write(INSERT, 3, 1);
+            });
+            assert_eq!((rows.is_empty(), inserts.is_empty()), (guards_rows, guards_inserts), "{level}");
+        }
+    }
+
+    #[test]
+    fn whether_anybody_looks_at_a_row_count_has_to_be_tried() {
+        let (with_a_read, _) = predict("BEGIN", |own| {
+            own.read(READ, 2, 1).write(GUARDED, 3, 1).write(INSERT, 4, 1);
+        });
+        assert_eq!(with_a_read, [(1, 2, Anomaly::RowCount)]);
+        let (alone, _) = predict("BEGIN", |own| {
+            own.write(GUARDED, 2, 1).write(INSERT, 3, 1);
+        });
+        assert_eq!(alone, [(1, 1, Anomaly::RowCount)]);
+    }
+}

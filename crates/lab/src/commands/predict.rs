@@ -1,0 +1,146 @@
+//! `lab predict`: one purchase, the pairs of its statements that could do harm, and what of that comes true.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use flash_sale_core::database::BETWEEN_TWO_USERS;
+use flash_sale_diagnosis::{Prediction, Reading};
+use flash_sale_explorer::{Act, ExploreOptions, Inside, Schedule, Stage};
+use flash_sale_wiretap::trace::Transaction;
+
+use crate::build::{ShopBuild, Show, build};
+use crate::console;
+use crate::explore::columns;
+use crate::predict::report::{Confirmed, PredictReport};
+use crate::signals::end_signal;
+use crate::{project, stage};
+
+pub use super::explore::tell_error;
+
+const BUYERS: usize = 2;
+/// Nothing is explored, and so it is never reached.
+const NO_LIMIT: Duration = Duration::from_secs(3600);
+
+/// What is predicted.
+#[derive(Args)]
+#[command(
+    after_help = "The purchase is made on a PostgreSQL and on replicas of their own. Exit code: 0 no harm was found, 1 harm \
+                  was found, 2 nothing was predicted."
+)]
+pub struct PredictArguments {
+    /// A way to sell, as make race ARGS=--list names it [default: what the shop does by itself]
+    #[arg(long)]
+    strategy: Option<String>,
+    /// Print one JSON object, whatever happens; error, when nothing was predicted
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Builds, makes one purchase, predicts, and plays what was predicted. Fails when harm was found.
+///
+/// # Errors
+/// When the shop doesn't compile, the stage doesn't open, the purchase fails, or a signal ends it.
+pub async fn predict(arguments: PredictArguments) -> anyhow::Result<ExitCode> {
+    tokio::select! {
+        // Everything that was started ends with it.
+        result = play(&arguments) => result,
+        ended = end_signal() => {
+            ended?;
+            bail!("stopped before the end. Again: make predict")
+        }
+    }
+}
+
+async fn play(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
+    project::make_folders()?;
+    let ShopBuild { path, .. } = build(Show::All).await?.context(
+        "the shop doesn't compile: see the compiler's messages above. Correct the code, and run the command again",
+    )?;
+    let mut stage = Stage::open(&stage::settings(&path, BUYERS)?).await?;
+    let known = stage.strategies().await?;
+    if let Some(strategy) = arguments.strategy.as_ref().filter(|strategy| !known.contains(strategy)) {
+        bail!("the shop knows no strategy {strategy}. It knows: {}", known.join(", "));
+    }
+
+    let began = Instant::now();
+    let alone = arguments.options(1);
+    let (schedule, transactions) = taped(&mut stage, async |stage| stage.replay(&alone, "").await).await?;
+    let reading = Reading::of(&transactions);
+    require_the_same_steps(&schedule, &reading)?;
+    let prediction = Prediction::of(&reading);
+    let mut confirmed = Vec::new();
+    for witness in &prediction.witnesses {
+        let both = arguments.options(BUYERS);
+        // A statement that reads its rows itself is interrupted before it.
+        let steps = if witness.first == witness.second { witness.first } else { witness.first + 1 };
+        let (schedule, transactions) =
+            taped(&mut stage, async |stage| stage.interrupt(&both, steps).await).await?;
+        if schedule.outcome.breaks_a_rule() {
+            let columns = columns::write(&schedule, &transactions);
+            confirmed.push(Confirmed { witness: *witness, schedule, columns });
+        }
+    }
+    let report = PredictReport {
+        reading,
+        status: schedule.replies.first().and_then(|reply| reply.status),
+        prediction,
+        confirmed,
+        arguments: arguments.strategy.as_ref().map(|name| format!(" --strategy {name}")).unwrap_or_default(),
+        seconds: began.elapsed().as_secs_f64(),
+    };
+    if arguments.json {
+        console::line(format_args!("{:#}", report.to_json()));
+    } else {
+        console::text(report.text());
+    }
+    Ok(if report.is_guilty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Plays, and returns what the wire saw meanwhile as well.
+async fn taped(
+    stage: &mut Stage,
+    play: impl AsyncFnOnce(&mut Stage) -> anyhow::Result<Schedule>,
+) -> anyhow::Result<(Schedule, Vec<Transaction>)> {
+    let number = |transaction: &Transaction| transaction.number;
+    let before = stage.recorder().all(1).first().map(number).unwrap_or_default();
+    let schedule = play(stage).await?;
+    let mut transactions = stage.recorder().all(usize::MAX);
+    // A connection is cleaned after its user. That is none of a purchase's statements.
+    let is_cleaning = |transaction: &Transaction| {
+        transaction.statements.iter().all(|statement| statement.sql == BETWEEN_TWO_USERS)
+    };
+    transactions.retain(|transaction| transaction.number > before && !is_cleaning(transaction));
+    Ok((schedule, transactions))
+}
+
+/// The steps that are played are counted as the statements that were read.
+fn require_the_same_steps(schedule: &Schedule, reading: &Reading) -> anyhow::Result<()> {
+    ensure!(
+        !reading.statements.is_empty(),
+        "the purchase sent no statement, so nothing can be predicted from it. Look at {}/logs",
+        project::EXPLORER
+    );
+    // The wire cuts very long SQL.
+    let is_it = |(step, sent): (&flash_sale_explorer::Step, &flash_sale_diagnosis::reading::Sent)| {
+        step.sql.starts_with(sent.sql.trim_end_matches('…'))
+    };
+    let is_same = schedule.steps.len() == reading.statements.len()
+        && schedule.steps.iter().zip(&reading.statements).all(is_it);
+    ensure!(is_same, "the wire did not see the purchase's statements in the order in which they were played");
+    Ok(())
+}
+
+impl PredictArguments {
+    fn options(&self, buyers: usize) -> ExploreOptions {
+        ExploreOptions {
+            acts: vec![Act::Buy { strategy: self.strategy.clone(), key: None }; buyers],
+            stock: 1,
+            inside: Inside::Never,
+            is_reduced: false,
+            trouble: None,
+            time_limit: NO_LIMIT,
+        }
+    }
+}

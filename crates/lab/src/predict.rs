@@ -1,0 +1,3 @@
+//! `make predict`: what one purchase shows of two. [`report`] says it, as text and as JSON.
+
+pub mod report;

@@ -1,0 +1,164 @@
+//! What a prediction has found. Only what came true is reported as harm.
+
+use std::fmt::Write;
+
+use flash_sale_diagnosis::Reading;
+use flash_sale_diagnosis::prediction::{Anomaly, Guard, Guarded, Prediction, Witness};
+use flash_sale_explorer::Schedule;
+use serde_json::{Value, json};
+
+use crate::explore::report::outcome_in_words;
+use crate::wording::counted;
+use crate::wrap::wrapped;
+
+/// The longest line, in characters.
+const WIDTH: usize = 98;
+
+/// What one purchase did, what was predicted from it, and what of that came true.
+pub struct PredictReport {
+    /// The purchase that was alone.
+    pub reading: Reading,
+    /// What its buyer was answered.
+    pub status: Option<u16>,
+    /// What was predicted.
+    pub prediction: Prediction,
+    /// The witnesses that were played, and harm came of them.
+    pub confirmed: Vec<Confirmed>,
+    /// The arguments that a replay needs, with a space before each.
+    pub arguments: String,
+    /// How long it took to make the purchase, to predict, and to play, in seconds.
+    pub seconds: f64,
+}
+
+/// A prediction that came true.
+pub struct Confirmed {
+    /// The two statements.
+    pub witness: Witness,
+    /// The schedule that was played.
+    pub schedule: Schedule,
+    /// The schedule in columns.
+    pub columns: String,
+}
+
+impl PredictReport {
+    /// Whether harm was found.
+    pub fn is_guilty(&self) -> bool {
+        !self.confirmed.is_empty()
+    }
+
+    /// One JSON object.
+    pub fn to_json(&self) -> Value {
+        let statements = self.reading.statements.iter().map(
+            |sent| json!({ "statement": sent.label, "saw_quantity": sent.quantity(), "rows": sent.rows, "error": sent.error }),
+        );
+        let confirmed = self.confirmed.iter().map(|confirmed| {
+            let Witness { first, second, anomaly } = confirmed.witness;
+            json!({
+                "anomaly": anomaly,
+                "first": first + 1,
+                "second": second + 1,
+                "letters": confirmed.schedule.letters(),
+                "outcome": confirmed.schedule.outcome,
+            })
+        });
+        let guarded = self.prediction.guarded.iter().map(|guarded| {
+            json!({ "first": guarded.first + 1, "second": guarded.second + 1, "by": guarded.by + 1, "guard": guarded.guard })
+        });
+        json!({
+            "guilty": self.is_guilty(),
+            "statements": statements.collect::<Vec<_>>(),
+            "predicted": self.prediction.witnesses.len(),
+            "confirmed": confirmed.collect::<Vec<_>>(),
+            "guarded": guarded.collect::<Vec<_>>(),
+            "seconds": self.seconds,
+        })
+    }
+
+    /// The report for a person.
+    pub fn text(&self) -> String {
+        let mut text = self.headline();
+        let answer = self.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+        let _ = writeln!(text, "\n\nOne purchase, alone. Its buyer was answered {answer}.");
+        for (index, sent) in self.reading.statements.iter().enumerate() {
+            let saw =
+                sent.quantity().map(|quantity| format!(": saw quantity {quantity}")).unwrap_or_default();
+            let _ = writeln!(text, "{:>6}  {}{saw}", index + 1, sent.label);
+        }
+        for confirmed in &self.confirmed {
+            let letters = confirmed.schedule.letters();
+            let said = wrapped(&self.harm(&confirmed.witness), WIDTH).join("\n");
+            let _ = write!(text, "\n{said}\n\nPlayed in this order: {letters}\n{}", confirmed.columns);
+            let _ = writeln!(text, "\n{}", outcome_in_words(&confirmed.schedule));
+            let _ =
+                writeln!(text, "Play it again: make explore ARGS=\"--replay {letters}{}\"", self.arguments);
+        }
+        let _ = writeln!(text, "\n{}", wrapped(&self.rest(), WIDTH).join("\n"));
+        text
+    }
+
+    fn headline(&self) -> String {
+        let seconds = self.seconds;
+        if self.is_guilty() {
+            return format!("GUILTY: one purchase shows how two can break a rule ({seconds:.2} s)");
+        }
+        format!("NOTHING TO FEAR from this purchase ({seconds:.2} s)")
+    }
+
+    fn harm(&self, witness: &Witness) -> String {
+        let (first, second) = (witness.first + 1, witness.second + 1);
+        let label = |index: usize| self.reading.statements[index].label.as_str();
+        let (reads, writes) = (label(witness.first), label(witness.second));
+        match witness.anomaly {
+            Anomaly::StaleCheck => format!(
+                "Step {first} ({reads}) reads, and keeps nobody away until step {second} ({writes}). Another purchase can \
+                 do both in between. What was read is not true any more when step {second} acts on it: check-then-act."
+            ),
+            Anomaly::LostUpdate => format!(
+                "Step {second} ({writes}) writes a number that was computed from step {first} ({reads}). What another \
+                 purchase has written in between is overwritten: a lost update."
+            ),
+            Anomaly::RowCount => format!(
+                "Step {second} ({writes}) changes a row only while its own condition holds. Here it changed none, and the \
+                 purchase went on as if it had: nobody looked at the row count."
+            ),
+        }
+    }
+
+    /// What was found beside the harm, and what nothing was shown of.
+    fn rest(&self) -> String {
+        let played = self.prediction.witnesses.len();
+        let mut said = String::new();
+        if played > self.confirmed.len() {
+            let pairs = counted(played - self.confirmed.len(), "pair");
+            let _ = write!(
+                said,
+                "{pairs} of statements could have done harm. Each was played, and none came of it. "
+            );
+        }
+        if !self.is_guilty() {
+            if let Some(guarded) = self.prediction.guarded.first() {
+                let _ = write!(said, "{} ", self.guard(guarded));
+            }
+            if played == 0 && self.prediction.guarded.is_empty() {
+                said.push_str("No statement of it reads what a later one of it writes. ");
+            }
+        }
+        said + "One purchase shows only the statements that it has sent. It shows no other branch of the code, no retry, no \
+                guard within the process, and no more than two buyers. The proof is: make explore"
+    }
+
+    fn guard(&self, guarded: &Guarded) -> String {
+        let (first, second, by) = (guarded.first + 1, guarded.second + 1, guarded.by + 1);
+        let label = &self.reading.statements[guarded.by].label;
+        let why = match guarded.guard {
+            Guard::RowLock => "locks the row until the transaction ends",
+            Guard::TableLock => "locks the table until the transaction ends",
+            Guard::NumberLock => "locks a number",
+            Guard::EarlierWrite => "has written the row, and so holds it until the transaction ends",
+            Guard::Isolation => "asks for an isolation level at which one of two such purchases fails",
+        };
+        format!(
+            "Step {by} ({label}) {why}, so no other purchase can do both step {first} and step {second} in between."
+        )
+    }
+}
