@@ -164,6 +164,12 @@ impl Sent {
             .find(|write| write.verb == WriteVerb::Update && write.change_of(QUANTITY).is_some())
     }
 
+    /// Whether it writes a stock that the shop has computed before: `SET quantity = $1`.
+    pub fn sets_computed_stock(&self) -> bool {
+        let change = self.stock_write().and_then(|write| write.change_of(QUANTITY));
+        change.is_some_and(|change| !change.is_relative)
+    }
+
     /// Whether it inserts an order.
     pub fn inserts_order(&self) -> bool {
         let mut writes = self.deeds.iter().filter_map(|deed| deed.write_of(ORDERS));
