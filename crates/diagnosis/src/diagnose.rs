@@ -18,14 +18,15 @@ pub struct Diagnosis {
     pub name: Mistake,
     /// What it is, in a few sentences.
     pub sentence: String,
-    /// The statements that show it, in the order in which they were sent.
+    /// The statements that show it, in the order in which PostgreSQL answered them.
     pub statements: Vec<Shown>,
 }
 
 /// The mistake of a shop whose verdict is not FIXED. `None`: it can't be told from what was seen.
 pub fn diagnose(evidence: &Evidence) -> Option<Diagnosis> {
     let (name, mut statements) = find(evidence)?;
-    statements.sort_by_key(|(_, sent)| sent.began_at);
+    // A statement may have been held before it got to PostgreSQL, so when it was sent says little.
+    statements.sort_by_key(|(_, sent)| sent.ended_at.unwrap_or(sent.began_at));
     let statements = statements.into_iter().map(|(purchase, sent)| shown(purchase, sent)).collect();
     Some(Diagnosis { name, sentence: name.sentence(), statements })
 }

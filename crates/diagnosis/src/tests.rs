@@ -279,7 +279,11 @@ fn a_right_purchase_has_no_mistake_and_says_why_it_holds() {
         "The second SELECT FOR UPDATE waited for the end of the first transaction, and then saw quantity 0. So the \
          second purchase sold nothing."
     );
-    assert!(why.holds.unwrap().starts_with("A purchase holds it from its SELECT FOR UPDATE to its end."));
+    assert!(
+        why.holds
+            .unwrap()
+            .starts_with("A purchase holds the product's row from its SELECT FOR UPDATE to its end.")
+    );
 }
 
 #[test]

@@ -61,11 +61,13 @@ fn what_stopped_it(reading: &Reading) -> Option<String> {
 
 /// The first lock of the purchase, until its transaction ends.
 fn what_is_held(reading: &Reading) -> Option<String> {
-    let (lock, who) = reading.statements.iter().find_map(|sent| Some((sent, who_waits(sent)?)))?;
-    Some(format!("A purchase holds it from its {} to its end. Meanwhile {who}", lock.label))
+    let (lock, (what, who)) = reading.statements.iter().find_map(|sent| Some((sent, who_waits(sent)?)))?;
+    Some(format!("A purchase holds {what} from its {} to its end. Meanwhile {who}", lock.label))
 }
 
-fn who_waits(sent: &Sent) -> Option<&'static str> {
+/// What a statement locks, and who waits for it.
+fn who_waits(sent: &Sent) -> Option<(&'static str, &'static str)> {
+    const ROW: &str = "the product's row";
     const ALSO_ORDERS: &str = "other buyers of this product wait, and so does everybody who inserts an order of it. \
                                Readers and buyers of other products don't.";
     const ONLY_WRITERS: &str =
@@ -73,9 +75,11 @@ fn who_waits(sent: &Sent) -> Option<&'static str> {
     const WHO_ASKS: &str =
         "only those wait who ask for the same number: a write that asks for no lock does not.";
     sent.deeds.iter().find_map(|deed| match deed {
-        Deed::LockNumber(_) => Some(WHO_ASKS),
-        _ if sent.product_lock().is_some_and(|lock| lock.strength == Strength::Update) => Some(ALSO_ORDERS),
-        _ if sent.product_lock().is_some() || sent.stock_write().is_some() => Some(ONLY_WRITERS),
+        Deed::LockNumber(_) => Some(("a number", WHO_ASKS)),
+        _ if sent.product_lock().is_some_and(|lock| lock.strength == Strength::Update) => {
+            Some((ROW, ALSO_ORDERS))
+        }
+        _ if sent.product_lock().is_some() || sent.stock_write().is_some() => Some((ROW, ONLY_WRITERS)),
         _ => None,
     })
 }

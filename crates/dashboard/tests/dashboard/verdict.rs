@@ -167,6 +167,8 @@ fn judged(verdict: &str) -> JudgedShop {
         verdict: verdict.to_owned(),
         closing: "OVERSOLD in 49 of 50 rounds".to_owned(),
         checks: vec![check("one click", false), check("retry", true)],
+        mistake: None,
+        why: None,
         costs: Vec::new(),
     }
 }

@@ -17,10 +17,10 @@ use super::engine_message::{part_of, tell};
 use super::progress_line;
 use crate::check::failures::tell_reason;
 use crate::check::first_error::LogsSince;
-use crate::check::interleavings;
 use crate::check::up_to_date::{Refusal, running_as_built, still_running};
 use crate::check::verdict::{Check, CheckReport, CheckVerdict};
 use crate::check::{self, CheckOptions, Listener};
+use crate::check::{interleavings, naming};
 use crate::console;
 use crate::hint;
 use crate::project::{LOGS, STATE};
@@ -174,6 +174,22 @@ fn text(report: &CheckReport, has_hidden: bool) -> String {
         text.push_str(&format!("{}\n", lines.join(&format!("\n{:indent$}", ""))));
     };
     say(&format!("{} ({:.1} s)", report.closing, report.figures.seconds), 0);
+    if let Some(diagnosis) = &report.mistake {
+        say(&naming::mistake_in_words(diagnosis), 0);
+    }
+    if let Some(reason) = &report.mistake_left_out {
+        say(&format!("Mistake: it could not be named, because {reason}."), 0);
+    }
+    match (&report.why, &report.exploration_left_out) {
+        (Some(why), _) => say(&naming::why_in_words(why), 0),
+        (None, Some(reason)) if report.verdict == CheckVerdict::Fixed => {
+            say(
+                &format!("Why it holds could not be seen, because no purchases were played here: {reason}."),
+                0,
+            );
+        }
+        _ => {}
+    }
     let deleted = report.figures.orders_deleted;
     if deleted > 0 {
         let orders = counted(usize::try_from(deleted).unwrap_or(usize::MAX), "order");
