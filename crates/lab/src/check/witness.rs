@@ -14,12 +14,12 @@ type Rank = (Option<Reverse<Flaw>>, bool, bool, bool, Reverse<usize>, Reverse<us
 /// The interleaving that tells the most so far.
 #[derive(Default)]
 pub struct Witness {
-    best: Option<Told>,
+    best: Option<MostTelling>,
     /// The number of the last transaction so far.
     last: u64,
 }
 
-struct Told {
+struct MostTelling {
     rank: Rank,
     statuses: Vec<Option<u16>>,
     /// The numbers of its transactions: after the first one, up to the second one.
@@ -40,13 +40,13 @@ impl Witness {
         let rank = rank(schedule);
         if self.best.as_ref().is_none_or(|best| rank > best.rank) {
             let statuses = schedule.replies.iter().map(|reply| reply.status).collect();
-            self.best = Some(Told { rank, statuses, after, up_to });
+            self.best = Some(MostTelling { rank, statuses, after, up_to });
         }
     }
 
     /// What its purchases did.
     pub fn purchases(self, recorder: &Recorder) -> Vec<Purchase> {
-        let Some(Told { statuses, after, up_to, .. }) = self.best else { return Vec::new() };
+        let Some(MostTelling { statuses, after, up_to, .. }) = self.best else { return Vec::new() };
         let transactions: Vec<Transaction> =
             (after + 1..=up_to).filter_map(|number| recorder.transaction(number)).collect();
         let purchase = |(actor, status): (usize, &Option<u16>)| {

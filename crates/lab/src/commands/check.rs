@@ -252,8 +252,7 @@ mod tests {
             "-       every interleaving         left out: PostgreSQL's programs are not here\n\
              ok      one click                  1 order\n\n\
              FIXED: 0 purchases, 0 oversold (8.9 s)\n\
-             Why it holds could not be seen, because no purchases were played here: PostgreSQL's programs are not\n\
-             here.\n\
+             Why it holds could not be seen, because no purchases were played here: PostgreSQL's programs are not here.\n\
              The check has reset the shop, which deleted 1 order.\n\
              What it costs, as measured here:\n\
              - 10 buyers of 10 copies were served in 1080 ms: one after the other.\n\
