@@ -7,8 +7,9 @@ use flash_sale_explorer::{Became, Flaw, Schedule};
 use flash_sale_wiretap::Recorder;
 use flash_sale_wiretap::trace::Transaction;
 
-/// How much an interleaving tells. The highest one tells the most: a broken rule before a strange answer, before a
-/// statement that failed, before a wait; then the one with the fewest switches.
+/// How much an interleaving tells. The highest one tells the most: a broken rule, then a strange answer, then a statement
+/// that failed, then a wait. Of several that break the same rule, the one with the fewest switches tells the most: it is
+/// the example that the check shows.
 type Rank = (Option<Reverse<Flaw>>, bool, bool, bool, Reverse<usize>, Reverse<usize>);
 
 /// The interleaving that tells the most so far.
@@ -64,11 +65,13 @@ fn newest(recorder: &Recorder) -> u64 {
 
 fn rank(schedule: &Schedule) -> Rank {
     let is_usual = |status: Option<u16>| matches!(status, Some(200 | 400));
+    let flaw = schedule.outcome.flaws.first();
+    let keeps_all_rules = flaw.is_none();
     (
-        schedule.outcome.flaws.first().map(|flaw| Reverse(*flaw)),
-        schedule.replies.iter().any(|reply| !is_usual(reply.status)),
-        schedule.steps.iter().any(|step| matches!(step.became, Became::Failed(_))),
-        schedule.has_waited(),
+        flaw.map(|flaw| Reverse(*flaw)),
+        keeps_all_rules && schedule.replies.iter().any(|reply| !is_usual(reply.status)),
+        keeps_all_rules && schedule.steps.iter().any(|step| matches!(step.became, Became::Failed(_))),
+        keeps_all_rules && schedule.has_waited(),
         Reverse(schedule.switches()),
         Reverse(schedule.steps.len()),
     )
