@@ -85,8 +85,7 @@ fn untrue_answer(purchases: &[Purchase]) -> Option<Found<'_>> {
     let reading = &purchase.reading;
     let inserts = || reading.statements.iter().filter(|sent| sent.inserts_order());
     // A statement without words that are understood may have made the order: a function of the database.
-    let is_understood = |sent: &Sent| !sent.deeds.contains(&Deed::Other);
-    if inserts().next().is_none() && !reading.statements.iter().all(is_understood) {
+    if inserts().next().is_none() && reading.statements.iter().any(Sent::is_not_understood) {
         return None;
     }
     let tells = |sent: &&Sent| {
@@ -103,9 +102,11 @@ fn untrue_answer(purchases: &[Purchase]) -> Option<Found<'_>> {
 
 /// A buyer was told "Out of stock" by a purchase that has looked at nothing.
 fn is_refused_from_memory(purchase: &Purchase) -> bool {
-    let looks = |deed: &Deed| matches!(deed, Deed::Read(_) | Deed::Write(_) | Deed::Other);
-    let deeds = || purchase.reading.statements.iter().flat_map(|sent| &sent.deeds);
-    purchase.status == Some(400) && !deeds().any(looks)
+    let looks = |sent: &Sent| {
+        sent.is_not_understood()
+            || sent.deeds.iter().any(|deed| matches!(deed, Deed::Read(_) | Deed::Write(_)))
+    };
+    purchase.status == Some(400) && !purchase.reading.statements.iter().any(looks)
 }
 
 /// A write that decides again changed no row, and the purchase was kept.

@@ -20,6 +20,8 @@ enum Held {
 
 /// What the locks of purchases that have oversold say of the mistake. Without any lock, the write and the reads say it.
 pub(crate) fn mistake_of_locks(purchases: &[Purchase]) -> Option<Found<'_>> {
+    let reads = || purchases.iter().enumerate().filter_map(first_read);
+    let writes = || purchases.iter().enumerate().filter_map(first_write);
     let found: Vec<_> = purchases.iter().map(|purchase| mistake_of_lock(&purchase.reading)).collect();
     // A lock that came too late shows in the purchase that was second.
     let worst = found
@@ -29,21 +31,18 @@ pub(crate) fn mistake_of_locks(purchases: &[Purchase]) -> Option<Found<'_>> {
         .max_by_key(|it| *it == Mistake::LockAfterDecision);
     if let Some(mistake) = worst {
         let locks = found.iter().enumerate().filter_map(|(index, found)| Some((index, found.as_ref()?.1)));
-        let reads = || purchases.iter().enumerate().filter_map(first_read);
         let mut statements: Vec<(usize, &Sent)> = locks.collect();
         if statements.iter().all(|(_, sent)| sent.quantity().is_none()) {
             statements.extend(reads());
         }
-        statements.extend(purchases.iter().enumerate().filter_map(first_write));
+        statements.extend(writes());
         return Some((mistake, statements));
     }
     if purchases.iter().any(|purchase| locks(&purchase.reading).count() > 0) {
         return None;
     }
-    let both =
-        |one: fn((usize, &Purchase)) -> Option<(usize, &Sent)>| purchases.iter().enumerate().filter_map(one);
     if purchases.iter().any(|purchase| purchase.reading.stock_writes().any(Sent::sets_computed_stock)) {
-        return Some((Mistake::LostUpdate, both(first_read).chain(both(first_write)).collect()));
+        return Some((Mistake::LostUpdate, reads().chain(writes()).collect()));
     }
     let looks_twice = |purchase: &Purchase| {
         let write = purchase.reading.stock_writes().next();
@@ -51,13 +50,13 @@ pub(crate) fn mistake_of_locks(purchases: &[Purchase]) -> Option<Found<'_>> {
         purchase.reading.product_reads().filter(before).count() > 1
     };
     if purchases.iter().all(looks_twice) {
-        let reads = purchases
+        let all_reads = purchases
             .iter()
             .enumerate()
             .flat_map(|(index, purchase)| purchase.reading.product_reads().map(move |read| (index, read)));
-        return Some((Mistake::SecondLook, reads.collect()));
+        return Some((Mistake::SecondLook, all_reads.collect()));
     }
-    Some((Mistake::NoLock, both(first_read).chain(both(first_write)).collect()))
+    Some((Mistake::NoLock, reads().chain(writes()).collect()))
 }
 
 fn first_read((index, purchase): (usize, &Purchase)) -> Option<(usize, &Sent)> {

@@ -205,7 +205,11 @@ fn a_yes_without_an_order_is_untrue_and_without_a_commit_it_was_never_committed(
     assert_named(Mistake::UntrueAnswer, &[Sign::NewConstraint], vec![purchase(200, &[&b])]);
 
     let mut b = begin(&mut story, B, 2);
+    let mut cleaned = story.begin("replica-2", B.1, "RESET ALL; SELECT pg_advisory_unlock_all()", 7);
     b.read(READ_FOR_UPDATE, 3, 0).rollback(6);
+    cleaned.write("SELECT id FROM orders WHERE product_id = $1", 8, 1);
+    let purchases = vec![purchase(200, &[&b, &cleaned])];
+    assert_named(Mistake::UntrueAnswer, &[Sign::ShortPayment], purchases);
     assert_named(Mistake::UntrueAnswer, &[Sign::ShortPayment], vec![purchase(200, &[&b])]);
 
     let mut b = begin(&mut story, B, 2);

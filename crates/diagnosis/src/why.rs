@@ -42,7 +42,7 @@ fn what_stopped_it(reading: &Reading) -> Option<String> {
     if met.quantity().is_none() {
         let later = || reading.statements.iter().filter(|sent| sent.began_at > met.began_at);
         let begins = |sent: &Sent| sent.deeds.iter().any(|deed| matches!(deed, Deed::Begin(_)));
-        match (later().any(begins), later().filter_map(Sent::quantity).last()) {
+        match (later().any(begins), later().filter_map(Sent::quantity).next_back()) {
             (true, Some(quantity)) => {
                 sentence.push_str(&format!(
                     " The purchase began again, and this time it saw quantity {quantity}."

@@ -26,6 +26,10 @@ pub fn evidence(alone: &Alone, checks: &[Check], played: Option<&Interleavings>)
     let has_failed = |name: &str| checks.iter().any(|check| check.name == name && check.has_shown_failure());
     let mut signs: BTreeSet<Sign> =
         SIGNS.iter().filter(|(name, _)| has_failed(name)).map(|(_, sign)| *sign).collect();
+    // On a machine that is too slow, that check fails because a sale takes too long.
+    if alone.slow_sale().is_some() {
+        signs.remove(&Sign::ShortPayment);
+    }
     if alone.requests().all(|request| request.failure().is_some()) {
         signs.insert(Sign::FailedAlone);
     }
