@@ -27,9 +27,9 @@ say_error_1 = code=$$?; \
 
 # For graders, whose ARGS are --json, when not even the lab compiles. As lab check says it.
 SAY_NOT_BUILT = case " $(ARGS) " in *" --json "*) echo '{"verdict": "not_built", \
-	"closing": "NOT BUILT: the present files do not compile", "exploration": null, "checks": [], "costs": [], "figures": \
-	{"rounds": 0, "rounds_oversold": 0, "purchases": 0, "sold": 0, "copies_oversold": 0, "orders_deleted": 0, \
-	"seconds": 0.0}, \
+	"closing": "NOT BUILT: the present files do not compile", "exploration": null, "checks": [], "mistake": null, \
+	"why": null, "costs": [], "figures": {"rounds": 0, "rounds_oversold": 0, "purchases": 0, \
+	"sold": 0, "copies_oversold": 0, "orders_deleted": 0, "seconds": 0.0}, \
 	"error": "the present files do not compile"}' ;; esac; exit 2
 
 # The same for make explore and make predict.

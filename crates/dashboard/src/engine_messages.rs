@@ -3,6 +3,7 @@
 //! dashboard reads them.
 
 use chrono::{DateTime, Utc};
+use flash_sale_diagnosis::{Diagnosis, WhyItHolds};
 use serde::{Deserialize, Serialize};
 
 /// A message.
@@ -76,6 +77,12 @@ pub struct JudgedShop {
     pub closing: String,
     /// All checks, in the order in which `make check` prints them.
     pub checks: Vec<SeenCheck>,
+    /// The mistake, when it could be named.
+    #[serde(default)]
+    pub mistake: Option<Diagnosis>,
+    /// Why the fix holds, when that could be seen.
+    #[serde(default)]
+    pub why: Option<WhyItHolds>,
     /// What the fix costs.
     pub costs: Vec<String>,
 }

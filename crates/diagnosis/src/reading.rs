@@ -113,14 +113,14 @@ impl Reading {
 impl Kept {
     fn of(transaction: &Transaction, sent: &[Sent]) -> Self {
         let deeds = || sent.iter().flat_map(|sent| &sent.deeds);
-        let isolation = deeds().filter_map(|deed| match deed {
+        let mut isolation = deeds().filter_map(|deed| match deed {
             Deed::Begin(isolation) => *isolation,
             Deed::Isolate(isolation) => Some(*isolation),
             _ => None,
         });
         Self {
             is_begun: deeds().any(|deed| matches!(deed, Deed::Begin(_))),
-            isolation: isolation.last(),
+            isolation: isolation.next_back(),
             outcome: transaction.outcome,
             backend_pid: transaction.backend_pid,
         }
@@ -164,6 +164,12 @@ impl Sent {
             .find(|write| write.verb == WriteVerb::Update && write.change_of(QUANTITY).is_some())
     }
 
+    /// Whether it writes a stock that the shop has computed before: `SET quantity = $1`.
+    pub fn sets_computed_stock(&self) -> bool {
+        let change = self.stock_write().and_then(|write| write.change_of(QUANTITY));
+        change.is_some_and(|change| !change.is_relative)
+    }
+
     /// Whether it inserts an order.
     pub fn inserts_order(&self) -> bool {
         let mut writes = self.deeds.iter().filter_map(|deed| deed.write_of(ORDERS));
@@ -174,6 +180,13 @@ impl Sent {
     pub fn quantity(&self) -> Option<i64> {
         let value = self.saw.as_ref()?.get(QUANTITY)?;
         value.as_i64().or_else(|| value.as_str()?.parse().ok())
+    }
+
+    /// Whether it may do anything, because its words are not understood. What cleans a connection between two users, or
+    /// changes a setting, does nothing with rows.
+    pub fn is_not_understood(&self) -> bool {
+        let first = self.sql.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+        self.deeds.contains(&Deed::Other) && !["set", "reset", "show"].contains(&first.as_str())
     }
 
     /// Whether it ends its transaction.

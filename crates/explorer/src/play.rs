@@ -86,7 +86,7 @@ pub(crate) async fn play_with<Chosen: Future<Output = anyhow::Result<usize>>>(
 }
 
 /// What an earlier play has left: statements that a replica sent after its answer pass.
-fn drop_late_happenings(stage: &mut Stage) {
+pub(crate) fn drop_late_happenings(stage: &mut Stage) {
     while let Ok(happening) = stage.happenings.try_recv() {
         if let Happening::AtTurnstile(_, Passage::Waiting(statement)) = happening {
             statement.pass();

@@ -10,6 +10,7 @@ pub mod failures;
 pub mod first_error;
 pub mod interleavings;
 pub mod ledger;
+pub mod naming;
 pub mod one_click;
 pub mod part;
 pub mod patience;
@@ -17,6 +18,7 @@ pub mod played;
 pub mod purchase;
 pub mod up_to_date;
 pub mod verdict;
+pub mod witness;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -258,7 +260,9 @@ impl CheckFindings {
             architecture::judge_race_window(&alone, &clicks, &requests),
             constraints,
         ]);
-        CheckReport::new(interleavings, checks, costs, count(&clicks, &sales, &requests))
+        let figures = count(&clicks, &sales, &requests);
+        let evidence = naming::evidence(&alone, &checks, interleavings.as_ref().ok());
+        CheckReport::new(interleavings, checks, costs, figures).named(evidence)
     }
 }
 

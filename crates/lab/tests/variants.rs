@@ -40,67 +40,83 @@ struct Variant {
     failed: &'static [&'static str],
     /// The checks that may fail as well. That depends on which buyers happen to meet.
     maybe: &'static [&'static str],
+    /// The name that the mistake must get. Empty: it is a fix, and has none.
+    mistake: &'static str,
 }
 
 const fn fixed(name: &'static str) -> Variant {
-    Variant { name, verdict: "fixed", failed: &[], maybe: &[] }
+    Variant { name, verdict: "fixed", failed: &[], maybe: &[], mistake: "" }
 }
 
 const fn not_fixed(name: &'static str, failed: &'static [&'static str]) -> Variant {
-    Variant { name, verdict: "not_fixed", failed, maybe: &[] }
+    Variant { name, verdict: "not_fixed", failed, maybe: &[], mistake: "" }
 }
 
 const fn oversold(name: &'static str, failed: &'static [&'static str]) -> Variant {
-    Variant { name, verdict: "oversold", failed, maybe: &[] }
+    Variant { name, verdict: "oversold", failed, maybe: &[], mistake: "" }
 }
 
 impl Variant {
     const fn or(self, maybe: &'static [&'static str]) -> Self {
         Self { maybe, ..self }
     }
+
+    const fn is(self, mistake: &'static str) -> Self {
+        Self { mistake, ..self }
+    }
 }
 
 const VARIANTS: &[Variant] = &[
-    oversold("shipped", &["one click", "crowd of 50", "crowd of 200"]),
+    oversold("shipped", &["one click", "crowd of 50", "crowd of 200"]).is("no_lock"),
     fixed("guide-fix"),
     fixed("atomic-update"),
     fixed("optimistic"),
     fixed("nowait"),
-    not_fixed("lock-in-get-by-id", &["readers don't wait"]),
-    not_fixed("lock-on-the-table", &["other products don't wait"]),
+    not_fixed("lock-in-get-by-id", &["readers don't wait"]).is("lock_too_broad"),
+    not_fixed("lock-on-the-table", &["other products don't wait"]).is("lock_too_broad"),
     // The second request of a click comes just late enough. The requests of a crowd don't.
-    not_fixed("lock-after-insert", &["no lost sale", "no failures"]).or(&[
+    not_fixed("lock-after-insert", &["no lost sale", "no failures"]).is("lock_after_insert").or(&[
         "one click",
         "crowd of 50",
         "crowd of 200",
     ]),
     oversold("mutex-in-process", &["one click", "crowd of 50", "other products don't wait"])
+        .is("guard_in_one_process")
         .or(&["crowd of 200"]),
     // With the proof, it is known to oversell. Without the proof, the clicks don't show it.
     Variant {
         verdict: "not_fixed or oversold",
         ..not_fixed("one-replica", &["other products don't wait", "replicas", "retry"])
+            .is("guard_in_one_process")
     },
-    oversold("retry-removed", &["crowd of 50", "crowd of 200", "retry"]),
-    not_fixed("retry-removed-and-fixed", &["retry"]),
+    oversold("retry-removed", &["crowd of 50", "crowd of 200", "retry"]).is("retry_missing"),
+    not_fixed("retry-removed-and-fixed", &["retry"]).is("retry_missing"),
     Variant {
         name: "window-zero",
         verdict: "not_fixed or oversold",
         failed: &["race window", "retry"],
         maybe: &["one click", "crowd of 50", "crowd of 200"],
+        mistake: "payment_cut_short",
     },
-    not_fixed("window-zero-and-fixed", &["race window", "retry"]),
-    oversold("atomic-update-unread", &["one click", "crowd of 50", "crowd of 200", "conservation"]),
-    not_fixed("optimistic-without-retry", &["no lost sale"]).or(&["crowd of 200"]),
+    not_fixed("window-zero-and-fixed", &["race window", "retry"]).is("payment_cut_short"),
+    oversold("atomic-update-unread", &["one click", "crowd of 50", "crowd of 200", "conservation"])
+        .is("unread_row_count"),
+    not_fixed("optimistic-without-retry", &["no lost sale"])
+        .is("conflict_without_retry")
+        .or(&["crowd of 200"]),
     // PostgreSQL may also take two purchases of different products for a conflict.
     not_fixed("serializable-without-retry", &["one click", "no lost sale", "no failures"])
+        .is("conflict_without_retry")
         .or(&["crowd of 200", "other products don't wait"]),
-    not_fixed("check-constraint-only", &["one click", "no failures", "no constraint"]).or(&["crowd of 200"]),
-    not_fixed("check-constraint-swallowed", &["one click", "honest answers", "no constraint"]),
-    not_fixed("constraint-and-fixed", &["no constraint"]),
-    not_fixed("never-returns", NOTHING_SOLD),
-    not_fixed("panics", NOTHING_SOLD).or(&["retry"]),
-    not_fixed("exits", NOTHING_SOLD).or(&["retry", "conservation", "honest answers"]),
+    not_fixed("check-constraint-only", &["one click", "no failures", "no constraint"])
+        .is("constraint_without_answer")
+        .or(&["crowd of 200"]),
+    not_fixed("check-constraint-swallowed", &["one click", "honest answers", "no constraint"])
+        .is("untrue_answer"),
+    not_fixed("constraint-and-fixed", &["no constraint"]).is("constraint_added"),
+    not_fixed("never-returns", NOTHING_SOLD).is("fails_alone"),
+    not_fixed("panics", NOTHING_SOLD).is("fails_alone").or(&["retry"]),
+    not_fixed("exits", NOTHING_SOLD).is("fails_alone").or(&["retry", "conservation", "honest answers"]),
     fixed("no-key-update"),
     fixed("advisory-lock"),
     fixed("session-advisory-lock"),
@@ -111,35 +127,50 @@ const VARIANTS: &[Variant] = &[
     fixed("in-a-function"),
     fixed("lock-with-a-limit"),
     fixed("single-statement"),
-    oversold("lost-update", &["one click", "crowd of 50", "crowd of 200", "conservation"]),
+    oversold("lost-update", &["one click", "crowd of 50", "crowd of 200", "conservation"]).is("lost_update"),
     // A purchase needs two connections at once, and a crowd takes all of them.
     oversold("lock-outside-the-transaction", &["one click", "crowd of 50", "crowd of 200"])
+        .is("lock_outside_transaction")
         .or(&["no failures"]),
     // A buyer who waits for the lock is in front of those who write the row, and these hold a key lock on it for their
     // orders: PostgreSQL ends one of them. That depends on which buyers happen to meet.
     oversold("lock-given-up-before-payment", &["one click", "crowd of 50", "crowd of 200"])
+        .is("lock_given_up_early")
         .or(&["no failures"]),
-    oversold("lock-the-orders", &["one click", "crowd of 50", "crowd of 200"]),
+    oversold("lock-the-orders", &["one click", "crowd of 50", "crowd of 200"]).is("lock_elsewhere"),
     // The oversold copy goes to a buyer by chance: to one who looks again before the first one commits.
-    oversold("looks-twice", &[]).or(&["crowd of 50", "crowd of 200", "one click"]),
-    oversold("jitter", &["crowd of 50", "crowd of 200", "one click"]),
+    oversold("looks-twice", &[]).is("second_look").or(&["crowd of 50", "crowd of 200", "one click"]),
+    oversold("jitter", &["crowd of 50", "crowd of 200", "one click"]).is("no_lock"),
     // It oversells in the first round. From the second round on, nothing is sold.
-    oversold("sold-out-set", &["one click", "no lost sale"]).or(&["crowd of 50", "crowd of 200", "retry"]),
-    not_fixed("one-advisory-lock", &["other products don't wait"]),
-    not_fixed("one-at-a-time", &["other products don't wait"]),
+    oversold("sold-out-set", &["one click", "no lost sale"]).is("guard_in_one_process").or(&[
+        "crowd of 50",
+        "crowd of 200",
+        "retry",
+    ]),
+    not_fixed("one-advisory-lock", &["other products don't wait"]).is("lock_too_broad"),
+    not_fixed("one-at-a-time", &["other products don't wait"]).is("lock_too_broad"),
     not_fixed("for-share", &["one click", "no lost sale", "no failures"])
+        .is("lock_too_weak")
         .or(&["crowd of 50", "crowd of 200"]),
-    not_fixed("repeatable-read", &["one click", "no lost sale", "no failures"]).or(&["crowd of 200"]),
-    not_fixed("unique-order", &["one click", "crowd of 200", "no lost sale", "no failures", "no constraint"]),
+    not_fixed("repeatable-read", &["one click", "no lost sale", "no failures"])
+        .is("conflict_without_retry")
+        .or(&["crowd of 200"]),
+    not_fixed("unique-order", &["one click", "crowd of 200", "no lost sale", "no failures", "no constraint"])
+        .is("constraint_without_answer"),
     // A buyer who is told yes without a sale has not paid either.
-    not_fixed("says-yes-to-the-loser", &["one click", "honest answers"]).or(&["race window"]),
-    not_fixed("refuses-everybody", NOTHING_SOLD_BUT_ANSWERED).or(&["retry"]),
-    not_fixed("panics-for-the-loser", &["one click", "crowd of 200", "no failures"]),
+    not_fixed("says-yes-to-the-loser", &["one click", "honest answers"])
+        .is("untrue_answer")
+        .or(&["race window"]),
+    not_fixed("refuses-everybody", NOTHING_SOLD_BUT_ANSWERED).is("refuses_everybody").or(&["retry"]),
+    not_fixed("panics-for-the-loser", &["one click", "crowd of 200", "no failures"])
+        .is("late_buyer_meets_failure"),
     not_fixed(
         "never-commits",
         &["one click", "crowd of 50", "crowd of 200", "honest answers", "no lost sale"],
-    ),
+    )
+    .is("never_commits"),
     not_fixed("skip-locked", &["one click", "no lost sale", "no failures"])
+        .is("row_skipped")
         .or(&["crowd of 50", "crowd of 200"]),
 ];
 
@@ -214,7 +245,7 @@ struct Judgement {
 
 impl Judgement {
     fn of(variant: &Variant, report: &Value) -> Self {
-        let Variant { name, verdict, failed: must, maybe } = variant;
+        let Variant { name, verdict, failed: must, maybe, mistake } = variant;
         let names = |failed_only: bool| -> BTreeSet<String> {
             let checks = report["checks"].as_array().unwrap().iter();
             let checks = checks.filter(|check| !failed_only || check["passed"] == false);
@@ -222,7 +253,8 @@ impl Judgement {
         };
         let failed = names(true);
         let seconds = report["figures"]["seconds"].as_f64().unwrap();
-        let line = format!("{name:<28} {seconds:4.1} s  {}  {failed:?}", report["closing"]);
+        let named = report["mistake"]["name"].as_str().unwrap_or_default();
+        let line = format!("{name:<28} {seconds:4.1} s  {}  {named}  {failed:?}", report["closing"]);
         // No right fix has an interleaving that breaks a rule. Which of the others has one is for the explorer's tests.
         let may_be_proven = |check: &str| check == PROOF && *verdict != "fixed";
         let said = report["verdict"].as_str().unwrap();
@@ -231,9 +263,12 @@ impl Judgement {
             && failed.iter().all(|name| {
                 must.contains(&name.as_str()) || maybe.contains(&name.as_str()) || may_be_proven(name)
             })
+            && named == *mistake
+            && report["why"].is_null() == (*verdict != "fixed")
             && seconds <= LIMIT;
-        let wrong = (!is_right)
-            .then(|| format!("{line}\nexpected: {verdict}, {must:?}, perhaps {maybe:?}\n{report:#}"));
+        let wrong = (!is_right).then(|| {
+            format!("{line}\nexpected: {verdict}, {mistake}, {must:?}, perhaps {maybe:?}\n{report:#}")
+        });
         Self { line, wrong, all: names(false), failed }
     }
 }

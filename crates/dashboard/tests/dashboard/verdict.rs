@@ -3,6 +3,7 @@
 use chrono::{TimeDelta, Utc};
 use flash_sale_dashboard::engine_messages::{EngineMessage, FinishedCheck, JudgedShop, Progress, SeenCheck};
 use flash_sale_dashboard::{Heard, Order};
+use flash_sale_diagnosis::{Diagnosis, Mistake, Shown, WhyItHolds};
 
 use crate::fake_rooms::FakeRooms;
 use crate::fixtures::{as_shipped, fixed};
@@ -22,6 +23,11 @@ async fn checks_are_shown_as_they_come_in_and_then_the_verdict() {
     rooms.engine.end();
     let page = dashboard.until("/verdict", "Check the shop").await;
     assert!(page.contains("OVERSOLD in 49 of 50 rounds") && page.contains("<span class=\"good\">ok</span>"));
+    assert!(
+        page.contains("<p id=\"mistake\">Both read the same.</p>") && !page.contains("id=\"why\""),
+        "{page}"
+    );
+    assert!(page.contains("<li>A: <code>SELECT</code> saw quantity 1</li>"), "{page}");
     assert!(page.contains("All checks.") && !page.contains("The last lines of its output"), "{page}");
 }
 
@@ -122,7 +128,8 @@ async fn the_last_ten_checks_have_pages_of_their_own() {
     assert_eq!(dashboard.get("/verdict/2").await.status(), 404);
     let page = dashboard.text("/verdict/3").await;
     assert!(page.contains("<h2 id=\"check\">Check 3 ") && page.contains("href=\"/verdict/12\""), "{page}");
-    assert!(page.contains("closing good"), "{page}");
+    assert!(page.contains("closing good") && !page.contains("id=\"mistake\""), "{page}");
+    assert!(page.contains("<p id=\"why\">It waited. It holds a row.</p>"), "{page}");
 }
 
 #[tokio::test]
@@ -163,10 +170,21 @@ fn finished(name: &str, passed: bool) -> FinishedCheck {
 }
 
 fn judged(verdict: &str) -> JudgedShop {
+    let statement =
+        Shown { purchase: "A".to_owned(), label: "SELECT".to_owned(), result: "saw quantity 1".to_owned() };
+    let mistake = Diagnosis {
+        name: Mistake::NoLock,
+        sentence: "Both read the same.".to_owned(),
+        statements: vec![statement],
+    };
+    let why = WhyItHolds { sentence: "It waited.".to_owned(), holds: Some("It holds a row.".to_owned()) };
+    let is_fixed = verdict == "fixed";
     JudgedShop {
         verdict: verdict.to_owned(),
         closing: "OVERSOLD in 49 of 50 rounds".to_owned(),
         checks: vec![check("one click", false), check("retry", true)],
+        mistake: (!is_fixed).then_some(mistake),
+        why: is_fixed.then_some(why),
         costs: Vec::new(),
     }
 }

@@ -4,6 +4,7 @@
 
 mod acts;
 mod counts;
+mod meeting;
 mod model;
 mod reduction;
 mod trouble;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use flash_sale_explorer::{
-    Act, Exploration, ExploreOptions, Inside, Note, Outcome, Schedule, Stage, explore, letter,
+    Act, Exploration, ExploreOptions, Inside, Meeting, Note, Outcome, Schedule, Stage, explore, letter,
 };
 use flash_sale_testbed::postgres::Programs;
 use flash_sale_testbed::reason::told;
+use flash_sale_wiretap::Recorder;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -17,6 +18,7 @@ use tokio::time::{sleep, timeout};
 use super::part::{Part, Say};
 use super::played::Interleavings;
 use super::verdict::Check;
+use super::witness::Witness;
 use crate::project::PROGRAMS;
 use crate::stage;
 use crate::wording::counted;
@@ -41,14 +43,16 @@ struct Watched {
     exploration: Exploration,
     sold_once: usize,
     first_broken: Option<Schedule>,
+    witness: Witness,
     /// A request was given up. It may go on in a later interleaving, so nothing is counted any more.
     is_disturbed: bool,
 }
 
 impl Watched {
     /// Takes an interleaving in. Returns whether it breaks a rule.
-    fn add(&mut self, exploration: &Exploration, schedule: &Schedule) -> bool {
+    fn add(&mut self, exploration: &Exploration, schedule: &Schedule, recorder: &Recorder) -> bool {
         self.is_disturbed |= schedule.notes.contains(&Note::WaitedInTheShop);
+        self.witness.look(schedule, recorder);
         if self.is_disturbed {
             return false;
         }
@@ -86,19 +90,6 @@ pub async fn open(binary: Option<&Path>) -> Part<Stage> {
 /// trouble, or a shop that sells to nobody. The other parts of the check find the second.
 pub async fn play(stage: Part<Stage>, say: Say<'_>) -> Part<Interleavings> {
     let mut stage = stage?;
-    let (seen, broken, disturbed) = (Mutex::new(Watched::default()), Notify::new(), Notify::new());
-    let advance = |exploration: &Exploration, schedule: &Schedule| {
-        if exploration.schedules % PLAYS_PER_LINE == 1 {
-            say(&format!("two purchases, one copy: interleaving {}", exploration.schedules));
-        }
-        let mut seen = seen.lock();
-        if seen.add(exploration, schedule) {
-            broken.notify_one();
-        }
-        if seen.is_disturbed {
-            disturbed.notify_one();
-        }
-    };
     let options = ExploreOptions {
         acts: vec![Act::buy(); PURCHASES],
         stock: 1,
@@ -106,6 +97,23 @@ pub async fn play(stage: Part<Stage>, say: Say<'_>) -> Part<Interleavings> {
         is_reduced: false,
         trouble: None,
         time_limit: TIME,
+    };
+    // This is for the diagnosis. Without an answer, it can say less.
+    let is_one_at_a_time = matches!(stage.meet_in_one_replica(&options).await, Ok(Meeting::InTheReplica));
+    let recorder = stage.recorder().clone();
+    let watched = Watched { witness: Witness::from_now(&recorder), ..Watched::default() };
+    let (seen, broken, disturbed) = (Mutex::new(watched), Notify::new(), Notify::new());
+    let advance = |exploration: &Exploration, schedule: &Schedule| {
+        if exploration.schedules % PLAYS_PER_LINE == 1 {
+            say(&format!("two purchases, one copy: interleaving {}", exploration.schedules));
+        }
+        let mut seen = seen.lock();
+        if seen.add(exploration, schedule, &recorder) {
+            broken.notify_one();
+        }
+        if seen.is_disturbed {
+            disturbed.notify_one();
+        }
     };
     let began = tokio::time::Instant::now();
     let broken_long_ago = async {
@@ -125,7 +133,8 @@ pub async fn play(stage: Part<Stage>, say: Say<'_>) -> Part<Interleavings> {
     {
         seen.exploration = exploration;
     }
-    let played = seen.sum_up(began.elapsed());
+    let purchases = std::mem::take(&mut seen.witness).purchases(&recorder);
+    let played = Interleavings { purchases, is_one_at_a_time, ..seen.sum_up(began.elapsed()) };
     if played.sold_once == 0 && !played.breaks_a_rule() {
         let nothing = || format!("{} played, and nothing sold", counted(played.schedules, "interleaving"));
         return Err(trouble.unwrap_or_else(nothing));
@@ -152,6 +161,7 @@ impl Watched {
             seconds: took.as_secs_f64(),
             counterexample: worst.as_ref().map(Schedule::letters),
             steps: worst.as_ref().map(in_words),
+            ..Interleavings::default()
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What came of the interleavings of two purchases, in figures and in words. `interleavings.rs` plays them.
 
+use flash_sale_diagnosis::Purchase;
 use serde::Serialize;
 
 use crate::wording::counted;
@@ -34,6 +35,12 @@ pub struct Interleavings {
     /// The statements of the counterexample, in words.
     #[serde(skip)]
     pub steps: Option<String>,
+    /// Two purchases as they were played in the interleaving that tells the most.
+    #[serde(skip)]
+    pub purchases: Vec<Purchase>,
+    /// Whether a replica that gets two purchases at once lets only one of them get to the database.
+    #[serde(skip)]
+    pub is_one_at_a_time: bool,
 }
 
 impl Interleavings {

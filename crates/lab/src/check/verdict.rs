@@ -1,9 +1,13 @@
 //! What a check has found, and the line that sums it up.
 
+use flash_sale_diagnosis::{Diagnosis, Evidence, Sign, WhyItHolds, diagnose, why_it_holds};
 use serde::Serialize;
 
 use super::played::Interleavings;
 use crate::wording::counted;
+
+/// So begins what a check has seen that was not made.
+const LEFT_OUT: &str = "left out: ";
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
@@ -42,12 +46,17 @@ impl Check {
         self
     }
 
+    /// Whether it has failed because of something that was seen. A check that was left out has seen nothing.
+    pub fn has_shown_failure(&self) -> bool {
+        !self.passed && !self.seen.starts_with(LEFT_OUT)
+    }
+
     /// A check that was not made, and why. It counts as failed, because nobody knows whether all is well.
     pub fn left_out(name: &str, reason: &str) -> Self {
         Self::new(
             name,
             false,
-            format!("left out: {reason}"),
+            format!("{LEFT_OUT}{reason}"),
             "Look first at the other failed checks. Then check again.",
         )
     }
@@ -100,6 +109,8 @@ pub struct Figures {
 ///                   "seconds": 0.4, "counterexample": null},
 ///   "checks": [{"name": "retry", "passed": false, "seen": "0 of 10 clicks …", "meaning": "Buy Now …",
 ///               "place": null}],
+///   "mistake": {"name": "retry_missing", "sentence": "A slow click …", "statements": []},
+///   "why": null,
 ///   "costs": [],
 ///   "figures": {"rounds": 10, "rounds_oversold": 0, "purchases": 274, "sold": 35, "copies_oversold": 0,
 ///               "orders_deleted": 2, "seconds": 4.4}
@@ -107,6 +118,11 @@ pub struct Figures {
 /// ```
 ///
 /// `exploration` is null when the interleavings could not be played. Then `"exploration_left_out"` has the reason.
+///
+/// `mistake` names what is wrong, with the statements that show it: `{"purchase": "B", "label": "SELECT", "result": "saw
+/// quantity 1"}`. It is null for a fix, and where the mistake can't be told; `"mistake_left_out"` then has the reason.
+/// `why` says why a fix holds: `{"sentence": …, "holds": …}`. It is null for any other verdict, and where the two purchases
+/// were not played.
 ///
 /// `place` says where in the code to look, if that was asked for. `costs` says what a fix costs, and is empty for any
 /// other verdict.
@@ -126,6 +142,13 @@ pub struct CheckReport {
     pub exploration_left_out: Option<String>,
     /// Each check, in the order in which they are printed.
     pub checks: Vec<Check>,
+    /// The mistake. `None`: there is none, or it can't be told.
+    pub mistake: Option<Diagnosis>,
+    /// Why the mistake can't be told; only then is it part of the JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mistake_left_out: Option<String>,
+    /// Why the fix holds; `None` unless the verdict is "fixed", and the two purchases were played.
+    pub why: Option<WhyItHolds>,
     /// What the fix costs others, as far as it was measured; empty unless the verdict is "fixed".
     pub costs: Vec<String>,
     /// What was counted.
@@ -178,7 +201,40 @@ impl CheckReport {
         if verdict != CheckVerdict::Fixed {
             costs.clear();
         }
-        Self { verdict, closing, exploration, exploration_left_out, checks, costs, figures, error: None }
+        Self {
+            verdict,
+            closing,
+            exploration,
+            exploration_left_out,
+            checks,
+            mistake: None,
+            mistake_left_out: None,
+            why: None,
+            costs,
+            figures,
+            error: None,
+        }
+    }
+
+    /// The same with the name of the mistake, or with the reason why a fix holds.
+    pub fn named(mut self, mut evidence: Evidence) -> Self {
+        match self.verdict {
+            CheckVerdict::Fixed => self.why = why_it_holds(&evidence.purchases),
+            CheckVerdict::Oversold | CheckVerdict::NotFixed => {
+                if self.verdict == CheckVerdict::Oversold {
+                    evidence.signs.insert(Sign::Oversold);
+                }
+                self.mistake = diagnose(&evidence);
+                let unseen = "the statements of two purchases that meet were not seen";
+                let reason = match &self.exploration_left_out {
+                    Some(reason) => format!("{unseen}: {reason}"),
+                    None => "what was seen has no name here".to_owned(),
+                };
+                self.mistake_left_out = self.mistake.is_none().then_some(reason);
+            }
+            _ => {}
+        }
+        self
     }
 
     /// Leaves out the places where to look, for a person who has not asked for them. Returns whether there was one.
@@ -200,6 +256,9 @@ impl CheckReport {
             exploration: None,
             exploration_left_out: None,
             checks: Vec::new(),
+            mistake: None,
+            mistake_left_out: None,
+            why: None,
             costs: Vec::new(),
             figures: Figures::default(),
             error: Some(reason),

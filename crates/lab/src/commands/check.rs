@@ -17,10 +17,10 @@ use super::engine_message::{part_of, tell};
 use super::progress_line;
 use crate::check::failures::tell_reason;
 use crate::check::first_error::LogsSince;
-use crate::check::interleavings;
 use crate::check::up_to_date::{Refusal, running_as_built, still_running};
 use crate::check::verdict::{Check, CheckReport, CheckVerdict};
 use crate::check::{self, CheckOptions, Listener};
+use crate::check::{interleavings, naming};
 use crate::console;
 use crate::hint;
 use crate::project::{LOGS, STATE};
@@ -53,7 +53,7 @@ pub const NEXT_SECTION: (&str, &str) = ("DETONADO.md", "8. In production");
                         built from them (outdated)."
 )]
 pub struct CheckArguments {
-    /// Print one JSON object, whatever happens: verdict, closing, exploration, checks, costs, figures; error, when nothing was judged
+    /// Print one JSON object, whatever happens: verdict, closing, exploration, checks, mistake, why, costs, figures; error, when nothing was judged
     #[arg(long)]
     pub json: bool,
     /// Print one line of JSON for each check as it is finished, and for the verdict
@@ -174,6 +174,22 @@ fn text(report: &CheckReport, has_hidden: bool) -> String {
         text.push_str(&format!("{}\n", lines.join(&format!("\n{:indent$}", ""))));
     };
     say(&format!("{} ({:.1} s)", report.closing, report.figures.seconds), 0);
+    if let Some(diagnosis) = &report.mistake {
+        say(&naming::mistake_in_words(diagnosis), 0);
+    }
+    if let Some(reason) = &report.mistake_left_out {
+        say(&format!("Mistake: it could not be named, because {reason}."), 0);
+    }
+    match (&report.why, &report.exploration_left_out) {
+        (Some(why), _) => say(&naming::why_in_words(why), 0),
+        (None, Some(reason)) if report.verdict == CheckVerdict::Fixed => {
+            say(
+                &format!("Why it holds could not be seen, because no purchases were played here: {reason}."),
+                0,
+            );
+        }
+        _ => {}
+    }
     let deleted = report.figures.orders_deleted;
     if deleted > 0 {
         let orders = counted(usize::try_from(deleted).unwrap_or(usize::MAX), "order");
@@ -214,7 +230,10 @@ fn lines(check: &Check, said: &mut BTreeSet<String>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use flash_sale_diagnosis::{Diagnosis, Mistake, Shown, WhyItHolds};
+
     use super::*;
+    use crate::check::played::Interleavings;
     use crate::check::verdict::Figures;
 
     fn said(checks: Vec<Check>, orders_deleted: u64, has_hidden: bool) -> String {
@@ -233,11 +252,39 @@ mod tests {
             "-       every interleaving         left out: PostgreSQL's programs are not here\n\
              ok      one click                  1 order\n\n\
              FIXED: 0 purchases, 0 oversold (8.9 s)\n\
+             Why it holds could not be seen, because no purchases were played here: PostgreSQL's programs are not here.\n\
              The check has reset the shop, which deleted 1 order.\n\
              What it costs, as measured here:\n\
              - 10 buyers of 10 copies were served in 1080 ms: one after the other.\n\
              What that means, and what else there is: DETONADO.md, section \"8. In production\".\n"
         );
+    }
+
+    #[test]
+    fn a_mistake_is_said_with_the_statements_that_show_it_and_a_fix_with_why_it_holds() {
+        let statement = |purchase: &str| Shown {
+            purchase: purchase.to_owned(),
+            label: "SELECT".to_owned(),
+            result: "saw quantity 1".to_owned(),
+        };
+        let checks = vec![Check::new("one click", false, "2 orders".to_owned(), "Sold twice.")];
+        let (played, figures) = (Ok(Interleavings::default()), Figures::default());
+        let mut report = CheckReport::new(played.clone(), checks, Vec::new(), figures);
+        report.mistake = Some(Diagnosis {
+            name: Mistake::NoLock,
+            sentence: "Both read the same.".to_owned(),
+            statements: vec![statement("A"), statement("B")],
+        });
+        let said = text(&report, false);
+        let mistake =
+            "\nMistake: Both read the same. A's SELECT saw quantity 1. B's SELECT saw quantity 1.\n";
+        assert!(said.contains(mistake), "{said}");
+
+        let checks = vec![Check::new("one click", true, "1 order".to_owned(), "")];
+        let mut report = CheckReport::new(played, checks, Vec::new(), figures);
+        report.why =
+            Some(WhyItHolds { sentence: "It waited.".to_owned(), holds: Some("It holds.".to_owned()) });
+        assert!(text(&report, false).contains("\nWhy it holds: It waited. It holds.\n"));
     }
 
     #[test]

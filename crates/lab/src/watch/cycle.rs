@@ -8,8 +8,8 @@ use flash_sale_core::environment;
 
 use super::changes::Changes;
 use crate::build::{self, Show};
-use crate::check::interleavings;
 use crate::check::one_click::{self, OneClick};
+use crate::check::{interleavings, naming};
 use crate::console;
 use crate::control::ask;
 use crate::control::messages::{Event, Request, Wanted};
@@ -72,7 +72,12 @@ impl Cycle {
         };
         let proof = began.elapsed() - build;
         match played {
-            Ok(played) => console::line(played.in_words()),
+            Ok(played) => {
+                console::line(played.in_words());
+                if let Some(said) = naming::of_interleavings(&played) {
+                    console::line(said);
+                }
+            }
             Err(reason) => console::line(format_args!("{}: left out: {reason}", interleavings::NAME)),
         }
 

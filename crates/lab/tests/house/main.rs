@@ -13,7 +13,7 @@ use imports::Graph;
 
 /// Each crate, and the crates that it may depend on. The shop's crates know nothing of the lab's. So an edit of the
 /// exercise rebuilds none of the lab's crates, and the exercise's program has none of them in it.
-const ORDER: [(&str, &[&str]); 12] = [
+const ORDER: [(&str, &[&str]); 13] = [
     ("crates/core", &[]),
     ("migration", &["core"]),
     ("crates/repositories", &["core"]),
@@ -23,9 +23,13 @@ const ORDER: [(&str, &[&str]); 12] = [
     ("crates/testbed", &["core", "migration"]),
     ("crates/wiretap", &["core"]),
     ("crates/explorer", &["core", "migration", "testbed", "wiretap"]),
-    ("crates/dashboard", &["core", "http-guard", "wiretap"]),
+    ("crates/diagnosis", &["wiretap"]),
+    ("crates/dashboard", &["core", "http-guard", "wiretap", "diagnosis"]),
     ("crates/gateway", &["core", "testbed"]),
-    ("crates/lab", &["core", "migration", "testbed", "wiretap", "explorer", "dashboard", "gateway"]),
+    (
+        "crates/lab",
+        &["core", "migration", "testbed", "wiretap", "explorer", "diagnosis", "dashboard", "gateway"],
+    ),
 ];
 
 /// The crates that the tests of any crate may use as well.

@@ -81,9 +81,14 @@ async fn the_verdict_fits_what_the_rounds_have_shown_and_nothing_is_left_behind(
     assert!(failed.iter().all(|check| check["meaning"].as_str().unwrap().ends_with('.')));
     assert_eq!(report["costs"].as_array().unwrap().is_empty(), report["verdict"] != "fixed", "{report:#}");
     let (method, played) = (code_of_get_for_purchase(), &report["exploration"]);
+    let (mistake, why) = (&report["mistake"], &report["why"]);
+    assert!(report["verdict"] != "fixed" || (mistake.is_null() && why["sentence"].is_string()), "{report:#}");
     if method.contains("self.get_by_id(id)") {
         assert_eq!(report["closing"], "OVERSOLD in 3 of 3 rounds", "{report:#}");
         assert!(played["oversold"].as_u64().unwrap() > 0 && failed[0]["name"] == "every interleaving");
+        assert_eq!(mistake["name"], "no_lock", "{report:#}");
+        let results: Vec<&str> = mistake["statements"].as_array().unwrap().iter().map(result).collect();
+        assert_eq!(results[..2], ["saw quantity 1"; 2], "{report:#}");
         // Both purchases read before one of them writes.
         assert!(played["counterexample"].as_str().unwrap().contains("BB"), "{report:#}");
     } else if method.contains("self.get_by_id_for_update(id)") {
@@ -93,12 +98,17 @@ async fn the_verdict_fits_what_the_rounds_have_shown_and_nothing_is_left_behind(
             (Some(0), &"every interleaving".into())
         );
         assert_eq!(played["sold_once"], played["schedules"], "{report:#}");
+        assert!(why["sentence"].as_str().unwrap().contains("and then saw quantity 0"), "{report:#}");
     } else {
         // The learner has written something else, which may be right or wrong.
         assert_eq!(report["verdict"] == "fixed", failed.is_empty(), "{report:#}");
     }
     assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
     project.run(&["down"]).await;
+}
+
+fn result(statement: &Value) -> &str {
+    statement["result"].as_str().unwrap()
 }
 
 #[tokio::test]
@@ -118,6 +128,9 @@ async fn without_postgresqls_programs_the_proof_is_left_out_with_its_reason_and_
 
     let report: Value = serde_json::from_str(&check(&["--json"]).await.output).unwrap();
     assert!(report["exploration"].is_null() && report["exploration_left_out"].is_string(), "{report:#}");
+    assert!(report["mistake"].is_null() && report["why"].is_null(), "{report:#}");
+    let is_said = said.contains("\nMistake: it could not be named, because the statements of two purchases");
+    assert!(is_said || said.contains("\nWhy it holds could not be seen"), "{said}");
     assert_eq!(report["checks"][0]["name"], "one click", "{report:#}");
     project.run(&["down"]).await;
 }

@@ -1,0 +1,201 @@
+//! Names the mistake. What a purchase did is looked at first; where it did nothing wrong, what was seen from outside
+//! decides. Start with [`diagnose`].
+
+use flash_sale_wiretap::trace::Outcome;
+use serde::{Deserialize, Serialize};
+
+use crate::deed::{Deed, IfTaken};
+use crate::evidence::{Evidence, Purchase, Sign};
+use crate::locks::mistake_of_locks;
+use crate::mistake::{Found, Mistake};
+use crate::reading::{QUANTITY, Sent};
+use crate::shown::{Shown, shown};
+
+/// A mistake with its name, and the statements that show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// Its name.
+    pub name: Mistake,
+    /// What it is, in a few sentences.
+    pub sentence: String,
+    /// The statements that show it, in the order in which PostgreSQL answered them.
+    pub statements: Vec<Shown>,
+}
+
+/// The mistake of a shop whose verdict is not FIXED. `None`: it can't be told from what was seen.
+pub fn diagnose(evidence: &Evidence) -> Option<Diagnosis> {
+    let (name, mut statements) = find(evidence)?;
+    // A statement may have been held before it got to PostgreSQL, so when it was sent says little.
+    statements.sort_by_key(|(_, sent)| sent.ended_at.unwrap_or(sent.began_at));
+    let statements = statements.into_iter().map(|(purchase, sent)| shown(purchase, sent)).collect();
+    Some(Diagnosis { name, sentence: name.sentence(), statements })
+}
+
+fn find(evidence: &Evidence) -> Option<Found<'_>> {
+    let has = |sign| evidence.has(sign);
+    let only = |mistake| Some((mistake, Vec::new()));
+    let purchases = &evidence.purchases;
+    if has(Sign::FailedAlone) {
+        return only(Mistake::FailsAlone);
+    }
+    if has(Sign::RefusedAlone) {
+        return only(Mistake::RefusesEverybody);
+    }
+    if let Some(found) = untrue_answer(purchases) {
+        return Some(found);
+    }
+    if has(Sign::OneReplica)
+        || (evidence.is_one_at_a_time && has(Sign::Oversold))
+        || purchases.iter().any(is_refused_from_memory)
+    {
+        return Some((Mistake::GuardInOneProcess, all_reads(purchases)));
+    }
+    if has(Sign::ShortPayment) {
+        return only(Mistake::PaymentCutShort);
+    }
+    if has(Sign::NoSecondRequest) {
+        return only(Mistake::RetryMissing);
+    }
+    if let Some(found) = of_purchases(evidence) {
+        return Some(found);
+    }
+    if has(Sign::ReadersWait) || has(Sign::OtherProductsWait) {
+        return Some((Mistake::LockTooBroad, purchases.iter().enumerate().flat_map(waiting).collect()));
+    }
+    if has(Sign::NewConstraint) { only(Mistake::ConstraintAdded) } else { None }
+}
+
+fn of_purchases(evidence: &Evidence) -> Option<Found<'_>> {
+    let purchases = &evidence.purchases;
+    if purchases.iter().filter(|purchase| purchase.reading.has_sold()).count() > 1 {
+        return unread_row_count(purchases).or_else(|| mistake_of_locks(purchases));
+    }
+    let each = || purchases.iter().enumerate();
+    each()
+        .find_map(skipped_row)
+        .or_else(|| each().find_map(failed_statement))
+        .or_else(|| each().find_map(late_buyer))
+        .or_else(|| each().find_map(old_version).filter(|_| evidence.has(Sign::LostSale)))
+}
+
+/// A buyer was told yes, and the purchase has kept no order.
+fn untrue_answer(purchases: &[Purchase]) -> Option<Found<'_>> {
+    let (index, purchase) =
+        purchases.iter().enumerate().find(|(_, it)| it.is_told_yes() && !it.reading.has_sold())?;
+    let reading = &purchase.reading;
+    let inserts = || reading.statements.iter().filter(|sent| sent.inserts_order());
+    // A statement without words that are understood may have made the order: a function of the database.
+    if inserts().next().is_none() && reading.statements.iter().any(Sent::is_not_understood) {
+        return None;
+    }
+    let tells = |sent: &&Sent| {
+        sent.inserts_order() || sent.ends() || sent.error.is_some() || sent.quantity().is_some()
+    };
+    let statements = reading.statements.iter().filter(tells).map(|sent| (index, sent)).collect();
+    let was_ended = |sent: &Sent| {
+        reading.of_transaction(sent.transaction).any(Sent::commits)
+            || reading.transaction_of(sent).outcome == Outcome::Committed
+    };
+    let never_commits = inserts().next().is_some() && !inserts().any(was_ended);
+    Some((if never_commits { Mistake::NeverCommits } else { Mistake::UntrueAnswer }, statements))
+}
+
+/// A buyer was told "Out of stock" by a purchase that has looked at nothing.
+fn is_refused_from_memory(purchase: &Purchase) -> bool {
+    let looks = |sent: &Sent| {
+        sent.is_not_understood()
+            || sent.deeds.iter().any(|deed| matches!(deed, Deed::Read(_) | Deed::Write(_)))
+    };
+    purchase.status == Some(400) && !purchase.reading.statements.iter().any(looks)
+}
+
+/// A write that decides again changed no row, and the purchase was kept.
+fn unread_row_count(purchases: &[Purchase]) -> Option<Found<'_>> {
+    purchases.iter().enumerate().find_map(|(index, purchase)| {
+        let has_no_effect = |sent: &&Sent| {
+            sent.rows == Some(0)
+                && sent.stock_write().is_some_and(|write| write.is_guarded())
+                && purchase.reading.transaction_of(sent).outcome == Outcome::Committed
+        };
+        let update = purchase.reading.stock_writes().find(has_no_effect)?;
+        let order = purchase.reading.statements.iter().filter(|sent| sent.inserts_order());
+        Some((Mistake::UnreadRowCount, order.chain([update]).map(|sent| (index, sent)).collect()))
+    })
+}
+
+/// A read that leaves out rows which are held has left out the product's row.
+fn skipped_row((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
+    let skips = |sent: &&Sent| {
+        sent.rows == Some(0) && sent.product_lock().is_some_and(|lock| lock.if_taken == IfTaken::Skip)
+    };
+    let read = purchase.reading.product_reads().find(skips)?;
+    Some((Mistake::RowSkipped, vec![(index, read)]))
+}
+
+/// A statement failed, and so did the purchase.
+fn failed_statement((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
+    if !purchase.met_failure() {
+        return None;
+    }
+    let reading = &purchase.reading;
+    let failed = reading.statements.iter().rev().find(|sent| sent.error.is_some())?;
+    let earlier: Vec<&Sent> =
+        reading.of_transaction(failed.transaction).filter(|sent| sent.began_at < failed.began_at).collect();
+    let is_weak = |sent: &&&Sent| sent.product_lock().is_some_and(|lock| !lock.excludes_others());
+    let inserts = |sent: &&&Sent| sent.inserts_order();
+    let (mistake, first) = match failed.error.as_deref()? {
+        "40P01" => match (earlier.iter().find(is_weak), earlier.iter().find(inserts)) {
+            (Some(weak), _) => (Mistake::LockTooWeak, Some(*weak)),
+            (None, Some(insert)) => (Mistake::LockAfterInsert, Some(*insert)),
+            (None, None) => (Mistake::ConflictWithoutRetry, None),
+        },
+        "40001" | "55P03" => (Mistake::ConflictWithoutRetry, None),
+        error if error.starts_with("23") => (Mistake::ConstraintWithoutAnswer, None),
+        _ => return None,
+    };
+    let read = earlier.iter().copied().find(|sent| sent.quantity().is_some());
+    let mut statements: Vec<(usize, &Sent)> =
+        [first.or(read), Some(failed)].into_iter().flatten().map(|sent| (index, sent)).collect();
+    statements.dedup();
+    Some((mistake, statements))
+}
+
+/// No statement failed, the purchase saw that nothing was left, and its buyer met a failure.
+fn late_buyer((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
+    let reads = || purchase.reading.product_reads();
+    let is_late = purchase.met_failure() && reads().any(|sent| sent.quantity().is_some_and(|it| it <= 0));
+    is_late.then(|| (Mistake::LateBuyerMeetsFailure, reads().map(|sent| (index, sent)).collect()))
+}
+
+/// A write that looks at the row's version, and not at its stock, changed no row, and its buyer was told "Out of stock".
+fn old_version((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
+    let is_old = |sent: &&Sent| {
+        let write = sent.stock_write();
+        let looks_elsewhere = write.is_some_and(|it| it.is_guarded() && !it.conditions.contains(QUANTITY));
+        looks_elsewhere && sent.rows == Some(0)
+    };
+    let update =
+        purchase.reading.stock_writes().filter(|_| purchase.status == Some(400)).last().filter(is_old)?;
+    let later_reads = purchase.reading.product_reads().filter(|sent| sent.began_at > update.began_at);
+    if later_reads.count() > 0 {
+        return None;
+    }
+    let read = purchase.reading.product_reads().last();
+    Some((
+        Mistake::ConflictWithoutRetry,
+        read.into_iter().chain([update]).map(|sent| (index, sent)).collect(),
+    ))
+}
+
+fn all_reads(purchases: &[Purchase]) -> Vec<(usize, &Sent)> {
+    let reads = |(index, purchase)| {
+        let purchase: &Purchase = purchase;
+        purchase.reading.product_reads().map(move |sent| (index, sent))
+    };
+    purchases.iter().enumerate().flat_map(reads).collect()
+}
+
+fn waiting((index, purchase): (usize, &Purchase)) -> Vec<(usize, &Sent)> {
+    let waited = purchase.reading.statements.iter().filter(|sent| sent.waited.is_some());
+    waited.map(|sent| (index, sent)).collect()
+}
