@@ -78,10 +78,15 @@ impl ExplorerDatabase {
         Ok(())
     }
 
+    /// Whether this strategy can't sell the product in the shop's window.
+    pub(crate) fn needs_own_product(strategy: &str) -> bool {
+        matches!(strategy, "skip_locked" | "check_constraint")
+    }
+
     /// The product in the shop's window. Other products are for strategies that need one of their own.
     pub(crate) async fn product_for(&mut self, strategy: Option<&str>) -> anyhow::Result<Uuid> {
         let sql = match strategy {
-            Some("skip_locked" | "check_constraint") => {
+            Some(strategy) if Self::needs_own_product(strategy) => {
                 "INSERT INTO products (title, author, year, price, quantity, created_at, refuses_oversell)
                  VALUES ('explored', 'the explorer', 2026, 1.00, 0, now() + interval '100 years', $1) RETURNING id"
             }

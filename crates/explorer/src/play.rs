@@ -156,7 +156,7 @@ impl Play<'_> {
             stopped.is_stopped = false;
             stopped.step = step;
             let (pid, sql) = (stopped.backend_pid, Arc::clone(&stopped.sql));
-            self.steps.push(Step { actor: index, sql, is_inside: true, became: Became::Sent });
+            self.steps.push(Step { actor: index, sql, is_inside: true, trouble: None, became: Became::Sent });
             return self.stage.database.go_on(pid).await;
         }
         let Some(statement) = actor.waiting.pop_front() else {
@@ -179,8 +179,8 @@ impl Play<'_> {
             self.stage.database.stop(backend_pid).await?;
             self.stage.stops.insert(backend_pid);
         }
-        self.steps.push(Step { actor: index, sql, is_inside: false, became: Became::Sent });
-        let trouble = self.trouble_of(index);
+        let trouble = self.piece.trouble_at(index, &self.steps);
+        self.steps.push(Step { actor: index, sql, is_inside: false, trouble, became: Became::Sent });
         self.is_troubled |= trouble.is_some();
         match trouble {
             None => statement.pass(),
@@ -209,13 +209,6 @@ impl Play<'_> {
         if !pause.is_zero() {
             sleep(pause).await;
         }
-    }
-
-    /// What befalls the actor at the step that it has just begun.
-    fn trouble_of(&self, actor: usize) -> Option<TroubleKind> {
-        let own = self.steps.iter().filter(|step| step.actor == actor && !step.is_inside).count();
-        let trouble = self.piece.trouble.filter(|trouble| actor == 0 && trouble.step + 1 == own)?;
-        Some(trouble.kind)
     }
 
     /// The actor's client closes its connection. The replica has to notice it before the statement goes on: otherwise
