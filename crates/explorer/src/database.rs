@@ -132,6 +132,13 @@ impl ExplorerDatabase {
         Ok(rows.into_iter().filter(|(_, blocking)| !blocking.is_empty()).collect())
     }
 
+    /// Whether one of these server processes still runs and doesn't wait for a lock.
+    pub(crate) async fn have_more_to_do(&mut self, pids: &[i32]) -> anyhow::Result<bool> {
+        let sql = "SELECT count(*) > 0 FROM pg_stat_activity
+                   WHERE pid = ANY ($1) AND wait_event_type IS DISTINCT FROM 'Lock'";
+        Ok(sqlx::query_scalar(sql).bind(pids).fetch_one(&mut self.session).await?)
+    }
+
     /// Ends the sessions of these server processes, and with them what they left open.
     pub(crate) async fn end_sessions(&mut self, pids: &[i32]) -> anyhow::Result<()> {
         let sql = "SELECT pg_terminate_backend(pid, 5000) FROM unnest($1::int4[]) AS sessions (pid)";

@@ -146,7 +146,9 @@ impl Stage {
         let stock = i64::from(options.stock);
         let needs_own_product = strategy.filter(|strategy| ExplorerDatabase::needs_own_product(strategy));
         if let Some(strategy) = needs_own_product.filter(|_| options.acts.contains(&Act::Reset)) {
-            anyhow::bail!("{strategy} sells a product of its own, which a reset leaves as it is. Choose another strategy");
+            anyhow::bail!(
+                "{strategy} sells a product of its own, which a reset leaves as it is. Choose another strategy"
+            );
         }
         let product = self.database.product_for(strategy).await?;
         let has_units = strategy == Some("skip_locked");

@@ -34,7 +34,8 @@ pub(crate) struct Piece {
 impl Piece {
     /// What befalls this actor at its next statement, after these steps.
     pub(crate) fn trouble_at(&self, actor: usize, steps: &[Step]) -> Option<TroubleKind> {
-        let trouble = self.trouble.filter(|trouble| actor == 0 && trouble.step == own_statements(steps, actor));
+        let trouble =
+            self.trouble.filter(|trouble| actor == 0 && trouble.step == own_statements(steps, actor));
         Some(trouble?.kind)
     }
 }

@@ -49,6 +49,8 @@ struct Play<'a> {
     waits: usize,
     deadlocks: usize,
     is_troubled: bool,
+    /// The server processes whose connection is cut. They hold their locks until they have ended.
+    ending: BTreeSet<i32>,
 }
 
 /// Plays a schedule. `choose` is told which actors can go on, and returns the one that does.
@@ -70,8 +72,17 @@ pub(crate) async fn play_with<Chosen: Future<Output = anyhow::Result<usize>>>(
     drop_late_happenings(stage);
     stage.database.begin_anew(piece.product, piece.quantity).await?;
     let actors = piece.acts.iter().map(|_| Actor::default()).collect();
-    let (steps, notes) = (Vec::new(), BTreeSet::new());
-    let mut play = Play { stage, piece, actors, steps, notes, waits: 0, deadlocks: 0, is_troubled: false };
+    let mut play = Play {
+        stage,
+        piece,
+        actors,
+        steps: Vec::new(),
+        notes: BTreeSet::new(),
+        waits: 0,
+        deadlocks: 0,
+        is_troubled: false,
+        ending: BTreeSet::new(),
+    };
     for actor in 0..play.actors.len() {
         play.send(actor);
         play.settle().await?;
@@ -182,6 +193,9 @@ impl Play<'_> {
         let trouble = self.piece.trouble_at(index, &self.steps);
         self.steps.push(Step { actor: index, sql, is_inside: false, trouble, became: Became::Sent });
         self.is_troubled |= trouble.is_some();
+        if matches!(trouble, Some(TroubleKind::AnswerIsLost | TroubleKind::ConnectionBreaks)) {
+            self.ending.insert(backend_pid);
+        }
         match trouble {
             None => statement.pass(),
             Some(TroubleKind::AnswerIsLost) => statement.lose_answer(),
@@ -251,6 +265,8 @@ impl Play<'_> {
         }
         if self.piece.trouble.is_some() {
             self.ask_again().await?;
+            let ending: Vec<i32> = self.ending.iter().copied().collect();
+            self.stage.database.end_sessions(&ending).await?;
         }
         let replies = self.actors.iter_mut().map(|actor| actor.reply.take().unwrap_or_else(Reply::none));
         let replies: Vec<Reply> = replies.collect();

@@ -28,10 +28,8 @@ async fn nothing_is_lost_at_any_step_of_any_strategy() {
 
 /// `has_key`: the buyer whom the trouble befalls has an Idempotency-Key, and asks again with it. The other buyer needs none.
 async fn nothing_is_lost(stage: &mut Stage, strategy: &str, has_key: bool, kind: TroubleKind) {
-    let buy = |key: Option<&str>| Act::Buy {
-        strategy: Some(strategy.to_owned()),
-        key: key.map(str::to_owned),
-    };
+    let buy =
+        |key: Option<&str>| Act::Buy { strategy: Some(strategy.to_owned()), key: key.map(str::to_owned) };
     let acts = vec![buy(has_key.then_some("key of A")), buy(None)];
     let two = ExploreOptions { is_reduced: true, ..options(acts, 1) };
     let explored = explore_trouble(stage, &two, kind, &|_, _| {}).await.unwrap();

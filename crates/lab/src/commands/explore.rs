@@ -29,7 +29,8 @@ use crate::signals::end_signal;
 use crate::{project, stage};
 
 /// Otherwise a claim about the trouble would be empty.
-const NOTHING_BEFELL: &str = "A never sends so many statements, so nothing has befallen it. Choose a smaller number for --at";
+const NOTHING_BEFELL: &str =
+    "A never sends so many statements, so nothing has befallen it. Choose a smaller number for --at";
 
 /// Builds, explores, and prints what was found. Fails when a rule is broken.
 ///

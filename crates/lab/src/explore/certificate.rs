@@ -187,7 +187,9 @@ fn sentence(claim: Claim, requests: &str, trouble: Option<TroubleKind>, at: Opti
             "{requests} break no rule, in whichever order their statements come, and at whichever statement {}",
             trouble_in_words(kind)
         ),
-        (Claim::Proven, None) => format!("{requests} break no rule{when}, in whichever order their statements come"),
+        (Claim::Proven, None) => {
+            format!("{requests} break no rule{when}, in whichever order their statements come")
+        }
         (Claim::Refuted, _) => format!("{requests} break a rule{when}: the schedule above shows how"),
         (Claim::Open, _) => format!("nothing about {requests}{when}: there are orders that were not played"),
     }

@@ -49,8 +49,7 @@ impl ExploreReport {
 
     /// The report for a person.
     pub fn text(&self) -> String {
-        let mut text =
-            format!("{}\n\n{}{}", headline(&self.exploration), self.counts(), self.notes());
+        let mut text = format!("{}\n\n{}{}", headline(&self.exploration), self.counts(), self.notes());
         if let Some(Shown { letters, columns, command }) = &self.shown {
             let requests = self.certificate.kind_of_requests();
             let what = if self.exploration.counterexample.is_some() {
@@ -94,7 +93,11 @@ impl ExploreReport {
         line("a deadlock", found.deadlocked, "");
         line("a statement waited for another", found.waited, "");
         let answers = found.answers.iter().map(|(answers, count)| format!("{answers}: {count}"));
-        let _ = writeln!(text, "answers to the {requests}s, in order: {}", answers.collect::<Vec<_>>().join(", "));
+        let _ = writeln!(
+            text,
+            "answers to the {requests}s, in order: {}",
+            answers.collect::<Vec<_>>().join(", ")
+        );
         text
     }
 

@@ -80,10 +80,7 @@ mod tests {
             (vec![Act::buy(), Act::buy()], "2 purchases of 1 copy"),
             (vec![buy(Some("nowait"), None); 3], "3 purchases of 1 copy with the strategy nowait"),
             (vec![buy(None, Some("k")); 2], "2 requests with one Idempotency-Key for 1 copy"),
-            (
-                vec![buy(None, Some("k")), Act::buy()],
-                "2 purchases of 1 copy (A has an Idempotency-Key)",
-            ),
+            (vec![buy(None, Some("k")), Act::buy()], "2 purchases of 1 copy (A has an Idempotency-Key)"),
             (vec![Act::buy(), Act::Reset], "1 purchase of 1 copy and a reset"),
             (vec![Act::buy(), Act::Page], "1 purchase of 1 copy and a request for the page"),
         ] {

@@ -118,8 +118,10 @@ impl ExploreArguments {
     }
 
     fn acts(&self) -> Vec<Act> {
-        let purchase =
-            |has_key: bool| Act::Buy { strategy: self.strategy.clone(), key: has_key.then(|| KEY.to_owned()) };
+        let purchase = |has_key: bool| Act::Buy {
+            strategy: self.strategy.clone(),
+            key: has_key.then(|| KEY.to_owned()),
+        };
         let mut acts = vec![purchase(self.key || self.same_key)];
         match self.with {
             Some(WithArgument::Reset) => acts.push(Act::Reset),
@@ -180,7 +182,9 @@ impl ExploreArguments {
     /// When a schedule is to be played with a trouble, and nobody says at which statement.
     pub fn require_place_of_trouble(&self) -> anyhow::Result<()> {
         if self.replay.is_some() && self.trouble.is_some() && self.at.is_none() {
-            bail!("--replay plays one schedule, so --trouble needs --at: the statement of A, from 1, at which it comes")
+            bail!(
+                "--replay plays one schedule, so --trouble needs --at: the statement of A, from 1, at which it comes"
+            )
         }
         Ok(())
     }
