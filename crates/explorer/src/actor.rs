@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use flash_sale_wiretap::line::WaitingStatement;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::act::Reply;
@@ -17,6 +18,8 @@ pub(crate) struct Actor {
     pub reply: Option<Reply>,
     /// Sends the request and waits for the answer.
     pub request: Option<JoinHandle<()>>,
+    /// Tells its client to leave, if that can be told.
+    pub leave: Option<oneshot::Sender<()>>,
     /// The statements that wait to be let go on, in the order in which they came.
     pub waiting: VecDeque<WaitingStatement>,
     /// The statements that PostgreSQL works on.

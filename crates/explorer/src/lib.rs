@@ -8,6 +8,7 @@ mod by_hand;
 mod database;
 mod exploration;
 mod footprint;
+mod leaving;
 mod look;
 mod outcome;
 mod piece;

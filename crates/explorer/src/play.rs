@@ -5,11 +5,13 @@ mod happenings;
 mod stillness;
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use flash_sale_wiretap::line::Passage;
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use crate::act::Reply;
@@ -22,8 +24,6 @@ use crate::trouble::TroubleKind;
 
 /// A statement of an actor while all actors wait: PostgreSQL ends deadlocks, and long waits for locks, sooner.
 const ALL_WAIT: Duration = Duration::from_secs(8);
-/// A replica notices within this time that a client has left.
-const NOTICED: Duration = Duration::from_millis(5);
 /// The time between the beginnings of two waits.
 const BETWEEN_WAITS: Duration = Duration::from_millis(5);
 /// So often a buyer asks again what became of a purchase.
@@ -107,7 +107,16 @@ fn drop_late_happenings(stage: &mut Stage) {
 
 impl Play<'_> {
     fn send(&mut self, actor: usize) {
-        let request = self.stage.asks[actor].send(&self.piece.acts[actor], self.piece.product);
+        let (ask, act) = (&self.stage.asks[actor], &self.piece.acts[actor]);
+        let may_leave =
+            self.piece.trouble.is_some_and(|it| actor == 0 && it.kind == TroubleKind::ClientLeaves);
+        let request: Pin<Box<dyn Future<Output = Reply> + Send>> = if may_leave {
+            let (leave, told_to_leave) = oneshot::channel();
+            self.actors[actor].leave = Some(leave);
+            Box::pin(ask.send_until(act, self.piece.product, told_to_leave))
+        } else {
+            Box::pin(ask.send(act, self.piece.product))
+        };
         let (tell, play) = (self.stage.tell.clone(), self.stage.plays);
         let request = tokio::spawn(async move {
             let reply = request.await;
@@ -228,11 +237,12 @@ impl Play<'_> {
     /// The actor's client closes its connection. The replica has to notice it before the statement goes on: otherwise
     /// the schedule would go another way each time.
     async fn leave(&mut self, actor: usize) {
-        if let Some(request) = self.actors[actor].request.take() {
-            request.abort();
-        }
         self.actors[actor].reply.get_or_insert_with(Reply::none);
-        sleep(NOTICED).await;
+        let (leave, request) = (self.actors[actor].leave.take(), self.actors[actor].request.take());
+        if let Some((leave, request)) = leave.zip(request) {
+            let _ = leave.send(());
+            let _ = request.await;
+        }
     }
 
     /// Has each buyer with a key ask again what became of a purchase, until it is known. These steps are not counted.
