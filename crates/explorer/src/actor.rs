@@ -52,6 +52,13 @@ impl Actor {
         self.reply.is_some() && self.waiting.is_empty() && self.in_flight.is_empty() && self.open.is_empty()
     }
 
+    /// Whether this is a ROLLBACK on a connection without a transaction.
+    pub fn rolls_back_nothing(&self, statement: &WaitingStatement) -> bool {
+        statement.sql.eq_ignore_ascii_case("rollback")
+            && !self.open.iter().any(|(connection, _)| *connection == statement.connection)
+            && !self.in_flight.iter().any(|flight| flight.connection == statement.connection)
+    }
+
     /// Whether it does something in the shop: no statement of it waits or is in flight, and it is not done.
     pub fn is_in_the_shop(&self) -> bool {
         self.is_sent

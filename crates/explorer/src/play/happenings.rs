@@ -28,6 +28,11 @@ impl Play<'_> {
                     statement.pass();
                     return Ok(());
                 };
+                // A replica sends this when a client has left during COMMIT. Nobody knows when, and it changes nothing.
+                if actor.rolls_back_nothing(&statement) {
+                    statement.pass();
+                    return Ok(());
+                }
                 actor.is_given_up = false;
                 actor.waiting.push_back(statement);
                 if actor.waiting.len() > 1 {
