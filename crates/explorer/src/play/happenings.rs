@@ -28,13 +28,9 @@ impl Play<'_> {
                     statement.pass();
                     return Ok(());
                 };
-                // A replica sends this when a client has left during COMMIT. Nobody knows when, and it changes nothing.
-                if actor.rolls_back_nothing(&statement) {
-                    statement.pass();
-                    return Ok(());
-                }
                 actor.is_given_up = false;
                 actor.waiting.push_back(statement);
+                actor.pass_empty_rollbacks();
                 if actor.waiting.len() > 1 {
                     self.notes.insert(Note::SeveralAtOnce);
                 }
@@ -50,6 +46,7 @@ impl Play<'_> {
                     actor.open.insert(connection);
                 } else {
                     actor.open.remove(&connection);
+                    actor.pass_empty_rollbacks();
                 }
                 let became = &mut self.steps[flight.step].became;
                 match answered.error {
