@@ -4,5 +4,6 @@
 
 pub mod certificate;
 pub mod columns;
+pub mod played;
 pub mod report;
 pub mod requests;

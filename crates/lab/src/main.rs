@@ -66,6 +66,8 @@ enum Command {
     Drill(commands::drill::DrillArguments),
     /// Play a few purchases in every order in which their statements can follow one another, and count what comes of it
     Explore(commands::explore::ExploreArguments),
+    /// Let two purchases go on, step by step, and see what PostgreSQL does
+    Step(commands::step::StepArguments),
     /// Stop everything, and remove the database and the logs
     Clean,
     /// Say the next of three hints
@@ -196,6 +198,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Race(arguments) => return commands::race::race(arguments).await,
         Command::Drill(arguments) => return commands::drill::drill(arguments).await,
         Command::Explore(arguments) => return commands::explore::explore(arguments).await,
+        Command::Step(arguments) => return commands::step::step(arguments).await,
         Command::Clean => commands::clean::clean().await?,
         Command::Hint { reset } => commands::hint::hint(reset)?,
         Command::Watch => commands::watch::watch().await?,

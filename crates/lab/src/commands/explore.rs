@@ -25,6 +25,7 @@ use crate::console;
 use crate::explore::certificate::{Certificate, Subject};
 use crate::explore::columns;
 use crate::explore::report::{ExploreReport, Shown, outcome_in_words, replay_command, schedule_in_json};
+use crate::explore::requests::require_known_strategy;
 use crate::signals::end_signal;
 use crate::{project, stage};
 
@@ -66,7 +67,7 @@ async fn play(arguments: &ExploreArguments) -> anyhow::Result<ExitCode> {
     let options = arguments.options();
     let bar = progress_bar();
     let mut stage = Stage::open(&stage::settings(&path, options.acts.len())?).await?;
-    arguments.require_known_strategy(&stage.strategies().await?)?;
+    require_known_strategy(&options.acts, &stage.strategies().await?)?;
     if let Some(letters) = &arguments.replay {
         let (schedule, columns) = replay(&mut stage, &options, letters).await?;
         bar.finish_and_clear();

@@ -1,5 +1,6 @@
 //! What was played, in words: the requests, and what befell one of them.
 
+use anyhow::bail;
 use flash_sale_explorer::{Act, TroubleKind};
 
 use crate::wording::counted;
@@ -23,6 +24,17 @@ pub fn requests_in_words(acts: &[Act], stock: u32) -> String {
         words.push_str(&format!(" and {other}"));
     }
     words
+}
+
+/// # Errors
+/// When the requests name a strategy that is not one of `known`.
+pub fn require_known_strategy(acts: &[Act], known: &[String]) -> anyhow::Result<()> {
+    match acts.iter().find_map(strategy) {
+        Some(strategy) if !known.iter().any(|known| known == strategy) => {
+            bail!("the shop knows no strategy {strategy}. It knows: {}", known.join(", "))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A request that is no purchase.

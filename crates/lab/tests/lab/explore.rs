@@ -228,20 +228,20 @@ async fn an_exploration_that_is_interrupted_leaves_no_process() {
     for signal in [Signal::INT, Signal::TERM] {
         let explore =
             project.command(&["explore", "--json", "--buyers", "3", "--no-reduction"]).spawn().unwrap();
-        wait_until("replicas and PostgreSQL run", async || working_in(&project) > 3).await;
+        wait_until("replicas and PostgreSQL run", async || working_in(&project, EXPLORER) > 3).await;
 
         kill_process(Pid::from_raw(explore.id().unwrap() as i32).unwrap(), signal).unwrap();
         let explored = Outcome::of(explore.wait_with_output().await.unwrap());
 
         assert_eq!(explored.code, 2, "{}", explored.errors);
         assert!(explored.output.contains("stopped before the end"), "{}", explored.output);
-        wait_until("all has ended", async || working_in(&project) == 0).await;
+        wait_until("all has ended", async || working_in(&project, EXPLORER) == 0).await;
     }
 }
 
-/// How many processes work in the explorer's folder.
-fn working_in(project: &Project) -> usize {
-    let folder = project.path().canonicalize().unwrap().join(EXPLORER);
+/// How many processes work in this folder of the project.
+pub fn working_in(project: &Project, folder: &str) -> usize {
+    let folder = project.path().canonicalize().unwrap().join(folder);
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let works_there = |path: std::path::PathBuf| {
         fs::read_link(path.join("cwd")).is_ok_and(|place| place.starts_with(&folder))

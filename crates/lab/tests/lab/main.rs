@@ -34,6 +34,7 @@ mod replicas;
 mod security;
 mod siege;
 mod slots;
+mod step;
 mod timeline;
 mod transcripts;
 mod umasks;

@@ -168,17 +168,6 @@ impl ExploreArguments {
     }
 
     /// # Errors
-    /// When the shop doesn't know the strategy.
-    pub fn require_known_strategy(&self, known: &[String]) -> anyhow::Result<()> {
-        match &self.strategy {
-            Some(strategy) if !known.contains(strategy) => {
-                bail!("the shop knows no strategy {strategy}. It knows: {}", known.join(", "))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// # Errors
     /// When a schedule is to be played with a trouble, and nobody says at which statement.
     pub fn require_place_of_trouble(&self) -> anyhow::Result<()> {
         if self.replay.is_some() && self.trouble.is_some() && self.at.is_none() {
