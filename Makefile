@@ -36,7 +36,7 @@ SAY_NOT_BUILT = case " $(ARGS) " in *" --json "*) echo '{"verdict": "not_built",
 SAY_NOT_EXPLORED = case " $(ARGS) " in *" --json "*) echo '{"error": "the present files do not compile"}' ;; esac; exit 2
 
 .DEFAULT_GOAL := help
-.PHONY: help fetch run build check explore predict watch hint race drill stop clean status logs timeline db-shell
+.PHONY: help fetch run build check explore predict step watch hint race drill stop clean status logs timeline db-shell
 .PHONY: test test-guide test-variants guide-pictures
 .PHONY: docker-run docker-build docker-check docker-stop docker-clean docker-logs
 
@@ -74,6 +74,10 @@ explore: ## Play two purchases in every order of their SQL, beside the running s
 predict: ## Make one purchase, and find in its SQL what two at once could do (ARGS=--help)
 	@[ -x $(LAB) ] || ($(call build,--bin lab)) || { $(SAY_NOT_EXPLORED); }
 	@$(LAB) predict $(ARGS) || { $(call say_error_1,harm was found); }
+
+step: ## Let two purchases go on, statement by statement: you are the scheduler (ARGS=--help)
+	@[ -x $(LAB) ] || ($(call build,--bin lab))
+	@$(LAB) step $(ARGS)
 
 watch: $(LAB) ## After each save: rebuild, replace the replicas, reset, click, and say how that went
 	@$(LAB) watch

@@ -13,8 +13,11 @@ pub struct StepView {
     pub id: String,
     /// Its place, from 1.
     pub place: usize,
+    /// The letter of its purchase.
     pub letter: char,
+    /// The words for its statement.
     pub label: String,
+    /// Its SQL in one line.
     pub short_sql: String,
     /// What it saw or did. Empty: there is nothing to say, or the reader does not stand there yet.
     pub note: String,
@@ -22,8 +25,9 @@ pub struct StepView {
     pub is_made: bool,
     /// Whether the reader stands after it.
     pub is_current: bool,
-    /// The stock and the orders that are committed after it.
+    /// The stock that is committed after it.
     pub stock: i64,
+    /// The orders that are committed after it.
     pub orders: u64,
     /// Whether the next step is another purchase's, so that the two can be swapped.
     pub can_be_swapped: bool,
@@ -31,18 +35,25 @@ pub struct StepView {
 
 /// Where the reader stands.
 pub struct LookView {
+    /// The stock that is committed.
     pub stock: i64,
+    /// The orders that are committed.
     pub orders: u64,
     /// A line for each purchase: what it does next, or whom it waits for.
     pub purchases: Vec<String>,
+    /// The locks that are held or awaited.
     pub locks: Vec<LockView>,
 }
 
 /// A lock.
 pub struct LockView {
+    /// The letter of its purchase.
     pub letter: char,
+    /// What is locked.
     pub what: String,
+    /// How, in PostgreSQL's words.
     pub mode: String,
+    /// `false`: the purchase waits for it.
     pub is_granted: bool,
 }
 

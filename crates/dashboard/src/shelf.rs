@@ -25,7 +25,8 @@ pub struct Shelf {
 struct Commit {
     at_ms: f64,
     changes: Vec<StockChange>,
-    orders: u64,
+    /// Orders that it adds, without those that it deletes.
+    orders: i64,
 }
 
 impl Shelf {
@@ -53,17 +54,18 @@ impl Shelf {
         Some(shelf)
     }
 
-    /// The stock, if it is known, and the orders that this click has added, at this time.
+    /// The stock, if it is known, and the orders that this click has added and not deleted, at this time.
     pub fn at(&self, at_ms: f64) -> (Option<i64>, u64) {
         let mut stock = self.first;
-        let mut orders = 0;
+        let mut orders: i64 = 0;
         for commit in self.commits.iter().filter(|commit| commit.at_ms <= at_ms + SAME_TIME_MS) {
-            orders += commit.orders;
+            // A reset also deletes orders of earlier clicks.
+            orders = (orders + commit.orders).max(0);
             for change in &commit.changes {
                 stock = apply(stock, *change);
             }
         }
-        (stock, orders)
+        (stock, orders.unsigned_abs())
     }
 
     /// The stock before the click: what the first read saw, without what was committed before that read.
@@ -103,8 +105,16 @@ fn change(step: &Step) -> Option<StockChange> {
     Words::of(&step.statement.sql).stock_change(&step.statement.parameters).filter(|_| !has_failed)
 }
 
-fn orders(step: &Step) -> u64 {
+/// How many orders a statement adds. It is negative where the statement deletes orders.
+fn orders(step: &Step) -> i64 {
     let words = Words::of(&step.statement.sql);
-    let inserts = words.verb() == Verb::Insert && words.has("orders") && step.statement.error.is_none();
-    if inserts { step.statement.rows.unwrap_or(0) } else { 0 }
+    if !words.has("orders") || step.statement.error.is_some() {
+        return 0;
+    }
+    let rows = step.statement.rows.and_then(|rows| i64::try_from(rows).ok()).unwrap_or(0);
+    match words.verb() {
+        Verb::Insert => rows,
+        Verb::Delete => -rows,
+        _ => 0,
+    }
 }

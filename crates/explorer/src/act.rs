@@ -6,7 +6,10 @@ use anyhow::Context;
 use reqwest::{Client, RequestBuilder};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use uuid::Uuid;
+
+use crate::leaving;
 
 /// Longer than the shop's own limits, so that the shop answers first.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
@@ -74,12 +77,30 @@ impl Ask {
 
     /// The request of this act. It completes with the answer.
     pub fn send(&self, act: &Act, product: Uuid) -> impl Future<Output = Reply> + Send + 'static + use<> {
-        let request = match act {
+        answer(self.request(act, product))
+    }
+
+    /// The same, with a client that leaves when it is told to. It completes when the replica has noticed that.
+    pub fn send_until(
+        &self,
+        act: &Act,
+        product: Uuid,
+        leave: oneshot::Receiver<()>,
+    ) -> impl Future<Output = Reply> + Send + 'static + use<> {
+        let request = self.request(act, product).build();
+        async move {
+            let Ok(request) = request else { return Reply::none() };
+            let Some((status, body)) = leaving::send(request, leave).await else { return Reply::none() };
+            Reply::of(status, &serde_json::from_slice(&body).unwrap_or_default())
+        }
+    }
+
+    fn request(&self, act: &Act, product: Uuid) -> RequestBuilder {
+        match act {
             Act::Buy { strategy, key } => self.purchase(product, strategy.as_deref(), key.as_deref()),
             Act::Reset => self.client.post(format!("{}/api/reset", self.url)),
             Act::Page => self.client.get(format!("{}/", self.url)),
-        };
-        answer(request)
+        }
     }
 
     /// The replica's answer to `GET` of this path, as JSON.
@@ -108,13 +129,16 @@ async fn answer(request: RequestBuilder) -> Reply {
     let Ok(response) = request.send().await else { return Reply::none() };
     let status = response.status().as_u16();
     // A page is no JSON, and names no order.
-    let body: Value = response.json().await.unwrap_or_default();
-    let order = body.get("id").and_then(|id| id.as_str()?.parse().ok());
-    let is_unknown = body.get("outcome").is_some_and(|outcome| outcome == "unknown");
-    Reply { status: Some(status), order, is_unknown }
+    Reply::of(status, &response.json().await.unwrap_or_default())
 }
 
 impl Reply {
+    fn of(status: u16, body: &Value) -> Self {
+        let order = body.get("id").and_then(|id| id.as_str()?.parse().ok());
+        let is_unknown = body.get("outcome").is_some_and(|outcome| outcome == "unknown");
+        Self { status: Some(status), order, is_unknown }
+    }
+
     /// No answer came.
     pub(crate) fn none() -> Self {
         Self { status: None, order: None, is_unknown: false }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use flash_sale_wiretap::line::WaitingStatement;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::act::Reply;
@@ -17,6 +18,8 @@ pub(crate) struct Actor {
     pub reply: Option<Reply>,
     /// Sends the request and waits for the answer.
     pub request: Option<JoinHandle<()>>,
+    /// Tells its client to leave, if that can be told.
+    pub leave: Option<oneshot::Sender<()>>,
     /// The statements that wait to be let go on, in the order in which they came.
     pub waiting: VecDeque<WaitingStatement>,
     /// The statements that PostgreSQL works on.
@@ -49,6 +52,23 @@ impl Actor {
         self.reply.is_some() && self.waiting.is_empty() && self.in_flight.is_empty() && self.open.is_empty()
     }
 
+    /// Lets each ROLLBACK pass that comes after the end of its transaction. A replica sends one when a client has left
+    /// during COMMIT. Nobody knows when it comes, and it changes nothing.
+    pub fn pass_empty_rollbacks(&mut self) {
+        while let Some(place) = self.waiting.iter().position(|statement| {
+            statement.sql.eq_ignore_ascii_case("rollback")
+                && !self.is_busy(statement.connection)
+                && !self.open.iter().any(|(connection, _)| *connection == statement.connection)
+        }) {
+            self.waiting.remove(place).into_iter().for_each(WaitingStatement::pass);
+        }
+    }
+
+    /// Whether PostgreSQL works on a statement of this connection.
+    fn is_busy(&self, connection: u64) -> bool {
+        self.in_flight.iter().any(|flight| flight.connection == connection)
+    }
+
     /// Whether it does something in the shop: no statement of it waits or is in flight, and it is not done.
     pub fn is_in_the_shop(&self) -> bool {
         self.is_sent
@@ -63,7 +83,9 @@ impl Actor {
         if let Some(stopped) = self.in_flight.iter().find(|flight| flight.is_stopped) {
             return Some((Arc::clone(&stopped.sql), true));
         }
-        self.waiting.front().map(|statement| (Arc::clone(&statement.sql), false))
+        // What is sent behind a statement that PostgreSQL still works on comes to nothing before that one has ended.
+        let next = self.waiting.front().filter(|statement| !self.is_busy(statement.connection))?;
+        Some((Arc::clone(&next.sql), false))
     }
 
     /// Whether it has begun an attempt, has failed, and is about to begin again although no other actor has made a step

@@ -78,10 +78,15 @@ impl ExplorerDatabase {
         Ok(())
     }
 
+    /// Whether this strategy can't sell the product in the shop's window.
+    pub(crate) fn needs_own_product(strategy: &str) -> bool {
+        matches!(strategy, "skip_locked" | "check_constraint")
+    }
+
     /// The product in the shop's window. Other products are for strategies that need one of their own.
     pub(crate) async fn product_for(&mut self, strategy: Option<&str>) -> anyhow::Result<Uuid> {
         let sql = match strategy {
-            Some("skip_locked" | "check_constraint") => {
+            Some(strategy) if Self::needs_own_product(strategy) => {
                 "INSERT INTO products (title, author, year, price, quantity, created_at, refuses_oversell)
                  VALUES ('explored', 'the explorer', 2026, 1.00, 0, now() + interval '100 years', $1) RETURNING id"
             }
@@ -125,6 +130,13 @@ impl ExplorerDatabase {
         let rows = sqlx::query_as::<_, (i32, Vec<i32>)>(WHO_WAITS).bind(pids);
         let rows = rows.fetch_all(&mut self.session).await?;
         Ok(rows.into_iter().filter(|(_, blocking)| !blocking.is_empty()).collect())
+    }
+
+    /// Whether one of these server processes still runs and doesn't wait for a lock.
+    pub(crate) async fn have_more_to_do(&mut self, pids: &[i32]) -> anyhow::Result<bool> {
+        let sql = "SELECT count(*) > 0 FROM pg_stat_activity
+                   WHERE pid = ANY ($1) AND wait_event_type IS DISTINCT FROM 'Lock'";
+        Ok(sqlx::query_scalar(sql).bind(pids).fetch_one(&mut self.session).await?)
     }
 
     /// Ends the sessions of these server processes, and with them what they left open.

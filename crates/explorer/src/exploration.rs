@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::act::Act;
+use crate::database::ExplorerDatabase;
 use crate::outcome::{Flaw, Outcome};
 use crate::piece::{Inside, Piece};
 use crate::schedule::{Note, Schedule};
 use crate::search::{Found, Search};
 use crate::stage::Stage;
-use crate::trouble::{Trouble, TroubleKind};
+use crate::trouble::Trouble;
 
 /// What to explore.
 #[derive(Clone, Debug)]
@@ -116,27 +117,6 @@ pub async fn explore(
     Ok(exploration)
 }
 
-/// Explores with this trouble at each of the first actor's steps. Returns what was found at each.
-///
-/// # Errors
-/// The same as those of [`explore`].
-pub async fn explore_trouble(
-    stage: &mut Stage,
-    options: &ExploreOptions,
-    kind: TroubleKind,
-) -> anyhow::Result<Vec<Exploration>> {
-    let mut all = Vec::new();
-    for step in 0.. {
-        let options = ExploreOptions { trouble: Some(Trouble { kind, step }), ..options.clone() };
-        let exploration = explore(stage, &options, &|_, _| {}).await?;
-        if exploration.troubled == 0 {
-            break;
-        }
-        all.push(exploration);
-    }
-    Ok(all)
-}
-
 impl Stage {
     /// Plays the schedule whose actors these letters name. After the last letter, the actors go on one after the other.
     ///
@@ -164,6 +144,12 @@ impl Stage {
             _ => None,
         });
         let stock = i64::from(options.stock);
+        let needs_own_product = strategy.filter(|strategy| ExplorerDatabase::needs_own_product(strategy));
+        if let Some(strategy) = needs_own_product.filter(|_| options.acts.contains(&Act::Reset)) {
+            anyhow::bail!(
+                "{strategy} sells a product of its own, which a reset leaves as it is. Choose another strategy"
+            );
+        }
         let product = self.database.product_for(strategy).await?;
         let has_units = strategy == Some("skip_locked");
         if has_units {
@@ -207,15 +193,18 @@ impl Exploration {
         }
     }
 
-    fn keep(&mut self, schedule: Schedule) {
+    pub(crate) fn keep(&mut self, schedule: Schedule) {
         let Some(worst) = schedule.outcome.flaws.first() else {
-            let is_better = self.example.as_ref().is_none_or(|known| schedule.switches() < known.switches());
+            let fit = |schedule: &Schedule| (!schedule.is_troubled, schedule.switches());
+            let is_better = self.example.as_ref().is_none_or(|known| fit(&schedule) < fit(known));
             if schedule.has_waited() && is_better {
                 self.example = Some(schedule);
             }
             return;
         };
-        let badness = |flaw: Flaw, schedule: &Schedule| (flaw, schedule.switches(), schedule.steps.len());
+        let badness = |flaw: Flaw, schedule: &Schedule| {
+            (flaw, !schedule.is_troubled, schedule.switches(), schedule.steps.len())
+        };
         let is_worse = self.counterexample.as_ref().is_none_or(|known| {
             known.outcome.flaws.first().is_none_or(|flaw| badness(*worst, &schedule) < badness(*flaw, known))
         });

@@ -51,6 +51,26 @@ impl Footprint {
         })
     }
 
+    /// What the next statement of this actor touches when trouble befalls it, after these steps: also what its
+    /// transaction has written and locked, because the transaction may end.
+    pub(crate) fn in_trouble(sql: &str, actor: usize, steps: &[Step], tables: &BTreeSet<String>) -> Self {
+        Self::of(sql, actor, steps, tables).and(Self::of("ROLLBACK", actor, steps, tables))
+    }
+
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (
+                Self::Tables { mut read, mut written },
+                Self::Tables { read: more_read, written: more_written },
+            ) => {
+                read.extend(more_read);
+                written.extend(more_written);
+                Self::Tables { read, written }
+            }
+            _ => Self::Everything,
+        }
+    }
+
     fn of_statement(sql: &str, tables: &BTreeSet<String>) -> Self {
         let named: BTreeSet<String> = words(sql).filter(|word| tables.contains(word)).collect();
         let first = words(sql).next().unwrap_or_default();
@@ -95,4 +115,30 @@ fn words(sql: &str) -> impl Iterator<Item = String> {
     sql.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
         .filter(|word| !word.is_empty())
         .map(str::to_ascii_lowercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::schedule::Became;
+
+    #[test]
+    fn a_statement_that_trouble_befalls_touches_all_that_its_transaction_has_locked() {
+        let tables = ["products", "idempotency_keys"].map(str::to_owned).into();
+        let step = |sql: &str| Step {
+            actor: 0,
+            sql: Arc::from(sql),
+            is_inside: false,
+            trouble: None,
+            became: Became::Done,
+        };
+        let steps = ["BEGIN", "SELECT 1 FROM products FOR UPDATE"].map(step);
+        let next = "UPDATE idempotency_keys SET status = 200";
+        let of_another = Footprint::of("SELECT 1 FROM products FOR UPDATE NOWAIT", 1, &steps, &tables);
+
+        assert!(!Footprint::of(next, 0, &steps, &tables).depends_on(&of_another));
+        assert!(Footprint::in_trouble(next, 0, &steps, &tables).depends_on(&of_another));
+    }
 }

@@ -5,11 +5,13 @@ mod happenings;
 mod stillness;
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{bail, ensure};
 use flash_sale_wiretap::line::Passage;
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 use crate::act::Reply;
@@ -22,8 +24,6 @@ use crate::trouble::TroubleKind;
 
 /// A statement of an actor while all actors wait: PostgreSQL ends deadlocks, and long waits for locks, sooner.
 const ALL_WAIT: Duration = Duration::from_secs(8);
-/// A replica notices within this time that a client has left.
-const NOTICED: Duration = Duration::from_millis(5);
 /// The time between the beginnings of two waits.
 const BETWEEN_WAITS: Duration = Duration::from_millis(5);
 /// So often a buyer asks again what became of a purchase.
@@ -49,6 +49,8 @@ struct Play<'a> {
     waits: usize,
     deadlocks: usize,
     is_troubled: bool,
+    /// The server processes whose connection is cut. They hold their locks until they have ended.
+    ending: BTreeSet<i32>,
 }
 
 /// Plays a schedule. `choose` is told which actors can go on, and returns the one that does.
@@ -70,8 +72,17 @@ pub(crate) async fn play_with<Chosen: Future<Output = anyhow::Result<usize>>>(
     drop_late_happenings(stage);
     stage.database.begin_anew(piece.product, piece.quantity).await?;
     let actors = piece.acts.iter().map(|_| Actor::default()).collect();
-    let (steps, notes) = (Vec::new(), BTreeSet::new());
-    let mut play = Play { stage, piece, actors, steps, notes, waits: 0, deadlocks: 0, is_troubled: false };
+    let mut play = Play {
+        stage,
+        piece,
+        actors,
+        steps: Vec::new(),
+        notes: BTreeSet::new(),
+        waits: 0,
+        deadlocks: 0,
+        is_troubled: false,
+        ending: BTreeSet::new(),
+    };
     for actor in 0..play.actors.len() {
         play.send(actor);
         play.settle().await?;
@@ -96,7 +107,16 @@ pub(crate) fn drop_late_happenings(stage: &mut Stage) {
 
 impl Play<'_> {
     fn send(&mut self, actor: usize) {
-        let request = self.stage.asks[actor].send(&self.piece.acts[actor], self.piece.product);
+        let (ask, act) = (&self.stage.asks[actor], &self.piece.acts[actor]);
+        let may_leave =
+            self.piece.trouble.is_some_and(|it| actor == 0 && it.kind == TroubleKind::ClientLeaves);
+        let request: Pin<Box<dyn Future<Output = Reply> + Send>> = if may_leave {
+            let (leave, told_to_leave) = oneshot::channel();
+            self.actors[actor].leave = Some(leave);
+            Box::pin(ask.send_until(act, self.piece.product, told_to_leave))
+        } else {
+            Box::pin(ask.send(act, self.piece.product))
+        };
         let (tell, play) = (self.stage.tell.clone(), self.stage.plays);
         let request = tokio::spawn(async move {
             let reply = request.await;
@@ -156,7 +176,7 @@ impl Play<'_> {
             stopped.is_stopped = false;
             stopped.step = step;
             let (pid, sql) = (stopped.backend_pid, Arc::clone(&stopped.sql));
-            self.steps.push(Step { actor: index, sql, is_inside: true, became: Became::Sent });
+            self.steps.push(Step { actor: index, sql, is_inside: true, trouble: None, became: Became::Sent });
             return self.stage.database.go_on(pid).await;
         }
         let Some(statement) = actor.waiting.pop_front() else {
@@ -179,9 +199,12 @@ impl Play<'_> {
             self.stage.database.stop(backend_pid).await?;
             self.stage.stops.insert(backend_pid);
         }
-        self.steps.push(Step { actor: index, sql, is_inside: false, became: Became::Sent });
-        let trouble = self.trouble_of(index);
+        let trouble = self.piece.trouble_at(index, &self.steps);
+        self.steps.push(Step { actor: index, sql, is_inside: false, trouble, became: Became::Sent });
         self.is_troubled |= trouble.is_some();
+        if matches!(trouble, Some(TroubleKind::AnswerIsLost | TroubleKind::ConnectionBreaks)) {
+            self.ending.insert(backend_pid);
+        }
         match trouble {
             None => statement.pass(),
             Some(TroubleKind::AnswerIsLost) => statement.lose_answer(),
@@ -211,21 +234,15 @@ impl Play<'_> {
         }
     }
 
-    /// What befalls the actor at the step that it has just begun.
-    fn trouble_of(&self, actor: usize) -> Option<TroubleKind> {
-        let own = self.steps.iter().filter(|step| step.actor == actor && !step.is_inside).count();
-        let trouble = self.piece.trouble.filter(|trouble| actor == 0 && trouble.step + 1 == own)?;
-        Some(trouble.kind)
-    }
-
     /// The actor's client closes its connection. The replica has to notice it before the statement goes on: otherwise
     /// the schedule would go another way each time.
     async fn leave(&mut self, actor: usize) {
-        if let Some(request) = self.actors[actor].request.take() {
-            request.abort();
-        }
         self.actors[actor].reply.get_or_insert_with(Reply::none);
-        sleep(NOTICED).await;
+        let (leave, request) = (self.actors[actor].leave.take(), self.actors[actor].request.take());
+        if let Some((leave, request)) = leave.zip(request) {
+            let _ = leave.send(());
+            let _ = request.await;
+        }
     }
 
     /// Has each buyer with a key ask again what became of a purchase, until it is known. These steps are not counted.
@@ -258,6 +275,8 @@ impl Play<'_> {
         }
         if self.piece.trouble.is_some() {
             self.ask_again().await?;
+            let ending: Vec<i32> = self.ending.iter().copied().collect();
+            self.stage.database.end_sessions(&ending).await?;
         }
         let replies = self.actors.iter_mut().map(|actor| actor.reply.take().unwrap_or_else(Reply::none));
         let replies: Vec<Reply> = replies.collect();

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::act::Reply;
 use crate::outcome::Outcome;
+use crate::trouble::{Trouble, TroubleKind};
 
 /// One order in which the actors' statements followed one another, and what came of it.
 #[derive(Clone, Debug, Serialize)]
@@ -31,6 +32,9 @@ pub struct Step {
     pub sql: Arc<str>,
     /// Whether it is the rest of a statement: it was stopped after its snapshot, before it wrote.
     pub is_inside: bool,
+    /// What has befallen the actor at this step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<TroubleKind>,
     /// What came of it.
     pub became: Became,
 }
@@ -81,8 +85,20 @@ impl Schedule {
         self.steps.windows(2).filter(|pair| pair[0].actor != pair[1].actor).count()
     }
 
+    /// What has befallen an actor, and at which of its own steps. `None`: nothing has.
+    pub fn trouble(&self) -> Option<Trouble> {
+        let (place, kind) =
+            self.steps.iter().enumerate().find_map(|(place, step)| Some((place, step.trouble?)))?;
+        Some(Trouble { kind, step: own_statements(&self.steps[..place], self.steps[place].actor) })
+    }
+
     /// Whether a statement waited for another actor's lock.
     pub fn has_waited(&self) -> bool {
         self.outcome.waits > 0
     }
+}
+
+/// How many statements this actor has sent in these steps.
+pub(crate) fn own_statements(steps: &[Step], actor: usize) -> usize {
+    steps.iter().filter(|step| step.actor == actor && !step.is_inside).count()
 }

@@ -73,7 +73,7 @@ impl Search {
                     choice.can_go_on[0].0
                 } else {
                     let above = fresh.last().or(self.path.last());
-                    let node = self.open(above, choice);
+                    let node = self.open(above, choice, piece);
                     let actor = node.chosen.last().copied();
                     is_redundant = actor.is_none();
                     if actor.is_some() {
@@ -97,9 +97,9 @@ impl Search {
     }
 
     /// A node that is reached for the first time.
-    fn open(&self, above: Option<&Node>, choice: &Choice<'_>) -> Node {
+    fn open(&self, above: Option<&Node>, choice: &Choice<'_>, piece: &Piece) -> Node {
         let sleep = match above {
-            Some(node) if self.is_reduced => self.sleep_below(node, choice),
+            Some(node) if self.is_reduced => self.sleep_below(node, choice, piece),
             _ => SleepSet::default(),
         };
         let last = choice.steps.last().map(|step| step.actor);
@@ -110,16 +110,20 @@ impl Search {
         Node { can_go_on: choice.can_go_on.to_vec(), chosen: first.into_iter().collect(), sleep }
     }
 
-    fn sleep_below(&self, node: &Node, choice: &Choice<'_>) -> SleepSet {
+    fn sleep_below(&self, node: &Node, choice: &Choice<'_>, piece: &Piece) -> SleepSet {
         let Some((step, before)) = choice.steps.split_last() else { return SleepSet::default() };
         if isolates_more(choice.steps.iter().map(|step| &*step.sql)) {
             return SleepSet::default();
         }
-        let footprint = Footprint::of(&step.sql, step.actor, before, &self.tables);
+        let touched = |sql: &str, actor: usize| match piece.trouble_at(actor, before) {
+            Some(_) => Footprint::in_trouble(sql, actor, before, &self.tables),
+            None => Footprint::of(sql, actor, before, &self.tables),
+        };
+        let footprint = touched(&step.sql, step.actor);
         let mut sleep = node.sleep.clone();
         for (actor, sql, _) in &node.can_go_on {
             if *actor != step.actor && node.chosen.contains(actor) {
-                sleep.add(*actor, Footprint::of(sql, *actor, before, &self.tables));
+                sleep.add(*actor, touched(sql, *actor));
             }
         }
         sleep.after(step.actor, &footprint)

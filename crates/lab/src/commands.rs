@@ -17,6 +17,7 @@ pub mod restart;
 pub mod serve;
 pub mod slow_motion;
 pub mod status;
+pub mod step;
 pub mod tap;
 pub mod test_guide;
 pub mod timeline;

@@ -31,6 +31,7 @@ pub mod shop;
 pub mod signals;
 pub mod stage;
 pub mod statistics;
+pub mod step;
 pub mod supervisor;
 pub mod table;
 pub mod watch;

@@ -68,6 +68,8 @@ enum Command {
     Explore(commands::explore::ExploreArguments),
     /// Make one purchase, and find in its SQL whether two purchases at once could do harm
     Predict(commands::predict::PredictArguments),
+    /// Let two purchases go on, step by step, and see what PostgreSQL does
+    Step(commands::step::StepArguments),
     /// Stop everything, and remove the database and the logs
     Clean,
     /// Say the next of three hints
@@ -200,6 +202,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         Command::Drill(arguments) => return commands::drill::drill(arguments).await,
         Command::Explore(arguments) => return commands::explore::explore(arguments).await,
         Command::Predict(arguments) => return commands::predict::predict(arguments).await,
+        Command::Step(arguments) => return commands::step::step(arguments).await,
         Command::Clean => commands::clean::clean().await?,
         Command::Hint { reset } => commands::hint::hint(reset)?,
         Command::Watch => commands::watch::watch().await?,

@@ -37,6 +37,10 @@ pub const EXPLORER_POSTGRES: &str = ".flash-sale/explorer/postgres";
 pub const DASHBOARD: &str = ".flash-sale/dashboard";
 /// The PostgreSQL of the dashboard's explorer, unless its user can't reach it.
 pub const DASHBOARD_POSTGRES: &str = ".flash-sale/dashboard/postgres";
+/// The same for `make step`.
+pub const STEP: &str = ".flash-sale/step";
+/// The PostgreSQL of `make step`, unless its user can't reach it.
+pub const STEP_POSTGRES: &str = ".flash-sale/step/postgres";
 /// Where the wiretap listens for the replicas.
 pub const WIRE: &str = ".flash-sale/wire";
 

@@ -11,7 +11,7 @@ use super::answer;
 use super::explore::form::{self, ExploreForm};
 use crate::engine_messages::BrokenRule;
 use crate::explore_order::{EXERCISE, ExploreOrder};
-use crate::notes::quantity;
+use crate::guess::{GuessedRead, reads_the_stock};
 use crate::played::{PlayOrder, Played, PlayedOutcome, letter, parse_letters};
 use crate::played_view::{LookView, StepView, step_views};
 use crate::plays::Plays;
@@ -47,14 +47,6 @@ struct StepChoice {
     letters: String,
     /// Whether the reader is asked first what it will read.
     is_asked: bool,
-}
-
-/// What the reader said before the last step, and what came.
-struct GuessedRead {
-    letter: char,
-    said: String,
-    came: String,
-    is_right: bool,
 }
 
 /// The query of the page.
@@ -127,30 +119,6 @@ fn choices(played: &Played, letters: &str) -> Vec<StepChoice> {
         is_asked: reads_the_stock(sql) && others_have_begun(*actor),
     };
     next.iter().map(choice).collect()
-}
-
-fn reads_the_stock(sql: &str) -> bool {
-    let words = Words::of(sql);
-    words.verb() == Verb::Select && words.has("products")
-}
-
-impl GuessedRead {
-    /// What came of the guess about the last step.
-    fn of(played: &Played, guess: &str) -> Option<Self> {
-        let last = played.steps.last().filter(|step| reads_the_stock(&step.sql))?;
-        let waits = played.looks.last()?.waits.iter().any(|(actor, _)| *actor == last.actor);
-        let came = if waits {
-            "it waits".to_owned()
-        } else {
-            let read = played.seen().last()?.as_ref().and_then(quantity)?;
-            format!("it reads {read}")
-        };
-        let said = match guess {
-            "waits" => "it waits".to_owned(),
-            number => format!("it reads {}", number.parse::<i64>().ok()?),
-        };
-        Some(Self { letter: letter(last.actor), is_right: said == came, said, came })
-    }
 }
 
 impl SchedulerPage<'_> {

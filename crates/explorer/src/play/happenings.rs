@@ -30,6 +30,7 @@ impl Play<'_> {
                 };
                 actor.is_given_up = false;
                 actor.waiting.push_back(statement);
+                actor.pass_empty_rollbacks();
                 if actor.waiting.len() > 1 {
                     self.notes.insert(Note::SeveralAtOnce);
                 }
@@ -45,6 +46,7 @@ impl Play<'_> {
                     actor.open.insert(connection);
                 } else {
                     actor.open.remove(&connection);
+                    actor.pass_empty_rollbacks();
                 }
                 let became = &mut self.steps[flight.step].became;
                 match answered.error {

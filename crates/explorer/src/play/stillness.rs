@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::Play;
 use crate::actor::Actor;
@@ -28,6 +28,15 @@ impl Play<'_> {
         loop {
             self.take_in_all()?;
             self.release_unused_stops().await?;
+            ensure!(
+                began.elapsed() < ANSWER_LIMIT,
+                "PostgreSQL has worked on a statement for {} s. It neither answers nor waits for a lock",
+                ANSWER_LIMIT.as_secs()
+            );
+            if self.is_a_session_ending().await? {
+                sleep(LOOK).await;
+                continue;
+            }
             let (in_the_shop, pids) = (self.actors.iter().any(Actor::is_in_the_shop), self.unanswered());
             if !in_the_shop && pids.is_empty() {
                 return Ok(());
@@ -47,12 +56,18 @@ impl Play<'_> {
             } else if self.look(&pids).await? {
                 return Ok(());
             }
-            ensure!(
-                began.elapsed() < ANSWER_LIMIT,
-                "PostgreSQL has worked on a statement for {} s. It neither answers nor waits for a lock",
-                ANSWER_LIMIT.as_secs()
-            );
         }
+    }
+
+    /// Whether a session whose connection was cut still holds its locks, and will free them in a moment. One that waits
+    /// for a lock itself goes on waiting.
+    async fn is_a_session_ending(&mut self) -> anyhow::Result<bool> {
+        if self.ending.is_empty() {
+            return Ok(false);
+        }
+        let unanswered = self.unanswered();
+        let ending: Vec<i32> = self.ending.iter().copied().filter(|pid| !unanswered.contains(pid)).collect();
+        Ok(self.stage.database.have_more_to_do(&ending).await?)
     }
 
     /// A statement that was to be stopped inside, and has ended without that, needs no stop any more.

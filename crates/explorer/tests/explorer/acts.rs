@@ -28,3 +28,13 @@ async fn a_reset_and_a_page_disturb_no_purchase() {
         assert!(explored.complete && explored.is_right() && explored.failed == 0, "{other:?}: {explored:#?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_beside_a_product_that_it_leaves_alone_is_refused() {
+    let (mut stage, _folder) = stage(2).await;
+    let buy = Act::Buy { strategy: Some("skip_locked".to_owned()), key: None };
+
+    let refused = explore(&mut stage, &options(vec![buy, Act::Reset], 1), &|_, _| {}).await.unwrap_err();
+
+    assert!(refused.to_string().contains("skip_locked sells a product of its own"), "{refused:#}");
+}

@@ -9,7 +9,9 @@ use flash_sale_testbed::postgres::place;
 
 use super::down;
 use crate::console;
-use crate::project::{DASHBOARD, DASHBOARD_POSTGRES, EXPLORER, EXPLORER_POSTGRES, LOGS, POSTGRES};
+use crate::project::{
+    DASHBOARD, DASHBOARD_POSTGRES, EXPLORER, EXPLORER_POSTGRES, LOGS, POSTGRES, STEP, STEP_POSTGRES,
+};
 
 /// Removes the databases of the shop and of both explorers, and the logs. PostgreSQL's programs, if they had to be fetched, stay.
 ///
@@ -17,13 +19,13 @@ use crate::project::{DASHBOARD, DASHBOARD_POSTGRES, EXPLORER, EXPLORER_POSTGRES,
 /// When a folder can't be removed.
 pub async fn clean() -> anyhow::Result<()> {
     let _lock = down::stop().await?;
-    for folder in [POSTGRES, EXPLORER_POSTGRES, DASHBOARD_POSTGRES].map(Path::new) {
+    for folder in [POSTGRES, EXPLORER_POSTGRES, DASHBOARD_POSTGRES, STEP_POSTGRES].map(Path::new) {
         if let Ok(wanted) = folder.canonicalize() {
             remove(&place::fallback(&wanted))?;
         }
         remove(folder)?;
     }
-    for folder in [EXPLORER, DASHBOARD, LOGS].map(Path::new) {
+    for folder in [EXPLORER, DASHBOARD, STEP, LOGS].map(Path::new) {
         remove(folder)?;
     }
     console::line(

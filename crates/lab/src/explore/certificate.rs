@@ -6,10 +6,11 @@ use std::io;
 use std::path::Path;
 
 use anyhow::Context;
-use flash_sale_explorer::{DatabaseFacts, Exploration, ExploreOptions, Inside, Note};
+use flash_sale_explorer::{Act, DatabaseFacts, Exploration, ExploreOptions, Inside, Note, TroubleKind};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::requests::{requests_in_words, trouble_in_words};
 use crate::build::sources;
 use crate::wording::counted;
 use crate::wrap::wrapped;
@@ -54,8 +55,14 @@ pub struct Certificate {
     pub postgresql: String,
     /// The isolation level of transactions that ask for none.
     pub isolation: String,
-    /// How many purchases there were.
+    /// The requests: A, B and so on.
+    pub requests: Vec<Act>,
+    /// How many of them are purchases.
     pub buyers: usize,
+    /// What befell A. `None`: nothing.
+    pub trouble: Option<TroubleKind>,
+    /// At which statement of A it came, from 1. `None`: once at each of them.
+    pub trouble_at: Option<usize>,
     /// Copies at first.
     pub stock: u32,
     /// Which statements were stopped inside.
@@ -94,24 +101,22 @@ impl Certificate {
         subject: Subject,
         database: DatabaseFacts,
         options: &ExploreOptions,
+        trouble: Option<TroubleKind>,
         exploration: &Exploration,
     ) -> Self {
         let claim = claim(exploration);
-        let buyers = options.acts.len();
-        let purchases = format!(
-            "{} of {}",
-            counted(buyers, "purchase"),
-            counted(usize::try_from(options.stock).unwrap_or(usize::MAX), "copy")
-        );
-        let sentence = match claim {
-            Claim::Proven => format!("{purchases} break no rule, in whichever order their statements come"),
-            Claim::Refuted => format!("{purchases} break a rule: the schedule above shows how"),
-            Claim::Open => format!("nothing about {purchases}: there are orders that were not played"),
+        let buyers = options.acts.iter().filter(|act| act.is_purchase()).count();
+        let trouble_at = options.trouble.map(|trouble| trouble.step + 1);
+        let requests = requests_in_words(&options.acts, options.stock);
+        let sentence = sentence(claim, &requests, trouble, trouble_at);
+        let unseen_trouble = match trouble {
+            None => "time limits that run out, and connections that break".to_owned(),
+            Some(_) => "time limits that run out, and troubles of another kind".to_owned(),
         };
         let mut not_proven = vec![
-            format!("more than {buyers} purchases, other stocks, other requests"),
+            format!("more than {}, other stocks, other requests", counted(buyers, "purchase")),
             "statements and branches that did not occur here".to_owned(),
-            "time limits that run out, and connections that break".to_owned(),
+            unseen_trouble,
         ];
         if exploration.notes.keys().any(|note| is_out_of_control(*note)) {
             not_proven.push("orders that the explorer could not control (see the notes)".to_owned());
@@ -122,7 +127,10 @@ impl Certificate {
             subject,
             postgresql: database.version,
             isolation: database.isolation,
+            requests: options.acts.clone(),
             buyers,
+            trouble,
+            trouble_at,
             stock: options.stock,
             inside: options.inside,
             all_schedules: exploration.complete,
@@ -153,12 +161,37 @@ impl Certificate {
         text
     }
 
+    /// What A and B are called together.
+    pub fn kind_of_requests(&self) -> &'static str {
+        if self.requests.iter().all(Act::is_purchase) { "purchase" } else { "request" }
+    }
+
     fn schedules(&self) -> &'static str {
         match (self.all_schedules, self.reduction) {
             (true, false) => "all of them were played",
             (true, true) => "all of them, but those from which nothing new can come",
             (false, _) => "not all of them were played",
         }
+    }
+}
+
+/// The claim in a sentence. `at`: the only statement of A at which the trouble came.
+fn sentence(claim: Claim, requests: &str, trouble: Option<TroubleKind>, at: Option<usize>) -> String {
+    let when = trouble.map(|kind| match at {
+        Some(at) => format!(" when at statement {at} {}", trouble_in_words(kind)),
+        None => format!(" when {}", trouble_in_words(kind)),
+    });
+    let when = when.unwrap_or_default();
+    match (claim, trouble.filter(|_| at.is_none())) {
+        (Claim::Proven, Some(kind)) => format!(
+            "{requests} break no rule, in whichever order their statements come, and at whichever statement {}",
+            trouble_in_words(kind)
+        ),
+        (Claim::Proven, None) => {
+            format!("{requests} break no rule{when}, in whichever order their statements come")
+        }
+        (Claim::Refuted, _) => format!("{requests} break a rule{when}: the schedule above shows how"),
+        (Claim::Open, _) => format!("nothing about {requests}{when}: there are orders that were not played"),
     }
 }
 

@@ -9,9 +9,10 @@ use flash_sale_dashboard::lane::{self, Step as Sent};
 use flash_sale_dashboard::notes::note;
 use flash_sale_dashboard::shelf::Shelf;
 use flash_sale_diagnosis::sql::label;
-use flash_sale_explorer::{Became, Schedule, letter};
+use flash_sale_explorer::{Act, Became, Schedule, letter};
 use flash_sale_wiretap::trace::Transaction;
 
+use super::requests::{short_name, trouble_in_words};
 use crate::wrap::wrapped;
 
 /// The longest line, in characters.
@@ -40,7 +41,7 @@ struct Woken {
 }
 
 /// Writes the schedule. `transactions` are those that the wire saw while it was played.
-pub fn write(schedule: &Schedule, transactions: &[Transaction]) -> String {
+pub fn write(schedule: &Schedule, acts: &[Act], transactions: &[Transaction]) -> String {
     let began_at = transactions.iter().map(|transaction| transaction.began_at).min().unwrap_or_default();
     let sent = sent_at_each_step(schedule, transactions, began_at);
     // Statements without a transaction are no purchase by themselves, and here all of them are.
@@ -50,8 +51,7 @@ pub fn write(schedule: &Schedule, transactions: &[Transaction]) -> String {
 
     let actors = schedule.replies.len().max(1);
     let width = (WIDTH - BESIDE - 2 * actors) / actors;
-    let heads: Vec<String> =
-        (0..actors).map(|actor| format!("{} (replica-{})", letter(actor), actor + 1)).collect();
+    let heads: Vec<String> = (0..actors).map(|actor| head(actor, acts.get(actor))).collect();
     let mut text = line("step", &heads, width, shelf.as_ref().map(|_| ("stock", "orders")));
     let woken = woken(schedule, &sent);
     let mut number = 0;
@@ -72,6 +72,15 @@ pub fn write(schedule: &Schedule, transactions: &[Transaction]) -> String {
         text.push_str(&line(&step, &cells, width, counts));
     }
     text
+}
+
+/// The head of a column. What is no purchase is named there.
+fn head(actor: usize, act: Option<&Act>) -> String {
+    let (letter, number) = (letter(actor), actor + 1);
+    match act.and_then(short_name) {
+        Some(name) => format!("{letter}: {name} (replica-{number})"),
+        None => format!("{letter} (replica-{number})"),
+    }
 }
 
 /// A schedule is one click, whatever pauses it has.
@@ -136,7 +145,13 @@ fn rows(schedule: &Schedule, sent: &[Option<Sent>], woken: &[Woken]) -> Vec<Row>
             step.became == Became::Stopped || woken.iter().any(|woken| woken.waited == number);
         let note = sent[place].as_ref().filter(|_| !goes_on_later).map(note).unwrap_or_default();
         let label = if step.is_inside { "the rest of it".to_owned() } else { label(&step.sql) };
-        let said = if step.became == Became::Stopped { "is stopped inside".to_owned() } else { note };
+        let trouble = step.trouble.map(trouble_in_words).unwrap_or_default().to_owned();
+        let said = match (step.became == Became::Stopped, trouble.is_empty(), note.is_empty()) {
+            (true, _, _) => "is stopped inside".to_owned(),
+            (false, false, false) => format!("{trouble}; {note}"),
+            (false, false, true) => trouble,
+            (false, true, _) => note,
+        };
         let words = if said.is_empty() { label } else { format!("{label}: {said}") };
         let ended_ms =
             |sent: Sent| if goes_on_later { sent.began_ms } else { sent.ended_ms.unwrap_or(sent.began_ms) };

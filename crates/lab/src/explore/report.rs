@@ -6,6 +6,7 @@ use flash_sale_explorer::{Exploration, Note, Schedule};
 use serde_json::{Value, json};
 
 use super::certificate::{Certificate, Claim};
+use super::requests::trouble_in_words;
 use crate::wording::counted;
 use crate::wrap::wrapped;
 
@@ -18,11 +19,18 @@ pub struct ExploreReport {
     pub exploration: Exploration,
     /// What was proven, and what was not.
     pub certificate: Certificate,
-    /// The schedule that is shown: the worst one or, if none breaks a rule, one in which a purchase waited. Its letters,
-    /// and its columns.
-    pub shown: Option<(String, String)>,
-    /// The arguments with which the same is explored again, with a space before each.
-    pub arguments: String,
+    /// The schedule that is shown: the worst one or, if none breaks a rule, one in which a request waited.
+    pub shown: Option<Shown>,
+}
+
+/// A schedule that is shown.
+pub struct Shown {
+    /// Its letters.
+    pub letters: String,
+    /// Its columns.
+    pub columns: String,
+    /// The command that plays it again.
+    pub command: String,
 }
 
 impl ExploreReport {
@@ -41,18 +49,55 @@ impl ExploreReport {
 
     /// The report for a person.
     pub fn text(&self) -> String {
-        let mut text =
-            format!("{}\n\n{}{}", headline(&self.exploration), counts(&self.exploration), self.notes());
-        if let Some((letters, columns)) = &self.shown {
+        let mut text = format!("{}\n\n{}{}", headline(&self.exploration), self.counts(), self.notes());
+        if let Some(Shown { letters, columns, command }) = &self.shown {
+            let requests = self.certificate.kind_of_requests();
             let what = if self.exploration.counterexample.is_some() {
-                "The worst schedule, with the fewest switches between the purchases"
+                format!("The worst schedule, with the fewest switches between the {requests}s")
             } else {
-                "A schedule in which a purchase waits for another one"
+                format!("A schedule in which a {requests} waits for another one")
             };
             let _ = write!(text, "\n{what}: {letters}\n{columns}");
-            let _ = writeln!(text, "\nPlay it again: {}", replay_command(&self.arguments, letters));
+            let _ = writeln!(text, "\nPlay it again: {command}");
         }
         let _ = write!(text, "\n{}", self.certificate.text());
+        text
+    }
+
+    fn counts(&self) -> String {
+        let (found, requests) = (&self.exploration, self.certificate.kind_of_requests());
+        let all = if found.complete {
+            "all of them".to_owned()
+        } else if found.not_repeated > 0 {
+            format!("not all of them: {} times the {requests}s did not repeat themselves", found.not_repeated)
+        } else {
+            "not all of them: the time limit was reached (--time-limit)".to_owned()
+        };
+        let redundant = match found.redundant {
+            0 => String::new(),
+            more => format!("; {more} more could bring nothing new"),
+        };
+        let mut text = String::new();
+        let mut line = |name: &str, count: usize, more: &str| {
+            let _ = writeln!(text, "{}", format!("{name:<36}{count:>6}{more}").trim_end());
+        };
+        line("schedules", found.schedules, &format!("  {all}{redundant}"));
+        if let Some(kind) = self.certificate.trouble {
+            line(trouble_in_words(kind), found.troubled, "");
+        }
+        line("sold more copies than there were", found.oversold, "");
+        line("lost a sale", found.lost_sales, "  told \"Out of stock\" while a copy was left");
+        line("stock and orders disagree", found.unconserved, "");
+        line("an answer was not true", found.dishonest, "");
+        line("a request failed (5xx)", found.failed, "");
+        line("a deadlock", found.deadlocked, "");
+        line("a statement waited for another", found.waited, "");
+        let answers = found.answers.iter().map(|(answers, count)| format!("{answers}: {count}"));
+        let _ = writeln!(
+            text,
+            "answers to the {requests}s, in order: {}",
+            answers.collect::<Vec<_>>().join(", ")
+        );
         text
     }
 
@@ -98,35 +143,6 @@ fn headline(found: &Exploration) -> String {
         None if found.complete => format!("NO RULE BROKEN in all {schedules} ({:.1} s)", found.seconds),
         None => format!("NO RULE BROKEN in {schedules}, and there are more ({:.1} s)", found.seconds),
     }
-}
-
-fn counts(found: &Exploration) -> String {
-    let all = if found.complete {
-        "all of them".to_owned()
-    } else if found.not_repeated > 0 {
-        format!("not all of them: {} times the purchases did not repeat themselves", found.not_repeated)
-    } else {
-        "not all of them: the time limit was reached (--time-limit)".to_owned()
-    };
-    let redundant = match found.redundant {
-        0 => String::new(),
-        more => format!("; {more} more could bring nothing new"),
-    };
-    let mut text = String::new();
-    let mut line = |name: &str, count: usize, more: &str| {
-        let _ = writeln!(text, "{}", format!("{name:<36}{count:>6}{more}").trim_end());
-    };
-    line("schedules", found.schedules, &format!("  {all}{redundant}"));
-    line("sold more copies than there were", found.oversold, "");
-    line("lost a sale", found.lost_sales, "  told \"Out of stock\" while a copy was left");
-    line("stock and orders disagree", found.unconserved, "");
-    line("an answer was not true", found.dishonest, "");
-    line("a request failed (5xx)", found.failed, "");
-    line("a deadlock", found.deadlocked, "");
-    line("a statement waited for another", found.waited, "");
-    let answers = found.answers.iter().map(|(answers, count)| format!("{answers}: {count}"));
-    let _ = writeln!(text, "answers to the purchases, in order: {}", answers.collect::<Vec<_>>().join(", "));
-    text
 }
 
 fn in_words(note: Note) -> &'static str {

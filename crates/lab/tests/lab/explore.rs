@@ -88,15 +88,110 @@ fn without_ids(output: &str) -> String {
 }
 
 #[tokio::test]
+async fn other_requests_are_explored_and_named_in_the_certificate() {
+    let project = Project::new();
+    for (arguments, said) in [
+        (
+            ["--same-key", "--strategy", "pessimistic"].as_slice(),
+            "2 requests with one Idempotency-Key for 1 copy with the strategy pessimistic break no rule,",
+        ),
+        (
+            &["--with", "reset", "--strategy", "atomic_update"],
+            "1 purchase of 1 copy with the strategy atomic_update and a reset break no rule,",
+        ),
+        (
+            &["--with", "page", "--strategy", "atomic_update"],
+            "1 purchase of 1 copy with the strategy atomic_update and a request for the page break no rule,",
+        ),
+    ] {
+        let explored = project.run(&[&["explore", "--json"], arguments].concat()).await;
+
+        assert_eq!(explored.code, 0, "{arguments:?}: {} {}", explored.output, explored.errors);
+        let found: Value = serde_json::from_str(&explored.output).unwrap();
+        let certificate = &found["certificate"];
+        assert_eq!(certificate["claim"], "proven", "{found:#}");
+        assert_eq!(certificate["requests"].as_array().unwrap().len(), 2, "{found:#}");
+        assert!(certificate["sentence"].as_str().unwrap().starts_with(said), "{found:#}");
+    }
+    // The orders that a reset deletes are gone in the columns, too.
+    let replay = ["explore", "--replay", "AAAABBBABB", "--strategy", "pessimistic", "--with", "reset"];
+    let replayed = project.run(&replay).await;
+    let columns = rows(&replayed.output);
+    assert!(replayed.output.contains("B: reset (replica-2)"), "{}", replayed.output);
+    assert!(replayed.output.contains("waits for A"), "{}", replayed.output);
+    assert!(columns.ends_with("10 COMMIT 1 0\n"), "{columns}");
+    let again = r#"make explore ARGS="--replay AAAABBBABB --strategy pessimistic --with reset""#;
+    assert!(replayed.output.contains(again), "{}", replayed.output);
+}
+
+#[tokio::test]
+async fn a_trouble_comes_at_each_statement_and_the_printed_command_brings_it_again() {
+    let project = Project::new();
+    let explored =
+        project.run(&["explore", "--strategy", "pessimistic", "--trouble", "connection-breaks"]).await;
+
+    assert_eq!(explored.code, 0, "{}", explored.errors);
+    let output = explored.output.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in [
+        "NO RULE BROKEN in all 27 schedules",
+        "A's connection to PostgreSQL breaks 19",
+        "and at whichever statement A's connection to PostgreSQL breaks",
+        "time limits that run out, and troubles of another kind",
+    ] {
+        assert!(output.contains(said), "{said}: {output}");
+    }
+
+    // Nobody may lose a sale because A's connection breaks at COMMIT, and B must get the copy.
+    let replay = ["explore", "--strategy", "pessimistic", "--trouble", "connection-breaks", "--at", "5"];
+    let played = project.run(&[&replay[..], &["--replay", "AAAAA"]].concat()).await;
+    assert_eq!(played.code, 0, "{}", played.errors);
+    assert!(played.output.contains("1 order, stock 0, answers 503 200"), "{}", played.output);
+    assert_eq!(played.output.matches("A's connection to PostgreSQL breaks").count(), 1, "{}", played.output);
+    let again = "--replay AAAAABBBBB --strategy pessimistic --trouble connection-breaks --at 5";
+    assert!(played.output.contains(&format!(r#"make explore ARGS="{again}""#)), "{}", played.output);
+
+    let as_json = [&replay[..], &["--json", "--key"]].concat();
+    let found: Value = serde_json::from_str(&project.run(&as_json).await.output).unwrap();
+    let certificate = &found["certificate"];
+    assert_eq!(certificate["trouble"], "connection_breaks", "{found:#}");
+    assert_eq!(certificate["trouble_at"], 5, "{found:#}");
+    assert!(
+        certificate["sentence"]
+            .as_str()
+            .unwrap()
+            .contains("(A has an Idempotency-Key) break no rule when at statement 5 A's"),
+        "{found:#}"
+    );
+}
+
+#[tokio::test]
+async fn a_trouble_that_befalls_nobody_is_no_proof() {
+    let project = Project::new();
+    let explored =
+        project.run(&["explore", "--strategy", "unlocked", "--trouble", "client-leaves", "--at", "6"]).await;
+
+    // A sends five statements when it buys.
+    assert_eq!(explored.code, 2, "{}", explored.output);
+    assert!(explored.errors.contains("A never sends so many statements"), "{}", explored.errors);
+}
+
+#[tokio::test]
 async fn what_cannot_be_explored_is_said_in_words_and_as_json() {
     let project = Project::new();
     for (arguments, reason) in [
-        (["--strategy", "nope"], "unlocked, pessimistic"),
-        (["--replay", "ABX"], "ABX has others"),
-        (["--replay", "AAAAAAAAAAAAAA"], "A can't go on there"),
-        (["--buyers", "4"], "invalid value '4'"),
+        (["--strategy", "nope"].as_slice(), "unlocked, pessimistic"),
+        (&["--replay", "ABX"], "ABX has others"),
+        (&["--replay", "AAAAAAAAAAAAAA"], "A can't go on there"),
+        (&["--buyers", "4"], "invalid value '4'"),
+        (&["--same-key", "--with", "reset"], "'--same-key' cannot be used with '--with <REQUEST>'"),
+        (&["--same-key", "--key"], "'--same-key' cannot be used with '--key'"),
+        (&["--with", "page", "--buyers", "3"], "'--with <REQUEST>' cannot be used with '--buyers <BUYERS>'"),
+        (&["--trouble", "rain"], "invalid value 'rain'"),
+        (&["--at", "2"], "required arguments were not provided"),
+        (&["--trouble", "answer-lost", "--replay", "AB"], "so --trouble needs --at"),
+        (&["--with", "reset", "--strategy", "skip_locked"], "skip_locked sells a product of its own"),
     ] {
-        let explored = project.run(&["explore", "--json", arguments[0], arguments[1]]).await;
+        let explored = project.run(&[&["explore", "--json"], arguments].concat()).await;
 
         assert_eq!(explored.code, 2, "{arguments:?}: {}", explored.errors);
         assert!(explored.errors.contains(reason), "{arguments:?}: {}", explored.errors);
@@ -136,20 +231,20 @@ async fn an_exploration_that_is_interrupted_leaves_no_process() {
     for signal in [Signal::INT, Signal::TERM] {
         let explore =
             project.command(&["explore", "--json", "--buyers", "3", "--no-reduction"]).spawn().unwrap();
-        wait_until("replicas and PostgreSQL run", async || working_in(&project) > 3).await;
+        wait_until("replicas and PostgreSQL run", async || working_in(&project, EXPLORER) > 3).await;
 
         kill_process(Pid::from_raw(explore.id().unwrap() as i32).unwrap(), signal).unwrap();
         let explored = Outcome::of(explore.wait_with_output().await.unwrap());
 
         assert_eq!(explored.code, 2, "{}", explored.errors);
         assert!(explored.output.contains("stopped before the end"), "{}", explored.output);
-        wait_until("all has ended", async || working_in(&project) == 0).await;
+        wait_until("all has ended", async || working_in(&project, EXPLORER) == 0).await;
     }
 }
 
-/// How many processes work in the explorer's folder.
-fn working_in(project: &Project) -> usize {
-    let folder = project.path().canonicalize().unwrap().join(EXPLORER);
+/// How many processes work in this folder of the project.
+pub fn working_in(project: &Project, folder: &str) -> usize {
+    let folder = project.path().canonicalize().unwrap().join(folder);
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let works_there = |path: std::path::PathBuf| {
         fs::read_link(path.join("cwd")).is_ok_and(|place| place.starts_with(&folder))

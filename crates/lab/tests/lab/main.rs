@@ -35,6 +35,7 @@ mod replicas;
 mod security;
 mod siege;
 mod slots;
+mod step;
 mod timeline;
 mod transcripts;
 mod umasks;

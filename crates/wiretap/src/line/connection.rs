@@ -184,6 +184,7 @@ impl Connection {
         to: &Direction<impl AsyncWrite + Unpin>,
     ) {
         let (mut hearing, mut buffer) = (Hearing::default(), vec![0; BUFFER]);
+        let mut is_client_there = true;
         while let Ok(length @ 1..) = server.read(&mut buffer).await {
             let bytes = &buffer[..length];
             let heard = self.read_answers(&mut hearing, bytes);
@@ -195,9 +196,8 @@ impl Connection {
             if heard.are_lost {
                 return self.cut.cancel();
             }
-            if self.send(bytes, to).await.is_err() {
-                return;
-            }
+            // PostgreSQL still answers what a client has sent before it left, and that is noted.
+            is_client_there = is_client_there && self.send(bytes, to).await.is_ok();
         }
     }
 

@@ -8,7 +8,8 @@ use flash_sale_explorer::{Exploration, Note, Schedule, explore};
 use flash_sale_testbed::reason::told;
 use tokio::sync::mpsc;
 
-use super::own_stage::{OwnStage, options, worst};
+use super::own_stage::{OwnStage, options};
+use crate::explore::played::worst;
 
 /// So many schedules are shown. A page with more would be slow.
 const SHOWN: usize = 2000;

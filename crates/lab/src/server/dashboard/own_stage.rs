@@ -1,20 +1,14 @@
 //! The explorer for the dashboard: explores, and plays single schedules. Its PostgreSQL and its replicas are started when
 //! a page needs them, and end when no page has needed them for a minute.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use flash_sale_dashboard::engine_messages::BrokenRule;
-use flash_sale_dashboard::played::{
-    Look, NotPlayed, PlayOrder, Played, PlayedLock, PlayedOutcome, PlayedStep,
-};
+use flash_sale_dashboard::played::{NotPlayed, PlayOrder, Played};
 use flash_sale_dashboard::{EXERCISE, ExploreOrder, Scheduler};
-use flash_sale_explorer::{
-    self as explorer, Act, ExploreOptions, Flaw, HandPlay, Inside, NotPossible, Stage,
-};
+use flash_sale_explorer::{Act, ExploreOptions, HandPlay, Inside, NotPossible, Stage};
 use flash_sale_testbed::program_file::ProgramFile;
 use flash_sale_testbed::reason::told;
 use futures::FutureExt;
@@ -23,6 +17,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{sleep, timeout};
 
 use super::newer_sources;
+use crate::explore::played::shown;
 use crate::{project, stage};
 
 /// Two buyers.
@@ -159,48 +154,4 @@ async fn close_when_unused(kept: std::sync::Weak<Mutex<Option<KeptStage>>>) {
             turn.take();
         }
     }
-}
-
-/// The play, as the pages have it.
-pub fn shown(played: explorer::Played) -> Played {
-    let look = |look: explorer::Look| Look {
-        left: look.left,
-        orders: look.orders,
-        locks: look
-            .locks
-            .into_iter()
-            .map(|lock| PlayedLock {
-                actor: lock.actor,
-                what: lock.what,
-                mode: lock.mode,
-                is_granted: lock.is_granted,
-            })
-            .collect(),
-        waits: look.waits,
-        next: look.next.into_iter().map(|next| (next.actor, next.sql.to_string())).collect(),
-    };
-    let step = |step: explorer::Step| PlayedStep { actor: step.actor, sql: step.sql.to_string() };
-    Played {
-        steps: played.steps.into_iter().map(step).collect(),
-        looks: played.looks.into_iter().map(look).collect(),
-        transactions: played.transactions,
-        answers: played.replies.iter().map(|reply| reply.as_ref().and_then(|reply| reply.status)).collect(),
-        outcome: played.outcome.map(|outcome| PlayedOutcome {
-            left: outcome.left,
-            orders: outcome.orders,
-            flaw: worst(&outcome.flaws),
-        }),
-        newer_sources: Vec::new(),
-    }
-}
-
-/// The worst of these flaws.
-pub fn worst(flaws: &BTreeSet<Flaw>) -> Option<BrokenRule> {
-    flaws.first().map(|flaw| match flaw {
-        Flaw::Oversold => BrokenRule::Oversold,
-        Flaw::Dishonest => BrokenRule::Dishonest,
-        Flaw::Unconserved => BrokenRule::Unconserved,
-        Flaw::LostSale => BrokenRule::LostSale,
-        Flaw::Failed => BrokenRule::Failed,
-    })
 }
