@@ -2,7 +2,7 @@
 
 use crate::notes::quantity;
 use crate::played::{Played, letter};
-use crate::sql::{Verb, Words};
+use flash_sale_diagnosis::sql::{Verb, Words};
 
 /// What the reader said before the last step, and what came.
 pub struct GuessedRead {

@@ -4,7 +4,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Query};
 use askama::Template;
-use flash_sale_diagnosis::sql::{Verb, Words, label};
+use flash_sale_diagnosis::sql::label;
 use serde::Deserialize;
 
 use super::answer;

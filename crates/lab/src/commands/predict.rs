@@ -78,7 +78,7 @@ async fn play(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
         let (schedule, transactions) =
             taped(&mut stage, async |stage| stage.interrupt(&both, steps).await).await?;
         if schedule.outcome.breaks_a_rule() {
-            let columns = columns::write(&schedule, &transactions);
+            let columns = columns::write(&schedule, &both.acts, &transactions);
             confirmed.push(Confirmed { witness: *witness, schedule, columns });
         }
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use flash_sale_dashboard::engine_messages::BrokenRule;
 use flash_sale_dashboard::played::{Played, letter};
 use flash_sale_dashboard::played_view::{LookView, step_views};
-use flash_sale_dashboard::sql::{label, short};
+use flash_sale_diagnosis::sql::{label, short};
 
 use crate::explore::report::replay_command;
 use crate::wording::counted;
