@@ -26,7 +26,7 @@ async fn up_down_and_up_again_ends_with_one_copy_on_sale() {
     migrate(&database.url).await.unwrap();
     assert_eq!(
         one::<String>(&database, TABLES).await,
-        "idempotency_keys orders products seaql_migrations units"
+        "holds idempotency_keys orders products seaql_migrations units"
     );
     assert_eq!(one::<i64>(&database, "SELECT sum(quantity) FROM products").await, 1);
 }
@@ -61,7 +61,7 @@ async fn four_processes_at_once_make_one_schema() {
     }
 
     assert_eq!(one::<i64>(&database, "SELECT count(*) FROM products").await, 1);
-    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM seaql_migrations").await, 6);
+    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM seaql_migrations").await, 7);
 }
 
 #[tokio::test]
