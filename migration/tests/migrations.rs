@@ -31,6 +31,19 @@ async fn up_down_and_up_again_ends_with_one_copy_on_sale() {
     assert_eq!(one::<i64>(&database, "SELECT sum(quantity) FROM products").await, 1);
 }
 
+/// Without the table, nobody would know of the copies that are held.
+#[tokio::test]
+async fn going_down_gives_held_copies_back() {
+    let database = TestDatabase::create().await;
+    let hold = "INSERT INTO holds (id, product_id, expires_at)
+                SELECT gen_random_uuid(), id, now() FROM products, generate_series(1, 3)";
+    database.connection.execute_unprepared(hold).await.unwrap();
+
+    Migrator::down(&database.connection, Some(1)).await.unwrap();
+
+    assert_eq!(one::<i32>(&database, "SELECT quantity FROM products").await, 4);
+}
+
 #[tokio::test]
 async fn migrating_again_changes_nothing() {
     let database = TestDatabase::create_empty().await;
