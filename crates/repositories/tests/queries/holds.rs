@@ -37,6 +37,31 @@ async fn a_hold_takes_a_copy_only_when_one_is_there_and_becomes_one_order() {
 }
 
 #[tokio::test]
+async fn a_hold_is_committed_without_waiting_for_the_disk_and_an_order_is_not() {
+    let database = TestDatabase::create().await;
+    let id = book(&database.connection).await;
+    // The tests' server waits for no disk at all.
+    let sql = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = on', current_database()); END $$";
+    database.connection.execute_unprepared(sql).await.unwrap();
+    let connection = connect_again(&database).await;
+    let setting = async |transaction: &sea_orm::DatabaseTransaction| {
+        let row = transaction.query_one_raw(statement("SHOW synchronous_commit")).await.unwrap().unwrap();
+        row.try_get_by_index::<String>(0).unwrap()
+    };
+    let hold = hold(id, None, HOUR);
+
+    let first = connection.begin().await.unwrap();
+    assert_eq!(setting(&first).await, "on");
+    assert!(HoldRepository::new(&first).take_copy(hold).await.unwrap());
+    assert_eq!(setting(&first).await, "off");
+    first.commit().await.unwrap();
+
+    let second = connection.begin().await.unwrap();
+    assert!(HoldRepository::new(&second).confirm(hold.id, "replica-1").await.unwrap().is_some());
+    assert_eq!(setting(&second).await, "on");
+}
+
+#[tokio::test]
 async fn a_hold_that_has_lapsed_is_not_confirmed_and_is_deleted_once() {
     let database = TestDatabase::create().await;
     let id = book(&database.connection).await;
