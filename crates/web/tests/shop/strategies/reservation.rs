@@ -8,6 +8,7 @@ mod kills;
 mod sweeps;
 
 use std::path::Path;
+use std::time::Duration;
 
 use flash_sale_testbed::testing::{Replica, ReplicaSettings, wait_until};
 use flash_sale_wiretap::line::{At, Hold, Line, Which};
@@ -57,7 +58,7 @@ impl Reserving {
             Some(key) => tokio::spawn(self.shop.buy_once(Some(NAME), 0, self.product, key)),
             None => tokio::spawn(self.shop.buy_by(NAME, 0, self.product)),
         };
-        hold.reached().await.expect("it sends the statement");
+        reach(&mut hold).await;
         (buyer, hold)
     }
 
@@ -74,6 +75,12 @@ impl Reserving {
         let Self { shop, product, .. } = self;
         (shop.orders_of(*product).await, shop.holds_of(*product).await, shop.stock_of(*product).await)
     }
+}
+
+/// Returns when the statement is held. One that never comes is a failure, and no wait without end.
+async fn reach(hold: &mut Hold) {
+    let reached = tokio::time::timeout(Duration::from_secs(10), hold.reached()).await;
+    reached.expect("it sends the statement in time").expect("it sends the statement");
 }
 
 impl Shop {
@@ -208,7 +215,7 @@ async fn when_payments_fail_at_random_a_crowd_still_gets_each_copy_once() {
         loop {
             let answer = shop.buy_by(NAME, number % 2, product).await;
             match answer.status.as_u16() {
-                402 | 409 => tokio::time::sleep(std::time::Duration::from_millis(5)).await,
+                402 | 409 => tokio::time::sleep(Duration::from_millis(5)).await,
                 status => return status,
             }
         }

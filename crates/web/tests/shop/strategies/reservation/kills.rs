@@ -44,7 +44,7 @@ async fn kill_at_each_step(rounds: usize) {
                     .json(&serde_json::json!({ "product_id": product, "strategy": NAME }))
                     .send(),
             );
-            hold.reached().await.expect("it sends the statement");
+            reach(&mut hold).await;
 
             shop.replicas.remove(0).kill().await;
             hold.cut();
