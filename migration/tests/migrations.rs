@@ -26,9 +26,22 @@ async fn up_down_and_up_again_ends_with_one_copy_on_sale() {
     migrate(&database.url).await.unwrap();
     assert_eq!(
         one::<String>(&database, TABLES).await,
-        "idempotency_keys orders products seaql_migrations units"
+        "holds idempotency_keys orders products seaql_migrations units"
     );
     assert_eq!(one::<i64>(&database, "SELECT sum(quantity) FROM products").await, 1);
+}
+
+/// Without the table, nobody would know of the copies that are held.
+#[tokio::test]
+async fn going_down_gives_held_copies_back() {
+    let database = TestDatabase::create().await;
+    let hold = "INSERT INTO holds (id, product_id, expires_at)
+                SELECT gen_random_uuid(), id, now() FROM products, generate_series(1, 3)";
+    database.connection.execute_unprepared(hold).await.unwrap();
+
+    Migrator::down(&database.connection, Some(1)).await.unwrap();
+
+    assert_eq!(one::<i32>(&database, "SELECT quantity FROM products").await, 4);
 }
 
 #[tokio::test]
@@ -61,7 +74,7 @@ async fn four_processes_at_once_make_one_schema() {
     }
 
     assert_eq!(one::<i64>(&database, "SELECT count(*) FROM products").await, 1);
-    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM seaql_migrations").await, 6);
+    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM seaql_migrations").await, 7);
 }
 
 #[tokio::test]

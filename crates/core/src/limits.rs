@@ -72,6 +72,8 @@ pub const LONGEST_RACE_WINDOW: Duration = Duration::from_secs(3);
 /// The largest RETRY_AFTER_MS. The checkout client gives up on an answer after [`CHECKOUT_ANSWER_TIMEOUT`], so a later
 /// retry would come after the end of the first request.
 pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(10);
+/// The largest HOLD_MS and HOLD_SWEEP_MS. Shops with a real payment page hold a copy for minutes.
+pub const LONGEST_HOLD: Duration = Duration::from_secs(3600);
 
 const _: () = {
     // One wait for a connection and one for a lock fit into a request, with time left for its work.

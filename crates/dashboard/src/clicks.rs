@@ -103,11 +103,14 @@ fn keep_purchases(transactions: &mut Vec<Transaction>) {
     transactions.retain(|_| is_kept.next().unwrap_or(false));
 }
 
-/// What a replica does for itself: it cleans a connection between two users, and removes old keys.
+/// What a replica does for itself: it cleans a connection between two users, removes old keys, and looks for holds that
+/// have lapsed.
 fn is_housekeeping(transaction: &Transaction) -> bool {
     let of_a_replica = |sql: &str| {
         let words = Words::of(sql);
-        sql == BETWEEN_TWO_USERS || (words.verb() == Verb::Delete && !words.names_a_table())
+        let looks_for_holds = words.verb() == Verb::Select && words.has("holds");
+        let cleans = words.verb() == Verb::Delete || looks_for_holds;
+        sql == BETWEEN_TWO_USERS || (cleans && !words.names_a_table())
     };
     transaction.statements.iter().all(|statement| of_a_replica(&statement.sql))
 }

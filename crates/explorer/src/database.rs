@@ -103,26 +103,27 @@ impl ExplorerDatabase {
         Ok(())
     }
 
-    /// Puts everything back to where a schedule begins: no orders, no keys, `quantity` in stock.
+    /// Puts everything back to where a schedule begins: no orders, no keys, no holds, `quantity` in stock.
     pub(crate) async fn begin_anew(&mut self, product: Uuid, quantity: i64) -> anyhow::Result<()> {
         let sql = format!(
             "UPDATE units SET order_id = NULL WHERE order_id IS NOT NULL; DELETE FROM orders;
-             DELETE FROM idempotency_keys;
+             DELETE FROM idempotency_keys; DELETE FROM holds;
              UPDATE products SET quantity = {quantity}, version = 0 WHERE id = '{product}'"
         );
         self.session.execute(AssertSqlSafe(sql)).await?;
         Ok(())
     }
 
-    /// What is left of the product, and its orders.
+    /// What is left of the product, its holds and its orders.
     pub(crate) async fn rows(&mut self, product: Uuid) -> anyhow::Result<Rows> {
         let sql = "SELECT quantity + (SELECT count(*) FROM units
                                       WHERE product_id = products.id AND order_id IS NULL),
+                          (SELECT count(*) FROM holds WHERE product_id = products.id),
                           ARRAY(SELECT id FROM orders WHERE product_id = products.id)
                    FROM products WHERE id = $1";
-        let (left, orders): (i64, Vec<Uuid>) =
+        let (left, held, orders): (i64, i64, Vec<Uuid>) =
             sqlx::query_as(sql).bind(product).fetch_one(&mut self.session).await?;
-        Ok(Rows { left, orders: orders.into_iter().collect() })
+        Ok(Rows { left, held, orders: orders.into_iter().collect() })
     }
 
     /// Which of these server processes wait for which others.

@@ -33,7 +33,7 @@ pub enum Flaw {
     Oversold,
     /// An answer was not true: an order that isn't there, or an order that nobody was told of.
     Dishonest,
-    /// Stock and orders together are not what they were.
+    /// Stock, holds and orders together are not what the stock was at first.
     Unconserved,
     /// A buyer was told "Out of stock", and a copy is left.
     LostSale,
@@ -44,6 +44,8 @@ pub enum Flaw {
 /// The rows after a schedule.
 pub(crate) struct Rows {
     pub left: i64,
+    /// Copies that `reservation` has taken and not sold. Their buyers have left, or are in trouble.
+    pub held: i64,
     pub orders: BTreeSet<Uuid>,
 }
 
@@ -61,7 +63,7 @@ impl Outcome {
         }
         // A reset puts the stock back to one, and deletes orders that somebody was told of.
         let initial = if has_reset { 1 } else { stock };
-        if initial - sold != rows.left {
+        if initial - sold - rows.held != rows.left {
             flaws.insert(Flaw::Unconserved);
         }
         let everybody_knows = !purchases.iter().any(|reply| reply.leaves_it_open());

@@ -24,6 +24,8 @@ use crate::database::ExplorerDatabase;
 const DATABASE: &str = "explored";
 /// A request may use several connections. All of them are opened at the start.
 const POOL_SIZE: &str = "4";
+/// The longest that a replica takes: an hour.
+const LONGEST_HOLD: &str = "3600000";
 /// Another exploration of this checkout may take so long.
 const TURN_LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
@@ -198,7 +200,14 @@ async fn start_replicas(
     names: &[String],
     wiretap: &Wiretap,
 ) -> anyhow::Result<Vec<ShopProcess>> {
-    let variables = [("RACE_WINDOW_MS", "0"), ("DATABASE_POOL_SIZE", POOL_SIZE), ("RUST_LOG", "warn")];
+    let variables = [
+        ("RACE_WINDOW_MS", "0"),
+        ("DATABASE_POOL_SIZE", POOL_SIZE),
+        ("RUST_LOG", "warn"),
+        // No hold lapses while a schedule is played, and no sweep comes between its steps.
+        ("HOLD_MS", LONGEST_HOLD),
+        ("HOLD_SWEEP_MS", LONGEST_HOLD),
+    ];
     let variables: ShopVariables =
         variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
     let stopping = CancellationToken::new();

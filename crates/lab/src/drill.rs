@@ -220,7 +220,7 @@ impl Drill<'_> {
                 let holdings = self.database.holdings(seen.product, seen.stock, 0.0).await?;
                 let changed = seen.orders.symmetric_difference(&holdings.orders).count();
                 let ledger = round.findings.ledgers.entry(seen.strategy.clone()).or_default();
-                ledger.committed_later += changed.max(usize::from(holdings.left != seen.left));
+                ledger.committed_later += changed.max(usize::from(holdings.unsold() != seen.unsold));
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use flash_sale_core::allowed_hosts::AllowedHosts;
 use flash_sale_core::database_url::{database_url, migration_database_url};
 use flash_sale_core::environment::{self, SettingError};
-use flash_sale_core::limits::{LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
+use flash_sale_core::limits::{LONGEST_HOLD, LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
 use flash_sale_core::secret::Secret;
 use flash_sale_testbed::shop_settings::{DatabaseUrls, OWN_VARIABLES, ShopVariables};
 
@@ -63,6 +63,10 @@ pub fn shop_variables() -> Result<ShopVariables, SettingError> {
     environment::milliseconds("RACE_WINDOW_MS", Duration::ZERO, LONGEST_RACE_WINDOW)?;
     environment::milliseconds("RETRY_AFTER_MS", Duration::ZERO, LONGEST_RETRY_AFTER)?;
     environment::flag("RETRY_WITH_IDEMPOTENCY_KEY", false)?;
+    environment::milliseconds("HOLD_MS", Duration::ZERO, LONGEST_HOLD)?;
+    let longest_sweep = LONGEST_HOLD.as_millis() as u64;
+    environment::whole_number("HOLD_SWEEP_MS", "a whole number of milliseconds", 1, 1..=longest_sweep)?;
+    environment::whole_number("PAYMENT_FAILS_PERCENT", "a whole number", 0, 0..=100)?;
     AllowedHosts::from_environment()?;
     pool_size()?;
 

@@ -40,6 +40,14 @@ impl<'a, C: ConnectionTrait> IdempotencyKeyRepository<'a, C> {
         rows.iter().map(|row| String::try_get_by_index(row, 0).map_err(DbErr::from)).collect()
     }
 
+    /// Reserves one key until the transaction ends, and waits for whoever has reserved it:
+    /// `SELECT pg_advisory_xact_lock(hashtextextended($1, 1))`
+    pub async fn reserve(&self, key: &str) -> Result<(), DbErr> {
+        let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 1))";
+        self.connection.execute_raw(statement(sql, [key.into()])).await?;
+        Ok(())
+    }
+
     /// The records of these keys that are less than 24 hours old: `SELECT … WHERE key = ANY ($1) AND …`
     pub async fn get_current(&self, keys: &[String]) -> Result<Vec<IdempotencyRecord>, DbErr> {
         let sql = "SELECT key, request, status, body FROM idempotency_keys

@@ -1,12 +1,14 @@
 //! Questions to the database and changes of it: each method is one query. The caller chooses whether it runs on a pool
 //! or within a transaction. Start with [`ProductRepository`].
 
+mod hold_repository;
 mod idempotency_key_repository;
 mod order_repository;
 mod product_repository;
 mod stock_repository;
 mod unit_repository;
 
+pub use hold_repository::{HeldStock, HoldRepository, NewHold};
 pub use idempotency_key_repository::{IdempotencyKeyRepository, IdempotencyRecord};
 pub use order_repository::OrderRepository;
 pub use product_repository::ProductRepository;

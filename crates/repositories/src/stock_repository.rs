@@ -77,6 +77,20 @@ impl<'a, C: ConnectionTrait> StockRepository<'a, C> {
         Ok(updated.rows_affected() == 1)
     }
 
+    /// Locks the product's row against other changes of the stock, if nobody holds it, and says whether:
+    /// `SELECT … FOR NO KEY UPDATE SKIP LOCKED`
+    pub async fn lock_if_free(&self, id: Uuid) -> Result<bool, DbErr> {
+        let sql = "SELECT id FROM products WHERE id = $1 FOR NO KEY UPDATE SKIP LOCKED";
+        Ok(self.connection.query_one_raw(statement(sql, [id.into()])).await?.is_some())
+    }
+
+    /// Puts copies back that were taken and not sold: `UPDATE … SET quantity = quantity + $2 WHERE id = $1`
+    pub async fn give_back(&self, id: Uuid, copies: u32) -> Result<(), DbErr> {
+        let sql = "UPDATE products SET quantity = quantity + $2, version = version + 1 WHERE id = $1";
+        self.connection.execute_raw(statement(sql, [id.into(), (copies as i32).into()])).await?;
+        Ok(())
+    }
+
     /// Sells one copy if one is there, all in one statement: the new order, or `None`.
     /// `WITH taken AS (UPDATE … WHERE quantity > 0 RETURNING id) INSERT … SELECT … FROM taken RETURNING *`
     pub async fn sell_copy(&self, id: Uuid, served_by: &str) -> Result<Option<order::Model>, DbErr> {

@@ -19,6 +19,15 @@ pub enum ServiceError {
     /// Other buyers were in the way. Nothing was sold to this buyer. A copy may be left.
     #[error("other buyers were faster")]
     Busy,
+    /// No copy is in stock, and the last ones are held for buyers who are paying. A copy may come back.
+    #[error("all copies are held")]
+    AllHeld,
+    /// The hold on the buyer's copy has lapsed before the purchase was confirmed. Nothing was sold.
+    #[error("the hold has lapsed")]
+    HoldLapsed,
+    /// The payment was declined. Nothing was sold.
+    #[error("the payment was declined")]
+    PaymentDeclined,
     /// More buyers wait than the shop has room for. This buyer was not let in.
     #[error("too many buyers wait")]
     Overloaded,

@@ -140,6 +140,18 @@ impl Claim {
         Ok(claimed.into_iter().next().expect("one for each claim"))
     }
 
+    /// Claims the key once more, in a later transaction of the same purchase. Waits for requests with the key that are
+    /// just looking: they must not cost this purchase its order.
+    pub async fn take_again<C: ConnectionTrait>(&self, transaction: &C) -> Result<Claimed, DbErr> {
+        IdempotencyKeyRepository::new(transaction).reserve(&self.key).await?;
+        self.take(transaction).await
+    }
+
+    /// The client's key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Writes the answer. [`store`] keeps it, in the form of its [`Self::record`].
     pub fn settle(&self, outcome: Result<&order::Model, &ServiceError>) -> Settled {
         Settled { answer: (self.write)(outcome), is_replay: false }

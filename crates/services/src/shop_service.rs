@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flash_sale_core::{order, product};
-use flash_sale_repositories::{OrderRepository, ProductRepository, UnitRepository};
+use flash_sale_repositories::{HoldRepository, OrderRepository, ProductRepository, UnitRepository};
 use sea_orm::{AccessMode, DatabaseConnection, IsolationLevel, TransactionTrait};
 use uuid::Uuid;
 
@@ -103,7 +103,7 @@ impl ShopService {
     }
 
     /// Puts the book back to one copy in stock and no orders, and forgets every answer that was kept for a key of its
-    /// purchases. The shop starts afresh. No key has an order any more that is gone, and a buyer who was told "Out of
+    /// purchases, and every hold on its copies. The shop starts afresh. No key has an order any more that is gone, and a buyer who was told "Out of
     /// stock" may ask again with the same key.
     ///
     /// A purchase in flight keeps its order and its key, or loses both. A refusal in flight changes no stock, so the
@@ -124,6 +124,9 @@ impl ShopService {
         // they change it. So each purchase is wholly before the reset or wholly after it. If it is before, its order
         // and its key are deleted below. If it is after, it takes its copy from the new stock.
         products.set_quantity(product.id, STOCK_AFTER_RESET).await?;
+        // Holds before orders. A confirmation that runs now changes no stock. It has its hold's row, so this DELETE waits
+        // for it, and the next statement sees its order. A confirmation that comes later finds no hold.
+        HoldRepository::new(&transaction).delete_of_product(product.id).await?;
         let deleted_orders = orders.delete_of_product_with_keys(product.id).await?;
         marking(transaction.commit()).await?;
         Ok(Reset { deleted_orders, quantity: STOCK_AFTER_RESET })

@@ -1,4 +1,4 @@
-//! Twelve ways to sell the last copies to a crowd, one file each, all of the same shape. They are answers to the
+//! Thirteen ways to sell the last copies to a crowd, one file each, all of the same shape. They are answers to the
 //! exercise: look for your own first. Begin with `unlocked`, and compare the others with it.
 
 mod advisory_lock;
@@ -10,6 +10,7 @@ mod no_key_update;
 mod nowait;
 mod optimistic;
 mod pessimistic;
+mod reservation;
 mod retry;
 mod sale;
 mod serializable;

@@ -21,6 +21,7 @@ pub enum Strategy {
     AdvisoryLock,
     SkipLocked,
     Batched,
+    Reservation,
 }
 
 /// Its name, as in JSON.
@@ -32,7 +33,7 @@ impl fmt::Display for Strategy {
 
 impl Strategy {
     /// Each of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Unlocked,
         Self::Pessimistic,
         Self::NoKeyUpdate,
@@ -45,6 +46,7 @@ impl Strategy {
         Self::AdvisoryLock,
         Self::SkipLocked,
         Self::Batched,
+        Self::Reservation,
     ];
 
     /// How it sells, in one line.
@@ -76,6 +78,9 @@ impl Strategy {
                 "a row for each copy, and FOR UPDATE SKIP LOCKED: each buyer takes another row"
             }
             Self::Batched => "one task for each product sells to up to 64 waiting buyers with one statement",
+            Self::Reservation => {
+                "takes a copy and holds it, lets the buyer pay without a lock, then turns the hold into an order"
+            }
         }
     }
 
@@ -90,6 +95,9 @@ impl Strategy {
             }
             Self::SkipLocked => "400 Out of stock once all are sold; 409 while others hold the last ones",
             Self::Batched => "400 Out of stock; 503 with Retry-After when the queue is full",
+            Self::Reservation => {
+                "400 Out of stock once all are sold; 409 while others hold the last ones, or when the own hold lapses"
+            }
             Self::AtomicUpdate | Self::SingleStatement | Self::CheckConstraint => "400 Out of stock",
         }
     }

@@ -6,15 +6,18 @@ use flash_sale_core::secret::Secret;
 
 /// The variables that make one shop differ from another. A copy of a shop must not take them over from the place where
 /// it was started.
-pub const OF_ONE_SHOP: [&str; 18] = [
+pub const OF_ONE_SHOP: [&str; 21] = [
     "ALLOWED_HOSTS",
     "DASHBOARD_PORT",
     "DATABASE_POOL_SIZE",
     "DATABASE_URL",
+    "HOLD_MS",
+    "HOLD_SWEEP_MS",
     "HOST",
     "MIGRATION_DATABASE_URL",
     "MIGRATION_PGPASSWORD",
     "ORDER_API_URL",
+    "PAYMENT_FAILS_PERCENT",
     "PGPASSWORD",
     "PORT",
     "RACE_WINDOW_MS",
@@ -29,11 +32,14 @@ pub const OF_ONE_SHOP: [&str; 18] = [
 
 /// The shop's own variables. The lab passes them on as they are. No others reach a replica. The lab alone decides where
 /// the database is, and about the variables that any process reads by itself (PATH, LD_PRELOAD).
-pub const OWN_VARIABLES: [&str; 7] = [
+pub const OWN_VARIABLES: [&str; 10] = [
     "ALLOWED_HOSTS",
     "RACE_WINDOW_MS",
     "RETRY_AFTER_MS",
     "RETRY_WITH_IDEMPOTENCY_KEY",
+    "HOLD_MS",
+    "HOLD_SWEEP_MS",
+    "PAYMENT_FAILS_PERCENT",
     "DATABASE_POOL_SIZE",
     "ORDER_API_URL",
     "RUST_LOG",

@@ -19,4 +19,5 @@ mod request_id;
 pub mod routes;
 pub mod server;
 pub mod settings;
+mod sweeper;
 mod view;

@@ -165,6 +165,16 @@ impl From<ServiceError> for Problem {
             ServiceError::ProductNotFound => Self::not_found("Product not found"),
             ServiceError::OrderNotFound => Self::not_found("Order not found"),
             ServiceError::Busy => Self::conflict("Other buyers were faster. Try again"),
+            ServiceError::AllHeld => {
+                Self::conflict("Other buyers are paying for the last copies. Try again: a copy may come back")
+            }
+            ServiceError::HoldLapsed => Self::conflict(
+                "The hold on your copy has lapsed before your payment was confirmed. Nothing was sold or charged. Try \
+                 again",
+            ),
+            ServiceError::PaymentDeclined => {
+                Self::new(StatusCode::PAYMENT_REQUIRED, "The payment was declined. Nothing was sold")
+            }
             ServiceError::KeyInFlight => {
                 Self::conflict("A request with this Idempotency-Key is being worked on. Try again")
             }

@@ -19,7 +19,7 @@ use crate::checkout::CheckoutClient;
 use crate::middleware::IsEnding;
 use crate::replica_name::ReplicaName;
 use crate::settings::Settings;
-use crate::{middleware, outage_log, routes};
+use crate::{middleware, outage_log, routes, sweeper};
 
 /// A replica is one thread; more replicas use more cores. Several workers would have a runtime each, and a database
 /// connection would belong to the worker that opened it. When that worker stops first, the connection would break while
@@ -37,11 +37,13 @@ const BETWEEN_CLEANINGS: Duration = Duration::from_secs(600);
 /// When the address can't be listened on.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let database = database::connect(&settings.database).await.context("DATABASE_URL can't be used")?;
-    let payment = PaymentProvider::new(settings.race_window);
+    let payment = PaymentProvider::new(settings.race_window).declining(settings.payment_fails_percent);
     let replica_name = ReplicaName(settings.replica_name.clone());
     let till = TillDatabase::new(database.clone());
     let orders = web::Data::new(OrderService::new(till, payment.clone(), &settings.replica_name));
-    let strategies = web::Data::new(StrategyService::new(database.clone(), payment, &settings.replica_name));
+    let strategies =
+        StrategyService::new(database.clone(), payment, &settings.replica_name, settings.hold_lasts);
+    let strategies = web::Data::new(strategies);
     let shop = web::Data::new(ShopService::new(database.clone()));
     let checkout = web::Data::new(CheckoutClient::new(
         settings.order_api_url,
@@ -51,6 +53,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
 
     let watching = outage_log::watch((**shop).clone(), database);
     let cleaning = forget_old_keys(strategies.clone());
+    let sweeping = sweeper::sweep(strategies.clone(), settings.between_sweeps);
     let application = move || {
         App::new()
             .app_data(orders.clone())
@@ -89,6 +92,7 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
         .with_context(|| format!("can't listen on {host}:{port}. Set HOST and PORT to a free address"))?;
     actix_web::rt::spawn(watching);
     actix_web::rt::spawn(cleaning);
+    actix_web::rt::spawn(sweeping);
     for address in server.addrs() {
         log::info!("{} listens on http://{address}", settings.replica_name);
     }

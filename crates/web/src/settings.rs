@@ -7,7 +7,7 @@ use flash_sale_core::allowed_hosts::AllowedHosts;
 use flash_sale_core::database::DatabaseSettings;
 use flash_sale_core::database_url::required_database_url;
 use flash_sale_core::environment::{SettingError, flag, milliseconds, text, whole_number};
-use flash_sale_core::limits::{LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
+use flash_sale_core::limits::{LONGEST_HOLD, LONGEST_RACE_WINDOW, LONGEST_RETRY_AFTER};
 use reqwest::Url;
 
 /// One line a request, and what went wrong.
@@ -36,6 +36,12 @@ pub struct Settings {
     pub retry_with_idempotency_key: bool,
     /// STATIC_DIR: the folder with the style sheet and pictures. Default `static`.
     pub static_dir: PathBuf,
+    /// HOLD_MS: how long the strategy `reservation` holds a copy for its buyer. Default 5 s.
+    pub hold_lasts: Duration,
+    /// HOLD_SWEEP_MS: how often the copies of lapsed holds are given back. Default 1 s.
+    pub between_sweeps: Duration,
+    /// PAYMENT_FAILS_PERCENT: how many of a hundred payments of `reservation` are declined, at random. Default 0.
+    pub payment_fails_percent: u8,
     /// RUST_LOG: what to log, in env_logger's syntax. Default info, without the web server's own chatter.
     pub log_filter: String,
 }
@@ -62,6 +68,9 @@ impl Settings {
             retry_after: milliseconds("RETRY_AFTER_MS", Duration::from_millis(50), LONGEST_RETRY_AFTER)?,
             retry_with_idempotency_key: flag("RETRY_WITH_IDEMPOTENCY_KEY", false)?,
             static_dir: text("STATIC_DIR", "static")?.into(),
+            hold_lasts: milliseconds("HOLD_MS", Duration::from_secs(5), LONGEST_HOLD)?,
+            between_sweeps: between_sweeps()?,
+            payment_fails_percent: whole_number("PAYMENT_FAILS_PERCENT", "a whole number", 0, 0..=100)?,
             log_filter: text("RUST_LOG", DEFAULT_LOG_FILTER)?,
         })
     }
@@ -75,6 +84,13 @@ fn replica_name() -> Result<String, SettingError> {
     }
     let expected = "at most 63 visible ASCII characters".to_owned();
     Err(SettingError::Invalid { name: "REPLICA_NAME", value, expected })
+}
+
+/// Zero would be no period.
+fn between_sweeps() -> Result<Duration, SettingError> {
+    let longest = LONGEST_HOLD.as_millis() as u64;
+    let what = "a whole number of milliseconds";
+    Ok(Duration::from_millis(whole_number("HOLD_SWEEP_MS", what, 1000, 1..=longest)?))
 }
 
 fn order_api_url() -> Result<Url, SettingError> {

@@ -25,7 +25,8 @@ async fn a_batch_that_panics_is_in_the_log_its_buyers_have_no_order_and_the_next
     let database = TestDatabase::create().await;
     let book: Uuid = one(&database, "SELECT id FROM products").await;
     let payment = PaymentProvider::new(Duration::ZERO);
-    let shop = StrategyService::new(database.connection.clone(), payment, "replica-7");
+    let shop =
+        StrategyService::new(database.connection.clone(), payment, "replica-7", Duration::from_secs(5));
     let key = IdempotencyKey::new("click-1".to_owned()).unwrap();
     let context = LogContext::of_request("request-1");
 

@@ -109,12 +109,13 @@ fn a_read_without_a_transaction_and_without_a_purchase_is_left_out() {
     assert!(group(reads, Which::Purchases).is_empty());
 }
 
-/// The shop cleans each connection before it lends it again, and removes old keys at its start.
+/// The shop cleans each connection before it lends it again, removes old keys at its start, and looks for lapsed holds.
 #[test]
 fn what_a_replica_does_for_itself_is_no_purchase_and_does_not_part_a_read_from_its_purchase() {
     let own = [
         BETWEEN_TWO_USERS,
         "DELETE FROM idempotency_keys WHERE key IN (SELECT key FROM idempotency_keys FOR UPDATE SKIP LOCKED)",
+        "SELECT DISTINCT product_id FROM holds WHERE expires_at <= clock_timestamp()",
     ];
     for (purchases, expected) in [
         (as_shipped(), vec![7, 8]),

@@ -23,6 +23,29 @@ async fn the_explorer_and_the_model_count_the_same_schedules() {
     }
 }
 
+/// Two statements of each buyer can follow one another in 6 orders. Each statement of a sale both reads and writes, so it
+/// can also be stopped in between: 4 steps of each buyer, in 70 orders. With one copy, the buyer who finds none makes 2
+/// statements too, and the second one only reads.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reservation_never_waits_and_sells_exactly_what_there_is() {
+    let (mut stage, _folder) = stage(2).await;
+    let cases = [
+        (1, Inside::Never, 6),
+        (2, Inside::Never, 6),
+        (1, Inside::WhereItReads, 44),
+        (2, Inside::WhereItReads, 70),
+    ];
+    for (stock, inside, schedules) in cases {
+        let explored = explore_two(&mut stage, Some("reservation"), stock, inside, false).await;
+
+        assert_eq!((explored.schedules, explored.waited), (schedules, 0), "{stock}: {explored:#?}");
+        assert!(explored.complete && explored.is_right() && explored.failed == 0, "{stock}: {explored:#?}");
+        let sells_all =
+            explored.outcomes.iter().all(|(left, orders, ..)| (*left, *orders) == (0, stock as usize));
+        assert!(sells_all, "{stock}: {explored:#?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_before_the_lock_deadlocks_in_36_of_66_schedules() {
     let (mut stage, _folder) = crate::stage_of(2, small_shop()).await;

@@ -19,7 +19,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use flash_sale_explorer::{Act, Exploration, ExploreOptions, Inside, Stage, StageSettings, explore};
 
 /// All strategies.
-const ALL: [&str; 12] = [
+const ALL: [&str; 13] = [
     "unlocked",
     "pessimistic",
     "no_key_update",
@@ -32,6 +32,7 @@ const ALL: [&str; 12] = [
     "advisory_lock",
     "skip_locked",
     "batched",
+    "reservation",
 ];
 
 /// One stage at a time: each has a PostgreSQL and replicas that are busy all the time. When several share two

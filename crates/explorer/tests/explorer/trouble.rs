@@ -13,6 +13,15 @@ async fn nothing_is_lost_at_any_step_of_a_locked_purchase() {
     }
 }
 
+/// What is left behind is a hold, and no order: the copy comes back when the hold lapses.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_at_any_step_of_a_reservation() {
+    let (mut stage, _folder) = stage(2).await;
+    for kind in TroubleKind::ALL {
+        nothing_is_lost(&mut stage, "reservation", false, kind).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes"]
 async fn nothing_is_lost_at_any_step_of_any_strategy() {

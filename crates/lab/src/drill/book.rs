@@ -18,7 +18,7 @@ const STOCK: i64 = 1;
 pub struct Sightings {
     /// Orders that the resets said they had deleted.
     pub deleted: usize,
-    /// Moments at which the stock was not the initial stock minus the orders.
+    /// Moments at which the stock was not the initial stock minus the orders and the holds.
     pub unconserved: usize,
     /// The largest number of orders beyond the one copy that was seen at one moment.
     pub oversold: usize,
@@ -30,7 +30,7 @@ impl Sightings {
     /// Notes the rows of one more moment.
     pub fn note(&mut self, rows: &Rows) {
         let orders = rows.orders.len() as i64;
-        self.unconserved += usize::from(STOCK - orders != rows.quantity);
+        self.unconserved += usize::from(STOCK - orders - rows.held != rows.quantity);
         self.oversold = self.oversold.max(usize::try_from(orders - STOCK).unwrap_or_default());
     }
 
@@ -68,7 +68,7 @@ mod tests {
     }
 
     fn rows(quantity: i64, orders: &[u128]) -> Rows {
-        Rows { quantity, orders: orders.iter().map(|order| Uuid::from_u128(*order)).collect() }
+        Rows { quantity, held: 0, orders: orders.iter().map(|order| Uuid::from_u128(*order)).collect() }
     }
 
     fn ledger(deleted: usize, told: &[Told], at_last: &Rows) -> Ledger {

@@ -11,7 +11,10 @@ pub const DEFINITIONS: [Definition; 32] = [
     ("ok_200", "200: sold"),
     ("out_of_stock_400", "400: told \"Out of stock\""),
     ("conflict_409", "409: told that others were faster, or that the key's first request is still worked on"),
-    ("not_carried_out_503", "503: with Retry-After, a purchase that was not made and never will be"),
+    (
+        "not_carried_out_503",
+        "503: with Retry-After, a purchase that was not made and never will be; a declined payment (402) too",
+    ),
     (
         "outcome_unknown_503",
         "unknown: 503 with an unknown outcome; allowed only if a process or a session with open requests ends",
@@ -34,7 +37,7 @@ pub const DEFINITIONS: [Definition; 32] = [
     ),
     (
         "unconserved",
-        "conservation: how often initial stock - orders was not the stock: each product counts once, the book at each \
+        "conservation: how often initial stock - orders - holds was not the stock: each product counts once, the book at each \
          look",
     ),
     ("oversold", "orders beyond the copies; allowed for the exercise until it is fixed"),

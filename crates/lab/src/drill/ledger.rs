@@ -114,6 +114,7 @@ mod tests {
     fn holdings(left: i64, orders: impl IntoIterator<Item = u128>) -> Holdings {
         Holdings {
             left,
+            held: 0,
             orders: orders.into_iter().map(order).collect(),
             last_copy_sold: (left <= 0).then_some(SOLD_OUT),
         }
@@ -144,6 +145,9 @@ mod tests {
         assert_eq!(compare_rows(&purchases, &holdings(1, [1]), 2).unconserved, 0);
         assert_eq!(compare_rows(&purchases, &holdings(0, [1]), 2).unconserved, 1);
         assert_eq!(compare_rows(&purchases, &holdings(2, [1]), 2).unconserved, 1);
+        let held = Holdings { held: 1, ..holdings(0, [1]) };
+        assert_eq!(compare_rows(&purchases, &held, 2).unconserved, 0);
+        assert_eq!(compare_rows(&purchases, &held, 1).unconserved, 1);
     }
 
     #[test]

@@ -61,8 +61,8 @@ pub struct Seen {
     pub stock: u32,
     /// Its orders.
     pub orders: BTreeSet<Uuid>,
-    /// Copies left.
-    pub left: i64,
+    /// Copies that were not sold. Those that were held may go back into stock meanwhile.
+    pub unsold: i64,
 }
 
 /// Drills `fault`. The fault lasts for `lasts`, and the load runs for at least `load`. `random` decides what is left
@@ -160,7 +160,8 @@ async fn compare(
             let ledger = compare_purchases(bought, &holdings, &keys, stock as usize);
             ledgers.entry(shelf.strategy.clone()).or_default().add(ledger);
             let strategy = shelf.strategy.clone();
-            seen.push(Seen { strategy, product, stock, orders: holdings.orders, left: holdings.left });
+            let unsold = holdings.unsold();
+            seen.push(Seen { strategy, product, stock, orders: holdings.orders, unsold });
         }
     }
     let mut counts = Counts::of(purchases.values().flatten());

@@ -21,14 +21,14 @@ pub const DEFINITIONS: [Definition; 20] = [
     ("gave_up", "buyers who were only told to try again, until their patience ran out"),
     ("errors", "buyers who got no answer, or the answer that the shop has failed; they don't try again"),
     ("dishonest", "answers without their order, and orders without their answer"),
-    ("unconserved_rounds", "rounds in which initial stock - orders is not the stock"),
+    ("unconserved_rounds", "rounds in which initial stock - orders - holds is not the stock"),
     (
         "verdict",
         "ok, or the rule that was broken; unlocked must oversell (expected), and the exercise may oversell until it \
          is fixed (allowed)",
     ),
     ("conflicts", "409: answers that others were faster, try again"),
-    ("busy", "503: answers that the shop is too busy, try again"),
+    ("busy", "503: answers that the shop is too busy, try again; declined payments (402) too"),
     ("requests, retries", "requests of the buyers, and how many of these were not the first of their buyer"),
     (
         "winners_p50_ms",

@@ -38,7 +38,7 @@ fn compare(purchases: &[Purchase], holdings: &Holdings, stock: usize, retry: boo
     let has_given_up = |purchase: &Purchase| !retry && purchase.ending() == PurchaseEnding::NotCarriedOut;
     let is_empty_handed = |purchase: &&Purchase| purchase.order().is_none() && !has_given_up(purchase);
     let empty_handed = purchases.iter().filter(is_empty_handed).count();
-    let left_over = usize::try_from(holdings.left).unwrap_or(0).min(empty_handed);
+    let left_over = usize::try_from(holdings.unsold()).unwrap_or(0).min(empty_handed);
     let refused = purchases
         .iter()
         .flat_map(|purchase| &purchase.requests)
@@ -73,7 +73,7 @@ mod tests {
 
     fn holdings(left: i64, orders: impl IntoIterator<Item = u128>) -> Holdings {
         let last_copy_sold = (left <= 0).then_some(SOLD_OUT);
-        Holdings { left, orders: orders.into_iter().map(order).collect(), last_copy_sold }
+        Holdings { left, held: 0, orders: orders.into_iter().map(order).collect(), last_copy_sold }
     }
 
     fn compare(purchases: &[Purchase], holdings: &Holdings, stock: usize) -> Ledger {
@@ -149,5 +149,16 @@ mod tests {
 
         assert_eq!(compare(&purchases, &holdings(1, [1]), 2).unconserved, 0);
         assert_eq!(compare(&purchases, &holdings(0, [1]), 2).unconserved, 1);
+    }
+
+    #[test]
+    fn a_copy_that_is_held_is_not_lost_yet_but_nobody_who_wanted_one_may_go_without() {
+        let purchases = [purchase(Told::Sold(order(1)), 90), purchase(Told::Conflict, 90)];
+        let held = Holdings { held: 1, ..holdings(0, [1]) };
+
+        let ledger = compare(&purchases, &held, 2);
+
+        assert_eq!((ledger.unconserved, ledger.lost_sales), (0, 1));
+        assert_eq!(compare(&purchases, &held, 1).unconserved, 1);
     }
 }

@@ -28,6 +28,8 @@ pub struct ShopDatabase {
 pub struct Rows {
     /// Copies in stock.
     pub quantity: i64,
+    /// Copies that `reservation` holds for buyers.
+    pub held: i64,
     /// Its orders' ids.
     pub orders: Vec<Uuid>,
 }
@@ -140,10 +142,11 @@ impl ShopDatabase {
     /// # Errors
     /// When the database fails.
     pub async fn rows(&self, product: Uuid) -> anyhow::Result<Rows> {
-        let sql = "SELECT quantity::bigint, ARRAY(SELECT id FROM orders WHERE product_id = products.id)
+        let sql = "SELECT quantity::bigint, (SELECT count(*) FROM holds WHERE product_id = products.id),
+                          ARRAY(SELECT id FROM orders WHERE product_id = products.id)
                    FROM products WHERE id = $1";
-        let (quantity, orders) = sqlx::query_as(sql).bind(product).fetch_one(&self.pool).await?;
-        Ok(Rows { quantity, orders })
+        let (quantity, held, orders) = sqlx::query_as(sql).bind(product).fetch_one(&self.pool).await?;
+        Ok(Rows { quantity, held, orders })
     }
 
     /// Begins a transaction that holds the rows of these products, as a purchase in the middle of its work may. The

@@ -17,6 +17,8 @@ const CLOCK_MARGIN: Duration = Duration::from_millis(1);
 pub struct Holdings {
     /// Copies left, those that are rows of their own (`units`) included.
     pub left: i64,
+    /// Copies that `reservation` holds for buyers. Each becomes an order, or goes back.
+    pub held: i64,
     /// Its orders.
     pub orders: BTreeSet<Uuid>,
     /// When the order that took the last copy was written, by our own clock; `None` while copies are left. The copy was
@@ -25,9 +27,14 @@ pub struct Holdings {
 }
 
 impl Holdings {
-    /// Conservation: whether initial stock - orders = stock, for a product that had `stock` copies at first.
+    /// Conservation: whether initial stock - orders - holds = stock, for a product that had `stock` copies at first.
     pub fn are_conserved(&self, stock: usize) -> bool {
-        stock as i64 - self.orders.len() as i64 == self.left
+        stock as i64 - self.orders.len() as i64 - self.held == self.left
+    }
+
+    /// Copies that are not sold: those in stock, and those that are held.
+    pub fn unsold(&self) -> i64 {
+        self.left + self.held
     }
 
     /// Orders beyond the `stock` copies that were there.
@@ -50,17 +57,18 @@ impl ShopDatabase {
     pub async fn holdings(&self, product: Uuid, stock: u32, clock_ahead: f64) -> anyhow::Result<Holdings> {
         let sql = "SELECT quantity + (SELECT count(*) FROM units
                                       WHERE product_id = products.id AND order_id IS NULL),
+                          (SELECT count(*) FROM holds WHERE product_id = products.id),
                           ARRAY(SELECT id FROM orders WHERE product_id = products.id),
                           (SELECT extract(epoch FROM created_at)::float8 FROM orders
                            WHERE product_id = products.id ORDER BY created_at OFFSET $2 - 1 LIMIT 1)
                    FROM products WHERE id = $1";
         let rows = sqlx::query_as(sql).bind(product).bind(i64::from(stock));
-        let (left, orders, last_copy_sold): (i64, Vec<Uuid>, Option<f64>) =
+        let (left, held, orders, last_copy_sold): (i64, i64, Vec<Uuid>, Option<f64>) =
             rows.fetch_one(&self.pool).await?;
         let by_our_clock =
             |seconds: f64| SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds - clock_ahead);
         let last_copy_sold = last_copy_sold.map(by_our_clock);
-        Ok(Holdings { left, orders: orders.into_iter().collect(), last_copy_sold })
+        Ok(Holdings { left, held, orders: orders.into_iter().collect(), last_copy_sold })
     }
 
     /// By how many seconds the database's clock is ahead of ours. Of several answers, the fastest one is the most

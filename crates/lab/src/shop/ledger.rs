@@ -10,7 +10,7 @@ pub struct Ledger {
     /// Orders.
     #[serde(rename = "orders")]
     pub sold: usize,
-    /// Products for which initial stock - orders isn't the stock.
+    /// Products for which initial stock - orders - holds isn't the stock.
     pub unconserved: usize,
     /// Orders beyond the copies that were there.
     pub oversold: usize,

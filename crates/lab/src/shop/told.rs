@@ -17,7 +17,7 @@ pub enum Told {
     OutOfStock,
     /// 409: others were faster, or the first request with this key is still worked on.
     Conflict,
-    /// 503 with `Retry-After`: not carried out.
+    /// 503 with `Retry-After`, or 402 (the payment was declined): not carried out.
     NotCarriedOut,
     /// 503 that says that the outcome is unknown.
     OutcomeUnknown,
@@ -57,6 +57,7 @@ impl Told {
             // This comes first: with a key, such an answer has a Retry-After too.
             503 if answer.body["outcome"] == "unknown" => Self::OutcomeUnknown,
             503 if answer.asks_to_retry => Self::NotCarriedOut,
+            402 => Self::NotCarriedOut,
             503 => Self::Wrong("503 without Retry-After".to_owned()),
             status => Self::Wrong(status.to_string()),
         }

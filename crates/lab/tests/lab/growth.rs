@@ -18,8 +18,15 @@ const MB: u64 = 1024 * 1024;
 const SENDERS: usize = 16;
 /// The longest request head that a replica reads. Longer ones are refused.
 const LONGEST_HEAD: usize = 60_000;
-const STRATEGIES: [Option<&str>; 6] =
-    [None, Some("pessimistic"), Some("nowait"), Some("serializable"), Some("skip_locked"), Some("batched")];
+const STRATEGIES: [Option<&str>; 7] = [
+    None,
+    Some("pessimistic"),
+    Some("nowait"),
+    Some("serializable"),
+    Some("skip_locked"),
+    Some("batched"),
+    Some("reservation"),
+];
 
 /// What may grow.
 #[derive(Clone, Debug, Default)]

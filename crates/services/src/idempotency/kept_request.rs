@@ -53,7 +53,7 @@ mod tests {
 
     /// How each was stored before, and how it is stored now. None of these may ever change: a client may come
     /// again with a key whose record says it so.
-    const STORED: [(Option<Strategy>, &str, &str); 13] = [
+    const STORED: [(Option<Strategy>, &str, &str); 14] = [
         (None, " None", ""),
         (Some(Strategy::Unlocked), " Some(Unlocked)", " unlocked"),
         (Some(Strategy::Pessimistic), " Some(Pessimistic)", " pessimistic"),
@@ -67,6 +67,7 @@ mod tests {
         (Some(Strategy::AdvisoryLock), " Some(AdvisoryLock)", " advisory_lock"),
         (Some(Strategy::SkipLocked), " Some(SkipLocked)", " skip_locked"),
         (Some(Strategy::Batched), " Some(Batched)", " batched"),
+        (Some(Strategy::Reservation), " Some(Reservation)", " reservation"),
     ];
 
     #[test]

@@ -20,17 +20,18 @@ pub(super) async fn end<T>(
     }
 }
 
-/// As [`end`], within the transaction of a key: RELEASE after a success, which commits nothing yet.
-pub(super) async fn end_savepoint<T>(
-    savepoint: DatabaseTransaction,
+/// As [`end`], where a success makes no order yet: RELEASE within the transaction of a key, and the COMMIT of a hold. If
+/// its answer is lost, the buyer can still be told that nothing was sold.
+pub(super) async fn end_without_order<T>(
+    transaction: DatabaseTransaction,
     result: Result<T, Failure>,
 ) -> Result<T, Failure> {
     match result {
         Ok(value) => {
-            savepoint.commit().await?;
+            transaction.commit().await?;
             Ok(value)
         }
-        Err(failure) => take_back(savepoint, failure).await,
+        Err(failure) => take_back(transaction, failure).await,
     }
 }
 

@@ -3,6 +3,7 @@
 //! answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use flash_sale_core::order;
 use flash_sale_repositories::IdempotencyKeyRepository;
@@ -12,7 +13,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::batched::Batches;
-use super::ending::{end, end_savepoint};
+use super::ending::{end, end_without_order};
+use super::reservation::Reservations;
 use super::retry::until_settled;
 use super::sale::Sale;
 use super::{
@@ -41,13 +43,21 @@ pub struct StrategyService {
     payment: PaymentProvider,
     served_by: String,
     batches: Batches,
+    reservations: Reservations,
 }
 
 impl StrategyService {
-    /// Tills of the replica `served_by`, whose name goes on each order.
-    pub fn new(database: DatabaseConnection, payment: PaymentProvider, served_by: &str) -> Self {
+    /// Tills of the replica `served_by`, whose name goes on each order. A copy that `reservation` has taken is held for
+    /// `hold_lasts`.
+    pub fn new(
+        database: DatabaseConnection,
+        payment: PaymentProvider,
+        served_by: &str,
+        hold_lasts: Duration,
+    ) -> Self {
         let batches = Batches::new(database.clone(), served_by);
-        Self { database, payment, served_by: served_by.to_owned(), batches }
+        let reservations = Reservations::new(database.clone(), payment.clone(), served_by, hold_lasts);
+        Self { database, payment, served_by: served_by.to_owned(), batches, reservations }
     }
 
     /// Sells one copy of the product by `strategy`, and returns the order.
@@ -55,10 +65,12 @@ impl StrategyService {
     /// # Errors
     /// As [`OrderService::create_order`]; also [`ServiceError::Busy`], [`ServiceError::Overloaded`],
     /// [`ServiceError::Interrupted`] and [`ServiceError::StrategyNeeds`]. Each leaves no order and the stock as it
-    /// was.
+    /// was. `reservation` has three more: [`ServiceError::AllHeld`], [`ServiceError::HoldLapsed`] and
+    /// [`ServiceError::PaymentDeclined`].
     pub async fn sell(&self, strategy: Strategy, product_id: Uuid) -> Result<order::Model, ServiceError> {
         match strategy {
             Strategy::Batched => self.batches.sell(product_id, &self.payment).await,
+            Strategy::Reservation => self.reservations.sell(product_id).await,
             // A statement is a transaction by itself.
             Strategy::SingleStatement => {
                 let sale = self.sale(DatabaseExecutor::Connection(&self.database), product_id);
@@ -90,8 +102,12 @@ impl StrategyService {
         write: AnswerWriter,
     ) -> Result<Settled, ServiceError> {
         let claim = Claim::new(key, product_id, strategy, write);
-        if strategy == Some(Strategy::Batched) {
-            return self.batches.sell_once(product_id, &self.payment, claim).await;
+        match strategy {
+            Some(Strategy::Batched) => {
+                return self.batches.sell_once(product_id, &self.payment, claim).await;
+            }
+            Some(Strategy::Reservation) => return self.reservations.sell_once(product_id, claim).await,
+            _ => {}
         }
         until_settled(|| async {
             let transaction = Arc::new(self.begin(strategy).await?);
@@ -101,6 +117,14 @@ impl StrategyService {
             end(transaction, settled).await
         })
         .await
+    }
+
+    /// Gives the copies of holds that have lapsed back, and returns how many.
+    ///
+    /// # Errors
+    /// [`ServiceError::Database`].
+    pub async fn give_back_lapsed(&self) -> Result<u64, ServiceError> {
+        self.reservations.sweep().await
     }
 
     /// Returns when there are so many new refusals that [`Self::forget_old_keys`] has something to do.
@@ -151,7 +175,7 @@ impl StrategyService {
                 let savepoint = begin::logging("SAVEPOINT", transaction.begin()).await?;
                 let executor = DatabaseExecutor::Transaction(&savepoint);
                 let sold = attempt(strategy, &self.sale(executor, product_id)).await;
-                end_savepoint(savepoint, sold).await
+                end_without_order(savepoint, sold).await
             }
         };
         let settled = match sold {
@@ -189,6 +213,6 @@ async fn attempt(strategy: Strategy, sale: &Sale<'_>) -> Result<order::Model, Fa
         Strategy::Serializable => serializable::sell(sale).await,
         Strategy::AdvisoryLock => advisory_lock::sell(sale).await,
         Strategy::SkipLocked => skip_locked::sell(sale).await,
-        Strategy::Batched => unreachable!("it queues, and has its own transactions"),
+        Strategy::Batched | Strategy::Reservation => unreachable!("it has its own transactions"),
     }
 }

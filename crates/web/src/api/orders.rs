@@ -54,8 +54,9 @@ pub struct OrderPage {
     request_body = OrderRequest, responses(
     (status = 200, description = "Sold", body = OrderView),
     (status = 400, description = "Out of stock, or a key that can't be read"),
+    (status = 402, description = "The payment was declined, and nothing was sold (only `reservation`, and only with PAYMENT_FAILS_PERCENT)"),
     (status = 404, description = "No such product"),
-    (status = 409, description = "Other buyers were faster, or the key's first request is being worked on"),
+    (status = 409, description = "Other buyers were faster or hold the last copies, the hold on the buyer's own copy has lapsed, or the key's first request is being worked on"),
     (status = 415, description = "Not JSON"),
     (status = 422, description = "Not an order, a strategy that can't sell this product, or a key that was used for another order"),
 ))]

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{Answer, Shop, read};
 
 /// `None` is the exercise.
-const WAYS: [Option<&str>; 13] = [
+const WAYS: [Option<&str>; 14] = [
     None,
     Some("unlocked"),
     Some("pessimistic"),
@@ -30,6 +30,7 @@ const WAYS: [Option<&str>; 13] = [
     Some("advisory_lock"),
     Some("skip_locked"),
     Some("batched"),
+    Some("reservation"),
 ];
 
 impl Shop {

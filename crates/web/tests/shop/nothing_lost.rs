@@ -42,9 +42,11 @@ enum Kind {
 }
 
 impl Way {
-    /// All of them, with a key and without.
+    /// All of them, with a key and without. But for `reservation`: its purchase is two transactions, and what it leaves
+    /// behind comes back later. `strategies::reservation` has tests of its own.
     fn all() -> impl Iterator<Item = Self> {
         let strategies = ["unlocked"].into_iter().chain(THAT_DO_NOT_OVERSELL).map(Some);
+        let strategies = strategies.filter(|strategy| *strategy != Some("reservation"));
         let strategies = [None].into_iter().chain(strategies);
         strategies.flat_map(|strategy| [false, true].map(|has_key| Self { strategy, has_key }))
     }

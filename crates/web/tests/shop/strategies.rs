@@ -1,9 +1,10 @@
 //! The ways to sell. Here what they share and how they are named; `crowd` has many buyers at once, `gate`
-//! makes two of them meet, `batched` has the queue.
+//! makes two of them meet, `batched` has the queue, `reservation` the holds.
 
 mod batched;
 mod crowd;
 mod gate;
+mod reservation;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,7 +13,7 @@ use uuid::Uuid;
 use crate::{Answer, Shop, read};
 
 /// All but the one that is meant to.
-pub const THAT_DO_NOT_OVERSELL: [&str; 11] = [
+pub const THAT_DO_NOT_OVERSELL: [&str; 12] = [
     "pessimistic",
     "no_key_update",
     "nowait",
@@ -24,6 +25,7 @@ pub const THAT_DO_NOT_OVERSELL: [&str; 11] = [
     "advisory_lock",
     "skip_locked",
     "batched",
+    "reservation",
 ];
 
 impl Shop {
@@ -176,7 +178,7 @@ async fn a_serialization_failure_is_tried_again_also_when_commit_raises_it() {
     )
     .await;
 
-    for strategy in ["serializable", "pessimistic", "single_statement", "batched"] {
+    for strategy in ["serializable", "pessimistic", "single_statement", "batched", "reservation"] {
         shop.execute("ALTER SEQUENCE commits RESTART").await;
         let product = shop.product_for(strategy, 5).await;
 

@@ -7,7 +7,7 @@ use super::is_replay;
 use crate::{Answer, Shop, read};
 
 /// The ways to sell that ask nothing of a product: the book can be sold by each.
-const WAYS: [Option<&str>; 11] = [
+const WAYS: [Option<&str>; 12] = [
     None,
     Some("unlocked"),
     Some("pessimistic"),
@@ -19,6 +19,7 @@ const WAYS: [Option<&str>; 11] = [
     Some("serializable"),
     Some("advisory_lock"),
     Some("batched"),
+    Some("reservation"),
 ];
 
 /// Orders that were sold with a key and have no record, and records of orders that aren't there.
