@@ -37,6 +37,12 @@ pub const EXPLORER_POSTGRES: &str = ".flash-sale/explorer/postgres";
 pub const DASHBOARD: &str = ".flash-sale/dashboard";
 /// The PostgreSQL of the dashboard's explorer, unless its user can't reach it.
 pub const DASHBOARD_POSTGRES: &str = ".flash-sale/dashboard/postgres";
+/// What a benchmark has of its own: a PostgreSQL, logs, pgbench's scripts.
+pub const BENCH: &str = ".flash-sale/bench";
+/// The benchmark's PostgreSQL, unless its user can't reach it.
+pub const BENCH_POSTGRES: &str = ".flash-sale/bench/postgres";
+/// The logs of the benchmark's replicas.
+pub const BENCH_LOGS: &str = ".flash-sale/bench/logs";
 /// Where the wiretap listens for the replicas.
 pub const WIRE: &str = ".flash-sale/wire";
 

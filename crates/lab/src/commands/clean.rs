@@ -9,21 +9,24 @@ use flash_sale_testbed::postgres::place;
 
 use super::down;
 use crate::console;
-use crate::project::{DASHBOARD, DASHBOARD_POSTGRES, EXPLORER, EXPLORER_POSTGRES, LOGS, POSTGRES};
+use crate::project::{
+    BENCH, BENCH_POSTGRES, DASHBOARD, DASHBOARD_POSTGRES, EXPLORER, EXPLORER_POSTGRES, LOGS, POSTGRES,
+};
 
-/// Removes the databases of the shop and of both explorers, and the logs. PostgreSQL's programs, if they had to be fetched, stay.
+/// Removes the databases of the shop, of both explorers and of the benchmark, and the logs. PostgreSQL's programs, if
+/// they had to be fetched, stay.
 ///
 /// # Errors
 /// When a folder can't be removed.
 pub async fn clean() -> anyhow::Result<()> {
     let _lock = down::stop().await?;
-    for folder in [POSTGRES, EXPLORER_POSTGRES, DASHBOARD_POSTGRES].map(Path::new) {
+    for folder in [POSTGRES, EXPLORER_POSTGRES, DASHBOARD_POSTGRES, BENCH_POSTGRES].map(Path::new) {
         if let Ok(wanted) = folder.canonicalize() {
             remove(&place::fallback(&wanted))?;
         }
         remove(folder)?;
     }
-    for folder in [EXPLORER, DASHBOARD, LOGS].map(Path::new) {
+    for folder in [EXPLORER, DASHBOARD, BENCH, LOGS].map(Path::new) {
         remove(folder)?;
     }
     console::line(
