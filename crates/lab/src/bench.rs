@@ -46,6 +46,10 @@ const UNITS_IN_A_SECOND: f64 = 10_000.0;
 /// A figure of pgbench is compared with so many rounds of the shop at most. Then it is measured again.
 const ROUNDS_OF_A_REFERENCE: usize = 5;
 
+/// How long the round is that comes before all others of a crowd and is not measured. It opens the connections of the
+/// replicas' pools.
+const WARM_UP_SECONDS: f64 = 0.5;
+
 /// Is called before each round, with what is measured, the number of rounds that are done, and the number of all rounds.
 pub type Advance<'a> = &'a (dyn Fn(&str, usize, usize) + Send + Sync);
 
@@ -128,6 +132,9 @@ impl Bench<'_> {
         let mut load = Load::gather(self.shop.address, buyers).await?;
         let mut rounds: Vec<Vec<BenchRound>> = contestants.iter().map(|_| Vec::new()).collect();
         let mut flaws: Vec<Option<String>> = vec![None; contestants.len()];
+        if let Some(contestant) = contestants.first() {
+            self.sell(&mut load, contestant, products, WARM_UP_SECONDS).await?;
+        }
         for _ in 0..self.options.rounds {
             let mut references: HashMap<Script, Reference> = HashMap::new();
             for (number, contestant) in contestants.iter().enumerate() {
@@ -138,7 +145,8 @@ impl Bench<'_> {
                 }
                 let script = Script::of(&contestant.name);
                 let reference = self.refer(&mut references, script, buyers, products).await?;
-                let (mut round, flaw) = self.measure_round(&mut load, contestant, products).await?;
+                let (mut round, flaw) =
+                    self.sell(&mut load, contestant, products, self.options.seconds).await?;
                 round.pgbench_per_second = reference;
                 rounds[number].push(round);
                 flaws[number] = flaw;
@@ -153,11 +161,12 @@ impl Bench<'_> {
     }
 
     /// One round of a strategy, and what is wrong with its ledger.
-    async fn measure_round(
+    async fn sell(
         &self,
         load: &mut Load,
         contestant: &Contestant,
         products: usize,
+        seconds: f64,
     ) -> anyhow::Result<(BenchRound, Option<String>)> {
         let database = &self.shop.database;
         let stock = self.stock_for(contestant, products);
@@ -168,7 +177,7 @@ impl Bench<'_> {
         let strategy = contestant.strategy();
         let request = |product: &Uuid| BuyBytes::new(self.shop.address, *product, strategy.as_deref());
         let requests = Arc::new(made.iter().map(request).collect());
-        let plan = LoadPlan { requests, seconds: self.options.seconds, rate: self.options.rate };
+        let plan = LoadPlan { requests, seconds, rate: self.options.rate };
 
         let (before, start) = (self.shop.meter.read(), Instant::now());
         let tally = load.buy(&plan).await?;
