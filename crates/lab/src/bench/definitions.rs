@@ -22,7 +22,7 @@ pub const DEFINITIONS: [Definition; 17] = [
     (
         "pgbench_per_second",
         "pgbench: transactions a second with the same statements, straight to the same server, with as many clients \
-         as there are buyers",
+         as there are buyers (256 at most)",
     ),
     (
         "ratio",

@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::cpu::Meter;
+use super::pgbench::MOST_CLIENTS;
 use crate::console;
 use crate::project;
 use crate::server::log_keeper;
@@ -138,7 +139,8 @@ async fn start_cluster(clients: usize) -> anyhow::Result<Cluster> {
     };
     let mut settings = tokio::task::spawn_blocking(find).await??;
     settings.listen = Listen::InItsFolder;
-    settings.max_connections = settings.max_connections.max(clients as u32 + OTHER_SESSIONS);
+    settings.max_connections =
+        settings.max_connections.max(clients.min(MOST_CLIENTS) as u32 + OTHER_SESSIONS);
     let cluster = Cluster::start(&settings).await?;
     cluster.remake_database(DATABASE).await?;
     let (owner, shop) = (cluster.url(DATABASE), cluster.shop_url(DATABASE));

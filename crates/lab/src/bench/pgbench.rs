@@ -17,6 +17,9 @@ use crate::project;
 /// pgbench takes no more scripts, and each product has one.
 pub const MOST_PRODUCTS: usize = 128;
 
+/// Each client is a process of PostgreSQL. More of them would not fit into the memory of a small machine.
+pub const MOST_CLIENTS: usize = 256;
+
 /// The statements of a sale, as a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Script {
@@ -93,7 +96,8 @@ impl Pgbench {
         Ok(Some(Self { program, url: url.into(), password }))
     }
 
-    /// Sells the products for so many whole seconds, with so many clients at once.
+    /// Sells the products for so many whole seconds, with so many clients at once, but no more than
+    /// [`MOST_CLIENTS`].
     ///
     /// # Errors
     /// When pgbench fails. The error holds the end of its output.
@@ -104,6 +108,7 @@ impl Pgbench {
         clients: usize,
         seconds: u64,
     ) -> anyhow::Result<PgbenchRound> {
+        let clients = clients.min(MOST_CLIENTS);
         let folder = std::path::absolute(project::BENCH)?;
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(clients);
         let mut arguments = vec!["--no-vacuum".to_owned(), "--protocol=prepared".to_owned()];
