@@ -216,7 +216,8 @@ mod tests {
         let mut served = Vec::new();
         let mut gone = 0;
         while gone < 3 {
-            match arrivals.next().await {
+            let next = tokio::time::timeout(Duration::from_secs(10), arrivals.next()).await;
+            match next.expect("a purchase is announced, or the end") {
                 Some(due) => {
                     assert!(due <= Instant::now(), "it was announced too early");
                     served.push(due);
