@@ -32,11 +32,11 @@ SAY_NOT_BUILT = case " $(ARGS) " in *" --json "*) echo '{"verdict": "not_built",
 	"sold": 0, "copies_oversold": 0, "orders_deleted": 0, "seconds": 0.0}, \
 	"error": "the present files do not compile"}' ;; esac; exit 2
 
-# The same for make explore and make predict.
+# The same for make explore, make predict and make bench.
 SAY_NOT_EXPLORED = case " $(ARGS) " in *" --json "*) echo '{"error": "the present files do not compile"}' ;; esac; exit 2
 
 .DEFAULT_GOAL := help
-.PHONY: help fetch run build check explore predict step watch hint race drill stop clean status logs timeline db-shell
+.PHONY: help fetch run build check explore predict step watch hint race bench drill stop clean status logs timeline db-shell
 .PHONY: test test-guide test-variants guide-pictures
 .PHONY: docker-run docker-build docker-check docker-stop docker-clean docker-logs
 
@@ -87,6 +87,10 @@ hint: $(LAB) ## Say the next of three hints, each a step closer (from the first:
 
 race: $(LAB) ## Race the ways to sell (ARGS=--list, ARGS="--strategy optimistic --window 5", ARGS=--help)
 	@$(LAB) race $(ARGS)
+
+bench: ## Measure the ways to sell beside pgbench, on a shop of its own (2 minutes; ARGS=--full, ARGS=--help)
+	@[ -x $(LAB) ] || ($(call build,--bin lab)) || { $(SAY_NOT_EXPLORED); }
+	@$(LAB) bench $(ARGS) || { $(call say_error_1,a ledger is wrong); }
 
 drill: $(LAB) ## Cause faults in the running shop while buyers buy (make drill ARGS=--list; minutes; ARGS=--help)
 	@$(LAB) drill $(ARGS)

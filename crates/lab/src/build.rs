@@ -15,6 +15,8 @@ use crate::program;
 
 /// The shop's program, by its name in Cargo.toml.
 const SHOP: &str = "flash-sale-web";
+/// The lab's program.
+const LAB: &str = "lab";
 /// The same arguments as in the Makefile, so that neither build undoes the other. The compiler's errors are printed for
 /// people.
 const ARGUMENTS: [&str; 4] = ["build", "--workspace", "--locked", "--message-format=json-render-diagnostics"];
@@ -42,6 +44,39 @@ pub enum Show {
 /// # Errors
 /// When cargo can't be run, or builds no shop.
 pub async fn build(show: Show) -> anyhow::Result<Option<ShopBuild>> {
+    let quiet: &[&str] = if show == Show::Messages { &["--quiet"] } else { &[] };
+    let Some(messages) = run_cargo(quiet).await? else { return Ok(None) };
+    let path = find_executable(&messages, SHOP).with_context(|| format!("cargo has built no {SHOP}"))?;
+    let file = ProgramFile::at(&path).with_context(|| format!("can't look at {}", path.display()))?;
+    Ok(Some(ShopBuild { path, file }))
+}
+
+/// The programs of a release build: optimised, as they would be for real buyers.
+#[derive(Clone, Debug)]
+pub struct ReleaseBuild {
+    /// The shop's program.
+    pub shop: PathBuf,
+    /// The lab's own program.
+    pub lab: PathBuf,
+}
+
+/// Builds the shop and the lab for release. Cargo keeps such a build in a folder of its own, so that no other build is
+/// lost. `None`: they don't compile, and the compiler has said why.
+///
+/// # Errors
+/// When cargo can't be run, or doesn't build both.
+pub async fn build_release() -> anyhow::Result<Option<ReleaseBuild>> {
+    let Some(messages) = run_cargo(&["--release", "--bin", SHOP, "--bin", LAB]).await? else {
+        return Ok(None);
+    };
+    let find = |name| {
+        find_executable(&messages, name).with_context(|| format!("cargo has built no {name} for release"))
+    };
+    Ok(Some(ReleaseBuild { shop: find(SHOP)?, lab: find(LAB)? }))
+}
+
+/// Runs cargo build, and returns its messages. `None`: something doesn't compile.
+async fn run_cargo(more: &[&str]) -> anyhow::Result<Option<String>> {
     for file in put_back::touch_sources(Path::new(".")) {
         console::error_line(format_args!(
             "{}: its time of change was wrong, as after a move. It is the present time now, so that cargo builds the \
@@ -49,14 +84,8 @@ pub async fn build(show: Show) -> anyhow::Result<Option<ShopBuild>> {
             file.display()
         ));
     }
-    let quiet: &[&str] = if show == Show::Messages { &["--quiet"] } else { &[] };
-    let (is_built, messages) = program::output("cargo", &[&ARGUMENTS, quiet].concat()).await?;
-    if !is_built {
-        return Ok(None);
-    }
-    let path = find_executable(&messages, SHOP).with_context(|| format!("cargo has built no {SHOP}"))?;
-    let file = ProgramFile::at(&path).with_context(|| format!("can't look at {}", path.display()))?;
-    Ok(Some(ShopBuild { path, file }))
+    let (is_built, messages) = program::output("cargo", &[&ARGUMENTS, more].concat()).await?;
+    Ok(is_built.then_some(messages))
 }
 
 /// One of cargo's messages, as far as it is of interest.

@@ -1,5 +1,6 @@
 //! The commands that a person can type after `lab`, one file each.
 
+pub mod bench;
 pub mod check;
 pub mod clean;
 pub mod down;

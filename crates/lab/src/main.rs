@@ -62,6 +62,8 @@ enum Command {
     Check(commands::check::CheckArguments),
     /// Race the strategies: a crowd of buyers for too few copies, and what came of it
     Race(commands::race::RaceArguments),
+    /// Measure how much each strategy sells in a second, beside pgbench, on a shop of its own
+    Bench(commands::bench::BenchArguments),
     /// Cause faults in the running shop while buyers buy: what buyers see, and what the ledger says
     Drill(commands::drill::DrillArguments),
     /// Play a few purchases in every order in which their statements can follow one another, and count what comes of it
@@ -121,6 +123,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => (commands::check::tell_error, arguments.json),
         Command::Explore(arguments) => (commands::explore::tell_error, arguments.json),
         Command::Predict(arguments) => (commands::predict::tell_error, arguments.json),
+        Command::Bench(arguments) => (commands::explore::tell_error, arguments.json),
         _ => (tell_error, false),
     };
     let code = run(command).unwrap_or_else(|error| tell(&error, json));
@@ -199,6 +202,7 @@ async fn execute(command: Command) -> anyhow::Result<ExitCode> {
         // Its verdict is its exit code.
         Command::Check(arguments) => return commands::check::check(arguments).await,
         Command::Race(arguments) => return commands::race::race(arguments).await,
+        Command::Bench(arguments) => return commands::bench::bench(arguments).await,
         Command::Drill(arguments) => return commands::drill::drill(arguments).await,
         Command::Explore(arguments) => return commands::explore::explore(arguments).await,
         Command::Predict(arguments) => return commands::predict::predict(arguments).await,

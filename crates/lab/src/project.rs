@@ -41,6 +41,12 @@ pub const DASHBOARD_POSTGRES: &str = ".flash-sale/dashboard/postgres";
 pub const STEP: &str = ".flash-sale/step";
 /// The PostgreSQL of `make step`, unless its user can't reach it.
 pub const STEP_POSTGRES: &str = ".flash-sale/step/postgres";
+/// What a benchmark has of its own: a PostgreSQL, logs, pgbench's scripts.
+pub const BENCH: &str = ".flash-sale/bench";
+/// The benchmark's PostgreSQL, unless its user can't reach it.
+pub const BENCH_POSTGRES: &str = ".flash-sale/bench/postgres";
+/// The logs of the benchmark's replicas.
+pub const BENCH_LOGS: &str = ".flash-sale/bench/logs";
 /// Where the wiretap listens for the replicas.
 pub const WIRE: &str = ".flash-sale/wire";
 

@@ -5,7 +5,7 @@ mod dashboard;
 mod lab;
 mod leftovers;
 mod lending;
-mod log_keeper;
+pub(crate) mod log_keeper;
 mod losing;
 mod opened;
 mod starter;
@@ -98,7 +98,7 @@ async fn run_locked(settings: LabSettings, binary: PathBuf, starter: Starter) ->
     let (events, receiver) = mpsc::unbounded_channel();
     let telling = tokio::spawn(tell(starter, receiver));
     let follower = tokio::spawn(Arc::clone(&lab).follow(starter, events));
-    tokio::spawn(log_keeper::keep_short());
+    tokio::spawn(log_keeper::keep_short(project::LOGS));
     stop_on_signals(starter, &lab.progress)?;
     if starter == Starter::Pipes {
         stop_when_starter_ends(&lab.progress);

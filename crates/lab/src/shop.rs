@@ -7,6 +7,7 @@ pub mod client;
 pub mod contestant;
 pub mod database;
 pub mod holdings;
+pub mod kept_connection;
 pub mod ledger;
 pub mod patiently;
 pub mod purchase;

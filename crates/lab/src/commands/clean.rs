@@ -10,22 +10,25 @@ use flash_sale_testbed::postgres::place;
 use super::down;
 use crate::console;
 use crate::project::{
-    DASHBOARD, DASHBOARD_POSTGRES, EXPLORER, EXPLORER_POSTGRES, LOGS, POSTGRES, STEP, STEP_POSTGRES,
+    BENCH, BENCH_POSTGRES, DASHBOARD, DASHBOARD_POSTGRES, EXPLORER, EXPLORER_POSTGRES, LOGS, POSTGRES, STEP,
+    STEP_POSTGRES,
 };
 
-/// Removes the databases of the shop and of both explorers, and the logs. PostgreSQL's programs, if they had to be fetched, stay.
+/// Removes the databases of the shop, of the explorers and of the benchmark, and the logs. PostgreSQL's programs, if
+/// they had to be fetched, stay.
 ///
 /// # Errors
 /// When a folder can't be removed.
 pub async fn clean() -> anyhow::Result<()> {
     let _lock = down::stop().await?;
-    for folder in [POSTGRES, EXPLORER_POSTGRES, DASHBOARD_POSTGRES, STEP_POSTGRES].map(Path::new) {
+    let postgres = [POSTGRES, EXPLORER_POSTGRES, DASHBOARD_POSTGRES, STEP_POSTGRES, BENCH_POSTGRES];
+    for folder in postgres.map(Path::new) {
         if let Ok(wanted) = folder.canonicalize() {
             remove(&place::fallback(&wanted))?;
         }
         remove(folder)?;
     }
-    for folder in [EXPLORER, DASHBOARD, STEP, LOGS].map(Path::new) {
+    for folder in [EXPLORER, DASHBOARD, STEP, BENCH, LOGS].map(Path::new) {
         remove(folder)?;
     }
     console::line(

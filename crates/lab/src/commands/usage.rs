@@ -14,8 +14,8 @@ pub fn tell_usage(usage: &clap::Error) -> ExitCode {
         let reason = anyhow::Error::msg(reason);
         match arguments.first().and_then(|first| first.to_str()) {
             Some("check") => return check::tell_error(&reason, true),
-            Some("explore") => return explore::tell_error(&reason, true),
             Some("predict") => return predict::tell_error(&reason, true),
+            Some("explore" | "bench") => return explore::tell_error(&reason, true),
             _ => {}
         }
     }

@@ -1,5 +1,5 @@
-//! Keeps the logs of the replicas and of the lab itself short, as long as the lab runs. `database/keeper.rs` keeps
-//! PostgreSQL's log short.
+//! Keeps the logs of the replicas and of the lab itself short, as long as the lab runs, and those of a benchmark's
+//! replicas. `database/keeper.rs` keeps PostgreSQL's log short.
 
 use std::fs;
 use std::io;
@@ -9,19 +9,17 @@ use flash_sale_testbed::log_file::{self, BETWEEN_LOOKS, aside, is_long, put_asid
 use flash_sale_testbed::own_files::open_to_append;
 use tokio::time::sleep;
 
-use crate::project::LOGS;
-
-/// Looks at the logs from time to time, without an end.
-pub(super) async fn keep_short() {
+/// Looks at the logs in this folder from time to time, without an end.
+pub(crate) async fn keep_short(logs: &'static str) {
     loop {
         sleep(BETWEEN_LOOKS).await;
         // Files may be slow, and the gateway runs on these threads.
-        let _ = tokio::task::spawn_blocking(look).await;
+        let _ = tokio::task::spawn_blocking(|| look(Path::new(logs))).await;
     }
 }
 
-fn look() {
-    for entry in fs::read_dir(LOGS).into_iter().flatten().flatten() {
+fn look(logs: &Path) {
+    for entry in fs::read_dir(logs).into_iter().flatten().flatten() {
         let path = entry.path();
         if log_file::is_log(&path)
             && is_long(&path)

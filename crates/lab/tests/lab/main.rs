@@ -6,6 +6,7 @@ mod accessibility;
 mod addresses;
 mod agreement;
 mod attacker;
+mod bench;
 mod built;
 mod check;
 mod closed_pipes;

@@ -71,13 +71,21 @@ impl Programs {
 /// # Errors
 /// When there is none.
 pub fn find_psql(fetched: &Path) -> anyhow::Result<PathBuf> {
-    let folders = candidates()?.into_iter().chain([fetched.to_owned()]);
-    let Some(psql) = folders.map(|folder| folder.join("psql")).find(|path| path.is_file()) else {
+    let Some(psql) = find_client("psql", fetched)? else {
         bail!(
             "psql was not found. Debian or Ubuntu: apt-get install postgresql-client; macOS: brew install libpq"
         )
     };
     Ok(psql)
+}
+
+/// Finds one of PostgreSQL's client programs, as `pgbench`. It looks in `fetched` last. `None`: it isn't installed.
+///
+/// # Errors
+/// When a variable that names folders can't be read.
+pub fn find_client(name: &str, fetched: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let folders = candidates()?.into_iter().chain([fetched.to_owned()]);
+    Ok(folders.map(|folder| folder.join(name)).find(|path| path.is_file()))
 }
 
 fn candidates() -> anyhow::Result<Vec<PathBuf>> {
