@@ -196,6 +196,6 @@ fn all_reads(purchases: &[Purchase]) -> Vec<(usize, &Sent)> {
 }
 
 fn waiting((index, purchase): (usize, &Purchase)) -> Vec<(usize, &Sent)> {
-    let waited = purchase.reading.statements.iter().filter(|sent| sent.waited.is_some());
+    let waited = purchase.reading.statements.iter().filter(|sent| sent.has_waited);
     waited.map(|sent| (index, sent)).collect()
 }

@@ -59,8 +59,10 @@ pub struct Sent {
     pub tag: Option<String>,
     /// The SQLSTATE of its error.
     pub error: Option<String>,
-    /// Its wait for another transaction's lock.
+    /// Its wait for another transaction's lock, as far as the wire saw it.
     pub waited: Option<Wait>,
+    /// Whether it has waited for another transaction's lock. The wire may miss a short wait.
+    pub has_waited: bool,
     /// When it was sent.
     pub began_at: DateTime<Utc>,
     /// When it was answered. `None`: it was not.
@@ -81,6 +83,20 @@ impl Reading {
         }
         reading.statements.sort_by_key(|sent| sent.began_at);
         reading
+    }
+
+    /// Notes which statements have waited, as somebody else saw it: the SQL of each statement, in order, and whether it has
+    /// waited.
+    pub fn note_waits<'a>(&mut self, steps: impl IntoIterator<Item = (&'a str, bool)>) {
+        let mut next = 0;
+        for (sql, has_waited) in steps {
+            // The wire cuts very long SQL.
+            let is_it = |sent: &Sent| sql.starts_with(sent.sql.trim_end_matches('…'));
+            let Some(place) = self.statements.iter().skip(next).position(is_it) else { continue };
+            next += place;
+            self.statements[next].has_waited |= has_waited;
+            next += 1;
+        }
     }
 
     /// The statements of the transaction with this index.
@@ -141,6 +157,7 @@ impl Sent {
             tag: statement.tag.clone(),
             error: statement.error.clone(),
             waited: statement.blocked_by.clone(),
+            has_waited: statement.blocked_by.is_some(),
             began_at: at(statement.began_ms),
             ended_at: statement.ended_ms.map(at),
         }
@@ -230,6 +247,18 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_that_the_wire_has_missed_is_noted_at_its_statement() {
+        let mut own = Story::new().begin("replica-2", 9, "BEGIN", 1);
+        own.read(READ, 2, 1).read(READ, 3, 0).rollback(4);
+        let mut reading = Reading::of([&own.end()]);
+
+        reading.note_waits([("BEGIN", false), (READ, false), (READ, true), ("ROLLBACK", false)]);
+
+        let waits: Vec<bool> = reading.statements.iter().map(|sent| sent.has_waited).collect();
+        assert_eq!(waits, [false, false, true, false]);
+    }
+
+    #[test]
     fn what_was_rolled_back_was_not_sold() {
         let mut story = Story::new();
         let mut own = story.begin("replica-1", 8, "BEGIN", 1);
@@ -248,6 +277,7 @@ mod tests {
 
         let read = reading.product_reads().next().unwrap();
         assert_eq!(read.waited.as_ref().map(|wait| (wait.backend_pid, wait.waited_ms)), Some((8, 4.0)));
+        assert!(read.has_waited);
         assert_eq!(reading.stock_writes().next().unwrap().error.as_deref(), Some("23514"));
         let last = reading.statements.last().unwrap();
         assert!(last.commits() && last.tag.as_deref() == Some("ROLLBACK"));

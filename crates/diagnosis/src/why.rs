@@ -27,13 +27,11 @@ pub fn why_it_holds(purchases: &[Purchase]) -> Option<WhyItHolds> {
 /// "The second SELECT FOR UPDATE waited for the first COMMIT, and then saw quantity 0."
 fn what_stopped_it(reading: &Reading) -> Option<String> {
     let meets = |sent: &&Sent| {
-        sent.waited.is_some()
-            || sent.error.is_some()
-            || (sent.stock_write().is_some() && sent.rows == Some(0))
+        sent.has_waited || sent.error.is_some() || (sent.stock_write().is_some() && sent.rows == Some(0))
     };
     let met = reading.statements.iter().find(meets)?;
     let came = result(met);
-    let then = match (met.waited.is_some(), came.as_str()) {
+    let then = match (met.has_waited, came.as_str()) {
         (true, "") => " waited for the end of the first transaction.".to_owned(),
         (true, came) => format!(" waited for the end of the first transaction, and then {came}."),
         (false, came) => format!(" {came}."),

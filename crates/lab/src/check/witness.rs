@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use flash_sale_diagnosis::{Purchase, Reading};
-use flash_sale_explorer::{Became, Flaw, Schedule};
+use flash_sale_explorer::{Became, Flaw, Schedule, Step};
 use flash_sale_wiretap::Recorder;
 use flash_sale_wiretap::trace::Transaction;
 
@@ -23,6 +23,8 @@ pub struct Witness {
 struct MostTelling {
     rank: Rank,
     statuses: Vec<Option<u16>>,
+    /// Its steps. The explorer sees every wait, and the wire may miss a short one.
+    steps: Vec<Step>,
     /// The numbers of its transactions: after the first one, up to the second one.
     after: u64,
     up_to: u64,
@@ -41,19 +43,22 @@ impl Witness {
         let rank = rank(schedule);
         if self.best.as_ref().is_none_or(|best| rank > best.rank) {
             let statuses = schedule.replies.iter().map(|reply| reply.status).collect();
-            self.best = Some(MostTelling { rank, statuses, after, up_to });
+            self.best = Some(MostTelling { rank, statuses, steps: schedule.steps.clone(), after, up_to });
         }
     }
 
     /// What its purchases did.
     pub fn purchases(self, recorder: &Recorder) -> Vec<Purchase> {
-        let Some(MostTelling { statuses, after, up_to, .. }) = self.best else { return Vec::new() };
+        let Some(MostTelling { statuses, steps, after, up_to, .. }) = self.best else { return Vec::new() };
         let transactions: Vec<Transaction> =
             (after + 1..=up_to).filter_map(|number| recorder.transaction(number)).collect();
         let purchase = |(actor, status): (usize, &Option<u16>)| {
             let replica = format!("replica-{}", actor + 1);
             let own = transactions.iter().filter(|transaction| transaction.replica == replica);
-            Purchase { reading: Reading::of(own), status: *status }
+            let mut reading = Reading::of(own);
+            let its_steps = steps.iter().filter(|step| step.actor == actor && !step.is_inside);
+            reading.note_waits(its_steps.map(|step| (&*step.sql, step.became == Became::Waited)));
+            Purchase { reading, status: *status }
         };
         statuses.iter().enumerate().map(purchase).collect()
     }
