@@ -71,7 +71,8 @@ mod tests {
     use crate::shop::told::Told;
 
     fn holdings(left: i64, orders: impl IntoIterator<Item = u128>) -> Holdings {
-        Holdings { left, orders: orders.into_iter().map(Uuid::from_u128).collect(), last_copy_sold: None }
+        let orders = orders.into_iter().map(Uuid::from_u128).collect();
+        Holdings { left, held: 0, orders, last_copy_sold: None }
     }
 
     fn tally(orders: impl IntoIterator<Item = u128>) -> Tally {
