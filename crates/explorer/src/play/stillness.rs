@@ -67,7 +67,7 @@ impl Play<'_> {
         }
         let unanswered = self.unanswered();
         let ending: Vec<i32> = self.ending.iter().copied().filter(|pid| !unanswered.contains(pid)).collect();
-        Ok(self.stage.database.have_more_to_do(&ending).await?)
+        self.stage.database.have_more_to_do(&ending).await
     }
 
     /// A statement that was to be stopped inside, and has ended without that, needs no stop any more.

@@ -25,12 +25,24 @@ async fn nothing_is_lost_at_any_step_of_a_reservation() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes minutes"]
 async fn nothing_is_lost_at_any_step_of_any_strategy() {
+    // Nothing is left out of the schedules of serializable, so they take minutes by themselves.
+    for strategy in ALL.iter().filter(|strategy| !["unlocked", "serializable"].contains(*strategy)) {
+        // A replica sometimes deletes old keys by itself, and that would be a step. It does so after minutes.
+        let (mut stage, _folder) = stage(2).await;
+        for kind in TroubleKind::ALL {
+            nothing_is_lost(&mut stage, strategy, false, kind).await;
+        }
+    }
+}
+
+/// The key is kept by the same code for all strategies. These buy with a lock, without one, and with one statement.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes a minute"]
+async fn nothing_is_lost_at_any_step_of_a_purchase_with_a_key() {
     let (mut stage, _folder) = stage(2).await;
-    for strategy in ALL.iter().filter(|strategy| **strategy != "unlocked") {
-        for has_key in [false, true] {
-            for kind in TroubleKind::ALL {
-                nothing_is_lost(&mut stage, strategy, has_key, kind).await;
-            }
+    for strategy in ["pessimistic", "atomic_update", "single_statement"] {
+        for kind in TroubleKind::ALL {
+            nothing_is_lost(&mut stage, strategy, true, kind).await;
         }
     }
 }
