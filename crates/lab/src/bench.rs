@@ -27,6 +27,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use uuid::Uuid;
 
+use crate::race::Advance;
 use crate::shop::client::Shop;
 use crate::shop::contestant::{self, Contestant};
 use crate::shop::kept_connection::BuyBytes;
@@ -49,9 +50,6 @@ const ROUNDS_OF_A_REFERENCE: usize = 5;
 /// How long the round is that comes before all others of a crowd and is not measured. It opens the connections of the
 /// replicas' pools.
 const WARM_UP_SECONDS: f64 = 0.5;
-
-/// Is called before each round, with what is measured, the number of rounds that are done, and the number of all rounds.
-pub type Advance<'a> = &'a (dyn Fn(&str, usize, usize) + Send + Sync);
 
 /// Starts a shop whose replicas run `binary`, measures, and ends the shop again.
 ///

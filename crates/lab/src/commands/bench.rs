@@ -98,7 +98,7 @@ pub async fn bench(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
 async fn go_on_as_release() -> anyhow::Error {
     let began = Instant::now();
     console::error_line(
-        "Building the shop and the lab for release. The first time, this takes several minutes.",
+        "Building the shop and the benchmark for release. The first time, this takes several minutes.",
     );
     let built = match build_release().await {
         Ok(Some(built)) => built,

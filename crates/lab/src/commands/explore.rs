@@ -24,7 +24,9 @@ use crate::build::{ShopBuild, Show, build};
 use crate::console;
 use crate::explore::certificate::{Certificate, Subject};
 use crate::explore::columns;
-use crate::explore::report::{ExploreReport, Shown, outcome_in_words, replay_command, schedule_in_json};
+use crate::explore::report::{
+    ExploreReport, ShownSchedule, outcome_in_words, replay_command, schedule_in_json,
+};
 use crate::explore::requests::require_known_strategy;
 use crate::signals::end_signal;
 use crate::{project, stage};
@@ -82,7 +84,7 @@ async fn play(arguments: &ExploreArguments) -> anyhow::Result<ExitCode> {
         let options = ExploreOptions { trouble, ..options.clone() };
         let (_, columns) = replay(&mut stage, &options, &letters).await?;
         let command = replay_command(&arguments.of_replay(trouble), &letters);
-        shown = Some(Shown { letters, columns, command });
+        shown = Some(ShownSchedule { letters, columns, command });
     }
     let facts = stage.database_facts().await?;
     bar.finish_and_clear();

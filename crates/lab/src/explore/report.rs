@@ -20,11 +20,11 @@ pub struct ExploreReport {
     /// What was proven, and what was not.
     pub certificate: Certificate,
     /// The schedule that is shown: the worst one or, if none breaks a rule, one in which a request waited.
-    pub shown: Option<Shown>,
+    pub shown: Option<ShownSchedule>,
 }
 
 /// A schedule that is shown.
-pub struct Shown {
+pub struct ShownSchedule {
     /// Its letters.
     pub letters: String,
     /// Its columns.
@@ -50,7 +50,7 @@ impl ExploreReport {
     /// The report for a person.
     pub fn text(&self) -> String {
         let mut text = format!("{}\n\n{}{}", headline(&self.exploration), self.counts(), self.notes());
-        if let Some(Shown { letters, columns, command }) = &self.shown {
+        if let Some(ShownSchedule { letters, columns, command }) = &self.shown {
             let requests = self.certificate.kind_of_requests();
             let what = if self.exploration.counterexample.is_some() {
                 format!("The worst schedule, with the fewest switches between the {requests}s")

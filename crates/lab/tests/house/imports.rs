@@ -209,16 +209,9 @@ impl<'a> Visit<'a> for Paths {
 
 /// Whether code with this attribute is compiled for tests alone.
 pub fn is_for_tests(attribute: &Attribute) -> bool {
-    let mut is_for_tests = false;
-    if attribute.path().is_ident("cfg") {
-        attribute
-            .parse_nested_meta(|meta| {
-                is_for_tests |= meta.path.is_ident("test");
-                Ok(())
-            })
-            .unwrap();
-    }
-    is_for_tests
+    let is_test = |condition: syn::Path| condition.is_ident("test");
+    // Other conditions may be more than a name.
+    attribute.path().is_ident("cfg") && attribute.parse_args().is_ok_and(is_test)
 }
 
 fn add_tree(before: &mut Vec<String>, tree: &UseTree, paths: &mut Vec<Vec<String>>) {
