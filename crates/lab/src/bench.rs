@@ -27,7 +27,6 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use uuid::Uuid;
 
-use crate::race::Advance;
 use crate::shop::client::Shop;
 use crate::shop::contestant::{self, Contestant};
 use crate::shop::kept_connection::BuyBytes;
@@ -51,11 +50,18 @@ const ROUNDS_OF_A_REFERENCE: usize = 5;
 /// replicas' pools.
 const WARM_UP_SECONDS: f64 = 0.5;
 
+/// Is called before each round, with what is measured, the number of rounds that are done, and the number of all rounds.
+pub type BenchAdvance<'a> = &'a (dyn Fn(&str, usize, usize) + Send + Sync);
+
 /// Starts a shop whose replicas run `binary`, measures, and ends the shop again.
 ///
 /// # Errors
 /// When something doesn't start or ends too early, or the shop doesn't know a strategy.
-pub async fn run(binary: &Path, options: &BenchOptions, advance: Advance<'_>) -> anyhow::Result<BenchReport> {
+pub async fn run(
+    binary: &Path,
+    options: &BenchOptions,
+    advance: BenchAdvance<'_>,
+) -> anyhow::Result<BenchReport> {
     let clients = options.buyers.iter().copied().max().unwrap_or_default();
     let (shop, mut processes) = own_shop::open(binary, clients).await?;
     let measured = tokio::select! {
@@ -69,7 +75,7 @@ pub async fn run(binary: &Path, options: &BenchOptions, advance: Advance<'_>) ->
 async fn measure(
     shop: &OwnShop,
     options: &BenchOptions,
-    advance: Advance<'_>,
+    advance: BenchAdvance<'_>,
 ) -> anyhow::Result<BenchReport> {
     let visitor = Shop::at(&format!("http://{}", shop.address)).await?;
     let contestants = in_groups(contestant::choose(&visitor, &options.strategies).await?);
@@ -108,7 +114,7 @@ struct Bench<'a> {
     shop: &'a OwnShop,
     options: &'a BenchOptions,
     pgbench: Option<&'a Pgbench>,
-    advance: Advance<'a>,
+    advance: BenchAdvance<'a>,
     done: usize,
     all: usize,
 }

@@ -1,5 +1,5 @@
 //! The instruments around the shop: its processes ([`supervisor`]) and its database ([`database`]), the judge of a fix
-//! ([`check`]), the race of the strategies ([`race`]), the drill of faults ([`drill`]), the benchmark ([`bench`]), and [`commands`] for a person.
+//! ([`check`]), the race of the strategies ([`race`]), the drill of faults ([`drill`]), the benchmark ([`mod@bench`]), and [`commands`] for a person.
 //! Nothing depends on this crate. What runs PostgreSQL and one replica is in `flash_sale_testbed`, the gateway
 //! before the replicas is in `flash_sale_gateway`.
 

@@ -8,7 +8,7 @@ use crate::wording::counted;
 /// What the figures need to be understood. The meaning of each is in `--help`.
 const LEGEND: &str = "sold/s: median of the rounds (slowest-fastest). ratio: to pgbench in the same round. ms: how long \
                       a buyer waits. CPU: microseconds for each purchase.\nThe load and the gateway are threads of one \
-                      process, the lab. All meanings: make bench ARGS=--help";
+                      process. All meanings: make bench ARGS=--help";
 
 /// Conditions, figures, and what went wrong.
 pub fn text(report: &BenchReport) -> String {
@@ -27,7 +27,7 @@ fn conditions(report: &BenchReport) -> String {
     [
         loop_line(options),
         format!(
-            "{} ({processor}), commit {}, shop: {} build, lab: {} build",
+            "{} ({processor}), commit {}, shop: {} build, gateway and load: {} build",
             counted(conditions.processors, "processor"),
             conditions.commit.as_deref().unwrap_or("unknown"),
             conditions.shop_build,

@@ -97,9 +97,7 @@ pub async fn bench(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
 /// would be slow in a development build. Returns only when that fails.
 async fn go_on_as_release() -> anyhow::Error {
     let began = Instant::now();
-    console::error_line(
-        "Building the shop and the benchmark for release. The first time, this takes several minutes.",
-    );
+    console::error_line("Building for release. The first time, this takes several minutes.");
     let built = match build_release().await {
         Ok(Some(built)) => built,
         Ok(None) => return anyhow::anyhow!(NOT_BUILT),
