@@ -3,8 +3,7 @@
 use uuid::Uuid;
 
 use crate::act::Act;
-use crate::schedule::{Step, own_statements};
-use crate::trouble::{Trouble, TroubleKind};
+use crate::trouble::Trouble;
 
 /// Which statements are stopped inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -29,15 +28,6 @@ pub(crate) struct Piece {
     pub inside: Inside,
     /// What befalls the first actor.
     pub trouble: Option<Trouble>,
-}
-
-impl Piece {
-    /// What befalls this actor at its next statement, after these steps.
-    pub(crate) fn trouble_at(&self, actor: usize, steps: &[Step]) -> Option<TroubleKind> {
-        let trouble =
-            self.trouble.filter(|trouble| actor == 0 && trouble.step == own_statements(steps, actor));
-        Some(trouble?.kind)
-    }
 }
 
 impl Inside {

@@ -18,7 +18,7 @@ use crate::act::Reply;
 use crate::actor::{Actor, InFlight, begins};
 use crate::outcome::Outcome;
 use crate::piece::Piece;
-use crate::schedule::{Became, Note, Schedule, Step};
+use crate::schedule::{Became, Note, Schedule, Step, trouble_at};
 use crate::stage::{Happening, Stage};
 use crate::trouble::TroubleKind;
 
@@ -199,7 +199,7 @@ impl Play<'_> {
             self.stage.database.stop(backend_pid).await?;
             self.stage.stops.insert(backend_pid);
         }
-        let trouble = self.piece.trouble_at(index, &self.steps);
+        let trouble = trouble_at(self.piece, index, &self.steps);
         self.steps.push(Step { actor: index, sql, is_inside: false, trouble, became: Became::Sent });
         self.is_troubled |= trouble.is_some();
         if matches!(trouble, Some(TroubleKind::AnswerIsLost | TroubleKind::ConnectionBreaks)) {

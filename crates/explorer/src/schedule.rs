@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::act::Reply;
 use crate::outcome::Outcome;
+use crate::piece::Piece;
 use crate::trouble::{Trouble, TroubleKind};
 
 /// One order in which the actors' statements followed one another, and what came of it.
@@ -99,6 +100,12 @@ impl Schedule {
 }
 
 /// How many statements this actor has sent in these steps.
-pub(crate) fn own_statements(steps: &[Step], actor: usize) -> usize {
+fn own_statements(steps: &[Step], actor: usize) -> usize {
     steps.iter().filter(|step| step.actor == actor && !step.is_inside).count()
+}
+
+/// What befalls this actor at its next statement, after these steps.
+pub(crate) fn trouble_at(piece: &Piece, actor: usize, steps: &[Step]) -> Option<TroubleKind> {
+    let trouble = piece.trouble.filter(|trouble| actor == 0 && trouble.step == own_statements(steps, actor));
+    Some(trouble?.kind)
 }

@@ -9,7 +9,7 @@ use anyhow::ensure;
 use crate::footprint::{Footprint, isolates_more};
 use crate::piece::Piece;
 use crate::play::{Choice, play};
-use crate::schedule::{Schedule, letter};
+use crate::schedule::{Schedule, letter, trouble_at};
 use crate::sleep::SleepSet;
 use crate::stage::Stage;
 
@@ -115,7 +115,7 @@ impl Search {
         if isolates_more(choice.steps.iter().map(|step| &*step.sql)) {
             return SleepSet::default();
         }
-        let touched = |sql: &str, actor: usize| match piece.trouble_at(actor, before) {
+        let touched = |sql: &str, actor: usize| match trouble_at(piece, actor, before) {
             Some(_) => Footprint::in_trouble(sql, actor, before, &self.tables),
             None => Footprint::of(sql, actor, before, &self.tables),
         };
