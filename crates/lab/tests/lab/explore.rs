@@ -114,13 +114,13 @@ async fn other_requests_are_explored_and_named_in_the_certificate() {
         assert!(certificate["sentence"].as_str().unwrap().starts_with(said), "{found:#}");
     }
     // The orders that a reset deletes are gone in the columns, too.
-    let replay = ["explore", "--replay", "AAAABBBABB", "--strategy", "pessimistic", "--with", "reset"];
+    let replay = ["explore", "--replay", "AAAABBBABBB", "--strategy", "pessimistic", "--with", "reset"];
     let replayed = project.run(&replay).await;
     let columns = rows(&replayed.output);
     assert!(replayed.output.contains("B: reset (replica-2)"), "{}", replayed.output);
     assert!(replayed.output.contains("waits for A"), "{}", replayed.output);
-    assert!(columns.ends_with("10 COMMIT 1 0\n"), "{columns}");
-    let again = r#"make explore ARGS="--replay AAAABBBABB --strategy pessimistic --with reset""#;
+    assert!(columns.ends_with("11 COMMIT 1 0\n"), "{columns}");
+    let again = r#"make explore ARGS="--replay AAAABBBABBB --strategy pessimistic --with reset""#;
     assert!(replayed.output.contains(again), "{}", replayed.output);
 }
 
