@@ -96,7 +96,7 @@ impl Stage {
         let (recorder, product) = (self.recorder().clone(), piece.product);
         let observer = Observer::connect(&self.owner_url()).await?;
         let observer = Arc::new(AsyncMutex::new(observer));
-        let before = recorder.all(1).first().map_or(0, |transaction| transaction.number);
+        let before = recorder.newest_number();
         let transactions = || -> Vec<Transaction> {
             let mut all = recorder.all(MOST_TRANSACTIONS);
             all.retain(|transaction| transaction.number > before);

@@ -52,6 +52,18 @@ impl Recorder {
         newest.values().rev().take(limit).map(|transaction| transaction.read()).collect()
     }
 
+    /// The number of the newest transaction; 0 before the first one.
+    pub fn newest_number(&self) -> u64 {
+        self.all(1).first().map_or(0, |transaction| transaction.number)
+    }
+
+    /// All that began after the transaction with this number, as far as they are still known. The newest one comes first.
+    pub fn since(&self, number: u64) -> Vec<Transaction> {
+        let mut newer = self.all(usize::MAX);
+        newer.retain(|transaction| transaction.number > number);
+        newer
+    }
+
     /// The transaction with this number, if it is still known.
     pub fn transaction(&self, number: u64) -> Option<Transaction> {
         let open = self.tapes().into_iter().find_map(|tape| {

@@ -33,12 +33,12 @@ struct MostTelling {
 impl Witness {
     /// Looks at what comes from now on.
     pub fn from_now(recorder: &Recorder) -> Self {
-        Self { best: None, last: newest(recorder) }
+        Self { best: None, last: recorder.newest_number() }
     }
 
     /// Looks at an interleaving that has just been played.
     pub fn look(&mut self, schedule: &Schedule, recorder: &Recorder) {
-        let (after, up_to) = (self.last, newest(recorder));
+        let (after, up_to) = (self.last, recorder.newest_number());
         self.last = up_to;
         let rank = rank(schedule);
         if self.best.as_ref().is_none_or(|best| rank > best.rank) {
@@ -62,10 +62,6 @@ impl Witness {
         };
         statuses.iter().enumerate().map(purchase).collect()
     }
-}
-
-fn newest(recorder: &Recorder) -> u64 {
-    recorder.all(1).first().map_or(0, |transaction| transaction.number)
 }
 
 fn rank(schedule: &Schedule) -> Rank {

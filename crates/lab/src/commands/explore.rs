@@ -15,7 +15,6 @@ use flash_sale_explorer::{
     Exploration, ExploreOptions, Flaw, Schedule, Stage, TroubleKind, explore as explore_all, explore_trouble,
 };
 use flash_sale_testbed::reason::told;
-use flash_sale_wiretap::trace::Transaction;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -129,15 +128,12 @@ async fn replay(
     options: &ExploreOptions,
     letters: &str,
 ) -> anyhow::Result<(Schedule, String)> {
-    let number = |transaction: &Transaction| transaction.number;
-    let before = stage.recorder().all(1).first().map(number).unwrap_or_default();
+    let before = stage.recorder().newest_number();
     let schedule = stage.replay(options, letters).await?;
     if options.trouble.is_some() && !schedule.is_troubled {
         bail!("{NOTHING_BEFELL}");
     }
-    let mut transactions = stage.recorder().all(usize::MAX);
-    transactions.retain(|transaction| transaction.number > before);
-    let columns = columns::write(&schedule, &options.acts, &transactions);
+    let columns = columns::write(&schedule, &options.acts, &stage.recorder().since(before));
     Ok((schedule, columns))
 }
 

@@ -103,15 +103,14 @@ async fn taped(
     stage: &mut Stage,
     play: impl AsyncFnOnce(&mut Stage) -> anyhow::Result<Schedule>,
 ) -> anyhow::Result<(Schedule, Vec<Transaction>)> {
-    let number = |transaction: &Transaction| transaction.number;
-    let before = stage.recorder().all(1).first().map(number).unwrap_or_default();
+    let before = stage.recorder().newest_number();
     let schedule = play(stage).await?;
-    let mut transactions = stage.recorder().all(usize::MAX);
+    let mut transactions = stage.recorder().since(before);
     // A connection is cleaned after its user. That is none of a purchase's statements.
     let is_cleaning = |transaction: &Transaction| {
         transaction.statements.iter().all(|statement| statement.sql == BETWEEN_TWO_USERS)
     };
-    transactions.retain(|transaction| transaction.number > before && !is_cleaning(transaction));
+    transactions.retain(|transaction| !is_cleaning(transaction));
     Ok((schedule, transactions))
 }
 
