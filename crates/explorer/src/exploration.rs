@@ -117,6 +117,21 @@ pub async fn explore(
     Ok(exploration)
 }
 
+impl ExploreOptions {
+    /// So many purchases of one product, whole statements, all schedules, however long that takes.
+    pub fn of_purchases(strategy: Option<&str>, purchases: usize, stock: u32) -> Self {
+        let purchase = Act::Buy { strategy: strategy.map(str::to_owned), key: None };
+        Self {
+            acts: vec![purchase; purchases],
+            stock,
+            inside: Inside::Never,
+            is_reduced: false,
+            trouble: None,
+            time_limit: Duration::MAX,
+        }
+    }
+}
+
 impl Stage {
     /// Plays the schedule whose actors these letters name. After the last letter, the actors go on one after the other.
     ///

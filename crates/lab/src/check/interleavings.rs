@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use flash_sale_explorer::{
-    Act, Exploration, ExploreOptions, Inside, Meeting, Note, Outcome, Schedule, Stage, explore, letter,
+    Exploration, ExploreOptions, Meeting, Note, Outcome, Schedule, Stage, explore, letter,
 };
 use flash_sale_testbed::postgres::Programs;
 use flash_sale_testbed::reason::told;
@@ -19,6 +19,7 @@ use super::part::{Part, Say};
 use super::played::Interleavings;
 use super::verdict::Check;
 use super::witness::Witness;
+use crate::explore::report::replay_command;
 use crate::project::PROGRAMS;
 use crate::stage;
 use crate::wording::counted;
@@ -90,14 +91,7 @@ pub async fn open(binary: Option<&Path>) -> Part<Stage> {
 /// trouble, or a shop that sells to nobody. The other parts of the check find the second.
 pub async fn play(stage: Part<Stage>, say: Say<'_>) -> Part<Interleavings> {
     let mut stage = stage?;
-    let options = ExploreOptions {
-        acts: vec![Act::buy(); PURCHASES],
-        stock: 1,
-        inside: Inside::Never,
-        is_reduced: false,
-        trouble: None,
-        time_limit: TIME,
-    };
+    let options = ExploreOptions { time_limit: TIME, ..ExploreOptions::of_purchases(None, PURCHASES, 1) };
     // This is for the diagnosis. Without an answer, it can say less.
     let is_one_at_a_time = matches!(stage.meet_in_one_replica(&options).await, Ok(Meeting::InTheReplica));
     let recorder = stage.recorder().clone();
@@ -190,8 +184,7 @@ pub fn judge(played: &Part<Interleavings>) -> Option<Check> {
     };
     let (letters, steps) =
         (played.counterexample.as_deref().unwrap_or_default(), played.steps.as_deref().unwrap_or_default());
-    let meaning =
-        format!("{what}, in this order: {steps} Play it again: make explore ARGS=\"--replay {letters}\".");
+    let meaning = format!("{what}, in this order: {steps} Play it again: {}.", replay_command("", letters));
     let check = Check::new(NAME, !played.breaks_a_rule(), played.in_words(), &meaning);
     Some(check.at("Look at what create_order reads, and when: crates/services/src/order_service.rs."))
 }

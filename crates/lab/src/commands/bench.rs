@@ -6,19 +6,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use clap::Args;
 use flash_sale_testbed::open_files::{self, BESIDE_CONNECTIONS};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::NOT_BUILT;
+use super::{NOT_BUILT, until_stopped};
 use crate::bench::options::BenchOptions;
 use crate::bench::pgbench::MOST_PRODUCTS;
 use crate::bench::{self, definitions, table};
 use crate::build::{Show, build, build_release};
 use crate::console;
 use crate::project;
-use crate::signals::end_signal;
 
 /// The files that a buyer has open in the lab: its connection, and the gateway's two ends of it.
 const FILES_OF_A_BUYER: u64 = 3;
@@ -83,14 +82,7 @@ pub async fn bench(arguments: BenchArguments) -> anyhow::Result<ExitCode> {
     if !arguments.dev && arguments.built.is_none() {
         return Err(go_on_as_release().await);
     }
-    tokio::select! {
-        // Everything that was started ends with it.
-        result = play(&arguments, &options) => result,
-        ended = end_signal() => {
-            ended?;
-            bail!("stopped before the end. Again: make bench")
-        }
-    }
+    until_stopped("make bench", play(&arguments, &options)).await
 }
 
 /// Builds the lab and the shop for release, and goes on as the new lab: its process is the gateway and the load, which

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 pub use arguments::ExploreArguments;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use flash_sale_explorer::{
     Exploration, ExploreOptions, Flaw, Schedule, Stage, TroubleKind, explore as explore_all, explore_trouble,
 };
@@ -18,8 +18,7 @@ use flash_sale_testbed::reason::told;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use super::NOT_JUDGED;
-use crate::build::{ShopBuild, Show, build};
+use super::{NOT_JUDGED, built_shop, until_stopped};
 use crate::console;
 use crate::explore::certificate::{Certificate, Subject};
 use crate::explore::columns;
@@ -27,7 +26,6 @@ use crate::explore::report::{
     ExploreReport, ShownSchedule, outcome_in_words, replay_command, schedule_in_json,
 };
 use crate::explore::requests::require_known_strategy;
-use crate::signals::end_signal;
 use crate::{project, stage};
 
 /// Otherwise a claim about the trouble would be empty.
@@ -39,14 +37,7 @@ const NOTHING_BEFELL: &str =
 /// # Errors
 /// When the shop doesn't compile, the stage doesn't open, a schedule can't be played, or a signal ends it.
 pub async fn explore(arguments: ExploreArguments) -> anyhow::Result<ExitCode> {
-    tokio::select! {
-        // Everything that was started ends with it.
-        result = play(&arguments) => result,
-        ended = end_signal() => {
-            ended?;
-            bail!("stopped before the end. Again: make explore")
-        }
-    }
+    until_stopped("make explore", play(&arguments)).await
 }
 
 /// Says why nothing was explored; with `json`, as an object too.
@@ -61,10 +52,7 @@ pub fn tell_error(error: &anyhow::Error, json: bool) -> ExitCode {
 
 async fn play(arguments: &ExploreArguments) -> anyhow::Result<ExitCode> {
     arguments.require_place_of_trouble()?;
-    project::make_folders()?;
-    let ShopBuild { path, .. } = build(Show::All).await?.context(
-        "the shop doesn't compile: see the compiler's messages above. Correct the code, and run the command again",
-    )?;
+    let path = built_shop().await?;
     let options = arguments.options();
     let bar = progress_bar();
     let mut stage = Stage::open(&stage::settings(&path, options.acts.len())?).await?;

@@ -1,27 +1,26 @@
 //! `lab predict`: one purchase, the pairs of its statements that could do harm, and what of that comes true.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::ensure;
 use clap::Args;
 use flash_sale_core::database::BETWEEN_TWO_USERS;
+use flash_sale_diagnosis::reading::Sent;
 use flash_sale_diagnosis::{Prediction, Reading};
-use flash_sale_explorer::{Act, ExploreOptions, Inside, Schedule, Stage};
+use flash_sale_explorer::{ExploreOptions, Schedule, Stage, Step};
 use flash_sale_wiretap::trace::Transaction;
 
-use crate::build::{ShopBuild, Show, build};
+use super::{built_shop, until_stopped};
 use crate::console;
 use crate::explore::columns;
+use crate::explore::requests::require_known_strategy;
 use crate::predict::report::{Confirmed, PredictReport};
-use crate::signals::end_signal;
 use crate::{project, stage};
 
 pub use super::explore::tell_error;
 
 const BUYERS: usize = 2;
-/// Nothing is explored, and so it is never reached.
-const NO_LIMIT: Duration = Duration::from_secs(3600);
 
 /// What is predicted.
 #[derive(Args)]
@@ -43,36 +42,24 @@ pub struct PredictArguments {
 /// # Errors
 /// When the shop doesn't compile, the stage doesn't open, the purchase fails, or a signal ends it.
 pub async fn predict(arguments: PredictArguments) -> anyhow::Result<ExitCode> {
-    tokio::select! {
-        // Everything that was started ends with it.
-        result = play(&arguments) => result,
-        ended = end_signal() => {
-            ended?;
-            bail!("stopped before the end. Again: make predict")
-        }
-    }
+    until_stopped("make predict", play(&arguments)).await
 }
 
 async fn play(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
-    project::make_folders()?;
-    let ShopBuild { path, .. } = build(Show::All).await?.context(
-        "the shop doesn't compile: see the compiler's messages above. Correct the code, and run the command again",
-    )?;
+    let path = built_shop().await?;
     let mut stage = Stage::open(&stage::settings(&path, BUYERS)?).await?;
-    let known = stage.strategies().await?;
-    if let Some(strategy) = arguments.strategy.as_ref().filter(|strategy| !known.contains(strategy)) {
-        bail!("the shop knows no strategy {strategy}. It knows: {}", known.join(", "));
-    }
+    let strategy = arguments.strategy.as_deref();
+    let alone = ExploreOptions::of_purchases(strategy, 1, 1);
+    let both = ExploreOptions::of_purchases(strategy, BUYERS, 1);
+    require_known_strategy(&both.acts, &stage.strategies().await?)?;
 
     let began = Instant::now();
-    let alone = arguments.options(1);
     let (schedule, transactions) = taped(&mut stage, async |stage| stage.replay(&alone, "").await).await?;
     let reading = Reading::of(&transactions);
     require_the_same_steps(&schedule, &reading)?;
     let prediction = Prediction::of(&reading);
     let mut confirmed = Vec::new();
     for witness in &prediction.witnesses {
-        let both = arguments.options(BUYERS);
         // A statement that reads its rows itself is interrupted before it.
         let steps = if witness.first == witness.second { witness.first } else { witness.first + 1 };
         let (schedule, transactions) =
@@ -87,7 +74,7 @@ async fn play(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
         status: schedule.replies.first().and_then(|reply| reply.status),
         prediction,
         confirmed,
-        arguments: arguments.strategy.as_ref().map(|name| format!(" --strategy {name}")).unwrap_or_default(),
+        arguments: strategy.map(|name| format!(" --strategy {name}")).unwrap_or_default(),
         seconds: began.elapsed().as_secs_f64(),
     };
     if arguments.json {
@@ -122,24 +109,9 @@ fn require_the_same_steps(schedule: &Schedule, reading: &Reading) -> anyhow::Res
         project::EXPLORER
     );
     // The wire cuts very long SQL.
-    let is_it = |(step, sent): (&flash_sale_explorer::Step, &flash_sale_diagnosis::reading::Sent)| {
-        step.sql.starts_with(sent.sql.trim_end_matches('…'))
-    };
+    let is_it = |(step, sent): (&Step, &Sent)| step.sql.starts_with(sent.sql.trim_end_matches('…'));
     let is_same = schedule.steps.len() == reading.statements.len()
         && schedule.steps.iter().zip(&reading.statements).all(is_it);
     ensure!(is_same, "the wire did not see the purchase's statements in the order in which they were played");
     Ok(())
-}
-
-impl PredictArguments {
-    fn options(&self, buyers: usize) -> ExploreOptions {
-        ExploreOptions {
-            acts: vec![Act::Buy { strategy: self.strategy.clone(), key: None }; buyers],
-            stock: 1,
-            inside: Inside::Never,
-            is_reduced: false,
-            trouble: None,
-            time_limit: NO_LIMIT,
-        }
-    }
 }

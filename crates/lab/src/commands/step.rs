@@ -6,14 +6,13 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
-use flash_sale_explorer::{Act, ExploreOptions, Inside};
+use flash_sale_explorer::ExploreOptions;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::build::{ShopBuild, Show, build};
-use crate::signals::end_signal;
+use super::{built_shop, until_stopped};
 use crate::step::{Session, introduction};
 use crate::{console, project, stage};
 
@@ -45,25 +44,20 @@ pub struct StepArguments {
 /// # Errors
 /// When the shop doesn't compile, a step can't be played, or a signal ends it.
 pub async fn step(arguments: StepArguments) -> anyhow::Result<ExitCode> {
-    tokio::select! {
-        // Everything that was started ends with it.
-        result = play(&arguments) => result.map(|()| ExitCode::SUCCESS),
-        ended = end_signal() => {
-            ended?;
-            bail!("stopped before the end. Again: make step")
-        }
-    }
+    until_stopped("make step", play(&arguments)).await?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn play(arguments: &StepArguments) -> anyhow::Result<()> {
-    project::make_folders()?;
-    let ShopBuild { path, .. } = build(Show::All).await?.context(
-        "the shop doesn't compile: see the compiler's messages above. Correct the code, and run the command again",
-    )?;
+    let path = built_shop().await?;
     let mut settings = stage::settings(&path, PURCHASES)?;
     // An exploration may run at the same time.
     settings.folder = project::STEP.into();
-    let mut session = Session::new(settings, arguments.options(), arguments.of_replay());
+    let mut session = Session::new(
+        settings,
+        ExploreOptions::of_purchases(arguments.strategy.as_deref(), PURCHASES, arguments.stock),
+        arguments.of_replay(),
+    );
     console::text(introduction(arguments.stock));
     console::text(session.begin().await?);
     let mut lines = read_lines();
@@ -107,17 +101,6 @@ fn read_lines() -> Lines {
 }
 
 impl StepArguments {
-    fn options(&self) -> ExploreOptions {
-        ExploreOptions {
-            acts: vec![Act::Buy { strategy: self.strategy.clone(), key: None }; PURCHASES],
-            stock: self.stock,
-            inside: Inside::Never,
-            is_reduced: false,
-            trouble: None,
-            time_limit: Duration::ZERO,
-        }
-    }
-
     /// The arguments of `make explore` that play the same, with a space before each.
     fn of_replay(&self) -> String {
         let stock = if self.stock == 1 { String::new() } else { format!(" --stock {}", self.stock) };

@@ -7,7 +7,7 @@ use flash_sale_diagnosis::prediction::{Anomaly, Guard, Guarded, Prediction, Witn
 use flash_sale_explorer::Schedule;
 use serde_json::{Value, json};
 
-use crate::explore::report::outcome_in_words;
+use crate::explore::report::{outcome_in_words, replay_command};
 use crate::wording::counted;
 use crate::wrap::wrapped;
 
@@ -89,8 +89,7 @@ impl PredictReport {
             let said = wrapped(&self.harm(&confirmed.witness), WIDTH).join("\n");
             let _ = write!(text, "\n{said}\n\nPlayed in this order: {letters}\n{}", confirmed.columns);
             let _ = writeln!(text, "\n{}", outcome_in_words(&confirmed.schedule));
-            let _ =
-                writeln!(text, "Play it again: make explore ARGS=\"--replay {letters}{}\"", self.arguments);
+            let _ = writeln!(text, "Play it again: {}", replay_command(&self.arguments, &letters));
         }
         let _ = writeln!(text, "\n{}", wrapped(&self.rest(), WIDTH).join("\n"));
         text

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use flash_sale_dashboard::played::{NotPlayed, PlayOrder, Played};
 use flash_sale_dashboard::{EXERCISE, ExploreOrder, Scheduler};
-use flash_sale_explorer::{Act, ExploreOptions, HandPlay, Inside, NotPossible, Stage};
+use flash_sale_explorer::{ExploreOptions, HandPlay, NotPossible, Stage};
 use flash_sale_testbed::program_file::ProgramFile;
 use flash_sale_testbed::reason::told;
 use futures::FutureExt;
@@ -133,15 +133,9 @@ impl Scheduler for OwnStage {
 
 /// Two such purchases, whole statements, all schedules.
 pub fn options(purchases: &ExploreOrder) -> ExploreOptions {
-    let strategy = (purchases.strategy != EXERCISE).then(|| purchases.strategy.clone());
-    ExploreOptions {
-        acts: vec![Act::Buy { strategy, key: None }; ACTORS],
-        stock: purchases.copies,
-        inside: Inside::Never,
-        is_reduced: false,
-        trouble: None,
-        time_limit: EXPLORE_LIMIT,
-    }
+    let strategy = (purchases.strategy != EXERCISE).then_some(purchases.strategy.as_str());
+    let options = ExploreOptions::of_purchases(strategy, ACTORS, purchases.copies);
+    ExploreOptions { time_limit: EXPLORE_LIMIT, ..options }
 }
 
 async fn close_when_unused(kept: std::sync::Weak<Mutex<Option<KeptStage>>>) {
