@@ -1,8 +1,9 @@
 //! What a reader says before a purchase reads the stock, and what came.
 
+use flash_sale_diagnosis::sql::{Verb, Words};
+
 use crate::notes::quantity;
 use crate::played::{Played, letter};
-use flash_sale_diagnosis::sql::{Verb, Words};
 
 /// What the reader said before the last step, and what came.
 pub struct GuessedRead {

@@ -1,12 +1,17 @@
 //! Finds out what a statement does from its words. It is no parser, because a learner may send anything, and it knows no
 //! more of SQL than is needed: which tables a part reads or writes, which locks it takes, what its WHERE looks at.
 
+mod lock_words;
+#[cfg(test)]
+mod tests;
+mod tree;
+
 use std::collections::BTreeSet;
 
-use crate::deed::{
-    Change, Deed, IfTaken, Isolation, NumberLock, RowLock, RowRead, RowWrite, Strength, WriteVerb,
-};
+use crate::deed::{Change, Deed, Isolation, RowRead, RowWrite, WriteVerb};
 use crate::sql::{Verb, Words};
+use lock_words::{lock_table, number_locks, row_lock};
+use tree::{Node, has_word, is_word, tree, word_at, words_of};
 
 /// Words that end a list of tables, of assignments or of conditions.
 const CLAUSES: [&str; 16] = [
@@ -33,12 +38,6 @@ const NO_COLUMNS: [&str; 14] = [
 ];
 /// The row's own id. A condition on it only says which row is meant.
 const IDS: [&str; 2] = ["id", "product_id"];
-
-/// A word, or what stands between two brackets.
-enum Node<'a> {
-    Word(&'a str),
-    Group(Vec<Node<'a>>),
-}
 
 /// What this SQL does, in the order of its words.
 pub(crate) fn deeds(sql: &str) -> Vec<Deed> {
@@ -71,19 +70,6 @@ fn of_other(nodes: &[Node<'_>], all: &[&str]) -> Vec<Deed> {
     }
 }
 
-/// Puts what stands between brackets together.
-fn tree<'a>(words: &mut impl Iterator<Item = &'a str>) -> Vec<Node<'a>> {
-    let mut nodes = Vec::new();
-    while let Some(word) = words.next() {
-        match word {
-            "(" => nodes.push(Node::Group(tree(words))),
-            ")" => break,
-            word => nodes.push(Node::Word(word)),
-        }
-    }
-    nodes
-}
-
 fn isolation(words: &[&str]) -> Option<Isolation> {
     let has = |pair: [&str; 2]| words.windows(2).any(|window| window == pair);
     match () {
@@ -92,20 +78,6 @@ fn isolation(words: &[&str]) -> Option<Isolation> {
         () if has(["read", "committed"]) || has(["read", "uncommitted"]) => Some(Isolation::ReadCommitted),
         () => None,
     }
-}
-
-/// `LOCK [TABLE] [ONLY] a, b IN … MODE`. Without a mode, it is ACCESS EXCLUSIVE.
-fn lock_table(nodes: &[Node<'_>]) -> Vec<Deed> {
-    let words: Vec<&str> = words_of(nodes).collect();
-    let (names, mode) = match words.iter().position(|word| *word == "in") {
-        Some(place) => (&words[1..place], &words[place + 1..]),
-        None => (&words[1..], [].as_slice()),
-    };
-    let mode: Vec<&str> = mode.iter().copied().take_while(|word| *word != "mode").collect();
-    let mode = if mode.is_empty() { "access exclusive".to_owned() } else { mode.join(" ") };
-    let names = names.strip_suffix(&["nowait"]).unwrap_or(names);
-    let names = names.split(|word| *word == ",").filter_map(|name| name.last());
-    names.map(|name| Deed::LockTable { table: (*name).to_owned(), mode: mode.clone() }).collect()
 }
 
 /// The names of the parts of a `WITH`, which are no tables.
@@ -122,31 +94,6 @@ fn with_names<'a>(nodes: &[Node<'a>]) -> BTreeSet<&'a str> {
         }
     }
     names
-}
-
-fn number_locks(nodes: &[Node<'_>], found: &mut Vec<Deed>) {
-    for pair in nodes.windows(2) {
-        let [Node::Word(function), Node::Group(arguments)] = pair else { continue };
-        let is_lock = function.starts_with("pg_advisory_") || function.starts_with("pg_try_advisory_");
-        if is_lock && !function.contains("unlock") {
-            found.push(Deed::LockNumber(NumberLock {
-                ends_with_transaction: function.contains("xact"),
-                is_tried: function.starts_with("pg_try"),
-                is_shared: function.contains("shared"),
-                is_constant: !has_word(arguments, &names_something),
-            }));
-        }
-    }
-    for node in nodes {
-        if let Node::Group(group) = node {
-            number_locks(group, found);
-        }
-    }
-}
-
-/// Whether it is a parameter, or the column of an id.
-fn names_something(word: &str) -> bool {
-    word.starts_with('$') || word == "id" || word.ends_with("_id")
 }
 
 /// Goes through the parts on this level, each from its verb to the next one, and first through what is in brackets.
@@ -274,37 +221,6 @@ fn reads(part: &[Node<'_>], with_names: &BTreeSet<&str>, found: &mut Vec<Deed>) 
     }
 }
 
-/// `FOR NO KEY UPDATE OF a, b SKIP LOCKED`. Of several, the first one is taken.
-fn row_lock<'a>(part: &[Node<'a>]) -> Option<(RowLock, Vec<&'a str>)> {
-    let words: Vec<&str> =
-        part.iter().map(|node| if let Node::Word(word) = node { word } else { "()" }).collect();
-    let places = words.iter().enumerate().filter(|(_, word)| **word == "for");
-    let (strength, rest) = places.into_iter().find_map(|(place, _)| match &words[place + 1..] {
-        ["update", rest @ ..] => Some((Strength::Update, rest)),
-        ["no", "key", "update", rest @ ..] => Some((Strength::NoKeyUpdate, rest)),
-        ["share", rest @ ..] => Some((Strength::Share, rest)),
-        ["key", "share", rest @ ..] => Some((Strength::KeyShare, rest)),
-        _ => None,
-    })?;
-    let has = |wanted: &[&str]| rest.windows(wanted.len()).any(|window| window == wanted);
-    let if_taken = match () {
-        () if has(&["nowait"]) => IfTaken::Fail,
-        () if has(&["skip", "locked"]) => IfTaken::Skip,
-        () => IfTaken::Wait,
-    };
-    let of = match rest {
-        ["of", names @ ..] => {
-            let names = names.iter().copied();
-            names
-                .take_while(|name| !["nowait", "skip", "for"].contains(name))
-                .filter(|name| *name != ",")
-                .collect()
-        }
-        _ => Vec::new(),
-    };
-    Some((RowLock { strength, if_taken }, of))
-}
-
 /// The table whose name begins here, without its schema, and the place behind it. A function is none.
 fn table_at(nodes: &[Node<'_>], mut place: usize) -> Option<(String, usize)> {
     while matches!(word_at(nodes, place), Some("only" | "lateral")) {
@@ -325,182 +241,4 @@ fn table_at(nodes: &[Node<'_>], mut place: usize) -> Option<(String, usize)> {
 fn alias_at<'a>(nodes: &[Node<'a>], place: usize) -> Option<&'a str> {
     let place = if word_at(nodes, place) == Some("as") { place + 1 } else { place };
     word_at(nodes, place).filter(|word| !CLAUSES.contains(word))
-}
-
-fn word_at<'a>(nodes: &[Node<'a>], place: usize) -> Option<&'a str> {
-    match nodes.get(place) {
-        Some(Node::Word(word)) => Some(word),
-        _ => None,
-    }
-}
-
-fn is_word(node: &Node<'_>, wanted: &str) -> bool {
-    matches!(node, Node::Word(word) if *word == wanted)
-}
-
-fn words_of<'a>(nodes: &[Node<'a>]) -> impl Iterator<Item = &'a str> {
-    nodes.iter().filter_map(|node| if let Node::Word(word) = node { Some(*word) } else { None })
-}
-
-fn has_word(nodes: &[Node<'_>], is_it: &dyn Fn(&str) -> bool) -> bool {
-    nodes.iter().any(|node| match node {
-        Node::Word(word) => is_it(word),
-        Node::Group(group) => has_word(group, is_it),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(table: &str, lock: Option<(Strength, IfTaken)>) -> Deed {
-        let lock = lock.map(|(strength, if_taken)| RowLock { strength, if_taken });
-        Deed::Read(RowRead { table: table.to_owned(), lock })
-    }
-
-    fn write(table: &str, verb: WriteVerb, changes: &[(&str, bool)], conditions: &[&str]) -> Deed {
-        let change = |(column, is_relative): &(&str, bool)| Change {
-            column: (*column).to_owned(),
-            is_relative: *is_relative,
-        };
-        Deed::Write(RowWrite {
-            table: table.to_owned(),
-            verb,
-            changes: changes.iter().map(change).collect(),
-            conditions: conditions.iter().map(|column| (*column).to_owned()).collect(),
-        })
-    }
-
-    #[test]
-    fn a_read_names_its_tables_and_the_lock_on_their_rows() {
-        use IfTaken::{Fail, Skip, Wait};
-        use Strength::{KeyShare, NoKeyUpdate, Share, Update};
-        for (sql, expected) in [
-            (r#"SELECT "id", "quantity" FROM "products" WHERE "id" = $1 LIMIT $2"#, None),
-            (r#"SELECT "id" FROM "products" WHERE "id" = $1 LIMIT $2 FOR UPDATE"#, Some((Update, Wait))),
-            ("SELECT 1 FROM products FOR UPDATE NOWAIT", Some((Update, Fail))),
-            ("SELECT 1 FROM products FOR NO KEY UPDATE SKIP LOCKED", Some((NoKeyUpdate, Skip))),
-            ("SELECT 1 FROM products FOR SHARE", Some((Share, Wait))),
-            ("select 1 from public.products for key share", Some((KeyShare, Wait))),
-        ] {
-            assert_eq!(deeds(sql), [read("products", expected)], "{sql}");
-        }
-    }
-
-    #[test]
-    fn a_lock_of_one_table_is_none_of_another_one() {
-        let lock = Some((Strength::Update, IfTaken::Wait));
-        assert_eq!(
-            deeds("SELECT * FROM products p JOIN orders AS o ON o.product_id = p.id FOR UPDATE OF p NOWAIT"),
-            [read("products", Some((Strength::Update, IfTaken::Fail))), read("orders", None)]
-        );
-        assert_eq!(
-            deeds("SELECT * FROM orders, products FOR UPDATE"),
-            [read("orders", lock), read("products", lock)]
-        );
-        assert_eq!(
-            deeds("SELECT quantity, (SELECT count(*) FROM orders) FROM products FOR UPDATE"),
-            [read("orders", None), read("products", lock)],
-            "the lock is none of the part in brackets"
-        );
-    }
-
-    #[test]
-    fn a_write_says_what_it_sets_and_what_it_looks_at() {
-        use WriteVerb::{Delete, Insert, Update};
-        for (sql, expected) in [
-            (
-                r#"UPDATE "products" SET "quantity" = "quantity" - $1 WHERE "products"."id" = $2"#,
-                write("products", Update, &[("quantity", true)], &[]),
-            ),
-            (
-                r#"UPDATE "products" SET "quantity" = $1 WHERE "products"."id" = $2"#,
-                write("products", Update, &[("quantity", false)], &[]),
-            ),
-            (
-                "UPDATE products AS p SET quantity = p.quantity - 1, version = p.version + 1
-                 WHERE p.id = $1::uuid AND p.version = $2 RETURNING p.*",
-                write("products", Update, &[("quantity", true), ("version", true)], &["version"]),
-            ),
-            (
-                "UPDATE products SET quantity = greatest(quantity - 1, 0) WHERE id = $1 AND (quantity > 0)",
-                write("products", Update, &[("quantity", true)], &["quantity"]),
-            ),
-            (
-                r#"INSERT INTO "orders" ("product_id", "served_by") VALUES ($1, $2) RETURNING "id""#,
-                write("orders", Insert, &[], &[]),
-            ),
-            ("DELETE FROM orders WHERE product_id = $1", write("orders", Delete, &[], &[])),
-        ] {
-            assert_eq!(deeds(sql), [expected], "{sql}");
-        }
-    }
-
-    #[test]
-    fn a_statement_of_several_parts_does_all_of_them() {
-        let sql = "WITH sold AS (UPDATE products SET quantity = quantity - 1 WHERE id = $1 AND quantity > 0
-                                 RETURNING id),
-                        other AS MATERIALIZED (SELECT id FROM products FOR UPDATE)
-                   INSERT INTO orders (product_id, served_by) SELECT id, $2 FROM sold
-                   ON CONFLICT DO UPDATE SET served_by = $2 RETURNING *";
-        assert_eq!(
-            deeds(sql),
-            [
-                write("products", WriteVerb::Update, &[("quantity", true)], &["quantity"]),
-                read("products", Some((Strength::Update, IfTaken::Wait))),
-                write("orders", WriteVerb::Insert, &[], &[]),
-            ]
-        );
-    }
-
-    #[test]
-    fn locks_of_tables_and_of_numbers_are_read() {
-        let table = |mode: &str| Deed::LockTable { table: "products".to_owned(), mode: mode.to_owned() };
-        assert_eq!(deeds("LOCK TABLE products IN SHARE ROW EXCLUSIVE MODE"), [table("share row exclusive")]);
-        assert_eq!(deeds("lock only public.products nowait"), [table("access exclusive")]);
-
-        let number = |ends_with_transaction, is_constant| {
-            let (is_tried, is_shared) = (false, false);
-            Deed::LockNumber(NumberLock { ends_with_transaction, is_tried, is_shared, is_constant })
-        };
-        assert_eq!(deeds("SELECT pg_advisory_xact_lock(42)"), [number(true, true)]);
-        assert_eq!(deeds("SELECT pg_advisory_lock(hashtextextended($1, 0))"), [number(false, false)]);
-        assert_eq!(deeds("SELECT pg_advisory_unlock(42)"), [Deed::Other]);
-    }
-
-    #[test]
-    fn a_transaction_begins_with_its_isolation_level() {
-        for (sql, expected) in [
-            ("BEGIN", None),
-            ("BEGIN ISOLATION LEVEL SERIALIZABLE", Some(Isolation::Serializable)),
-            ("START TRANSACTION ISOLATION LEVEL REPEATABLE READ", Some(Isolation::RepeatableRead)),
-        ] {
-            assert_eq!(deeds(sql), [Deed::Begin(expected)], "{sql}");
-        }
-        let isolate = deeds("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ");
-        assert_eq!(isolate, [Deed::Isolate(Isolation::RepeatableRead)]);
-        assert_eq!(deeds("COMMIT"), [Deed::Commit]);
-        assert_eq!(deeds("SET LOCAL lock_timeout = '50ms'"), [Deed::Other]);
-        assert_eq!(deeds("ROLLBACK TO SAVEPOINT a"), [Deed::Savepoint]);
-        assert_eq!(deeds(""), [Deed::Other]);
-    }
-
-    #[test]
-    fn any_text_is_read_without_a_panic() {
-        for sql in [
-            "((((",
-            "))",
-            "update",
-            "update set",
-            "insert into",
-            "select from",
-            "lock",
-            "select from a.",
-            "for update of",
-            "with as (",
-            "select * from (select 1 for update",
-        ] {
-            deeds(sql);
-        }
-    }
 }

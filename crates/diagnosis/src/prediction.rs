@@ -13,14 +13,14 @@ use crate::reading::{Reading, Sent};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prediction {
     /// The pairs of statements that may do harm.
-    pub witnesses: Vec<Witness>,
+    pub suspicions: Vec<Suspicion>,
     /// The pairs that can't, with what stands in the way.
     pub guarded: Vec<Guarded>,
 }
 
 /// Two statements of a purchase between which another purchase may do the same two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Witness {
+pub struct Suspicion {
     /// The index of the first statement in [`Reading::statements`].
     pub first: usize,
     /// The index of the second one.
@@ -79,7 +79,7 @@ impl Prediction {
                 prediction.add_write(reading, second, write);
             }
         }
-        prediction.witnesses.sort_by_key(|witness| (witness.anomaly, witness.first, witness.second));
+        prediction.suspicions.sort_by_key(|suspicion| (suspicion.anomaly, suspicion.first, suspicion.second));
         prediction
     }
 
@@ -91,18 +91,18 @@ impl Prediction {
             has_read = true;
             match guard(reading, first, second, &write.table) {
                 Some((by, guard)) => self.guarded.push(Guarded { first, second, by, guard }),
-                None => self.add(Witness { first, second, anomaly: anomaly(write) }),
+                None => self.add(Suspicion { first, second, anomaly: anomaly(write) }),
             }
         }
         // It reads its rows itself, in the same statement.
         if !has_read && write.verb == WriteVerb::Update && write.is_guarded() && !writing.inserts_order() {
-            self.add(Witness { first: second, second, anomaly: Anomaly::RowCount });
+            self.add(Suspicion { first: second, second, anomaly: Anomaly::RowCount });
         }
     }
 
-    fn add(&mut self, witness: Witness) {
-        if !self.witnesses.contains(&witness) {
-            self.witnesses.push(witness);
+    fn add(&mut self, suspicion: Suspicion) {
+        if !self.suspicions.contains(&suspicion) {
+            self.suspicions.push(suspicion);
         }
     }
 }
@@ -165,7 +165,7 @@ fn guard(reading: &Reading, first: usize, second: usize, table: &str) -> Option<
     let inserts = writes(writing).any(|write| write.table == table && write.verb == WriteVerb::Insert);
     let is_enough = match isolation {
         Isolation::ReadCommitted => false,
-        // It notices that a row was changed, and not that one was added.
+        // At this level, PostgreSQL notices a row that was changed. It doesn't notice a row that was added.
         Isolation::RepeatableRead => !inserts,
         Isolation::Serializable => true,
     };
@@ -201,27 +201,27 @@ mod tests {
     }
 
     fn said(prediction: &Prediction) -> (Vec<(usize, usize, Anomaly)>, Vec<Guard>) {
-        let witnesses = prediction.witnesses.iter().map(|it| (it.first, it.second, it.anomaly)).collect();
-        (witnesses, prediction.guarded.iter().map(|guarded| guarded.guard).collect())
+        let suspicions = prediction.suspicions.iter().map(|it| (it.first, it.second, it.anomaly)).collect();
+        (suspicions, prediction.guarded.iter().map(|guarded| guarded.guard).collect())
     }
 
     #[test]
     fn a_read_that_locks_nothing_and_a_later_write_are_a_witness() {
-        let (witnesses, guards) = predict("BEGIN", |own| {
+        let (suspicions, guards) = predict("BEGIN", |own| {
             own.read(READ, 2, 1).write(INSERT, 3, 1).write(DECREMENT, 4, 1);
         });
 
-        assert_eq!(witnesses, [(1, 3, Anomaly::StaleCheck)]);
+        assert_eq!(suspicions, [(1, 3, Anomaly::StaleCheck)]);
         assert!(guards.is_empty(), "{guards:?}");
     }
 
     #[test]
     fn a_value_that_was_computed_before_may_overwrite_another_one() {
-        let (witnesses, _) = predict("BEGIN", |own| {
+        let (suspicions, _) = predict("BEGIN", |own| {
             own.read(READ, 2, 1).write(ABSOLUTE, 3, 1).write(INSERT, 4, 1);
         });
 
-        assert_eq!(witnesses, [(1, 2, Anomaly::LostUpdate)]);
+        assert_eq!(suspicions, [(1, 2, Anomaly::LostUpdate)]);
     }
 
     #[test]
@@ -233,11 +233,11 @@ mod tests {
             ("a write", DECREMENT, Guard::EarlierWrite),
         ];
         for (name, first, guard) in locks {
-            let (witnesses, guards) = predict("BEGIN", |own| {
+            let (suspicions, guards) = predict("BEGIN", |own| {
                 own.write(first, 2, 1).read(READ, 3, 1).write(DECREMENT, 4, 1);
             });
 
-            assert!(witnesses.is_empty(), "{name}: {witnesses:?}");
+            assert!(suspicions.is_empty(), "{name}: {suspicions:?}");
             assert!(guards.contains(&guard), "{name}: {guards:?}");
         }
     }
@@ -246,10 +246,10 @@ mod tests {
     fn a_lock_that_comes_too_late_is_too_weak_or_ends_too_early_is_no_guard() {
         let share = READ_FOR_UPDATE.replace("FOR UPDATE", "FOR SHARE");
         for first in [&share, "LOCK TABLE products IN SHARE MODE", "SELECT pg_advisory_xact_lock_shared(1)"] {
-            let (witnesses, _) = predict("BEGIN", |own| {
+            let (suspicions, _) = predict("BEGIN", |own| {
                 own.write(first, 2, 1).read(READ, 3, 1).write(DECREMENT, 4, 1);
             });
-            assert!(witnesses.contains(&(2, 3, Anomaly::StaleCheck)), "{first}: {witnesses:?}");
+            assert!(suspicions.contains(&(2, 3, Anomaly::StaleCheck)), "{first}: {suspicions:?}");
         }
         let (late, _) = predict("BEGIN", |own| {
             own.read(READ, 2, 1).read(READ_FOR_UPDATE, 3, 1).write(DECREMENT, 4, 1);
@@ -261,8 +261,8 @@ mod tests {
         let outside = story.alone("replica-1", 7, READ_FOR_UPDATE, 1);
         let mut own = story.begin("replica-1", 8, "BEGIN", 2);
         own.write(DECREMENT, 3, 1).commit(4);
-        let (witnesses, _) = said(&Prediction::of(&Reading::of([&outside, &own.end()])));
-        assert_eq!(witnesses, [(0, 2, Anomaly::StaleCheck)]);
+        let (suspicions, _) = said(&Prediction::of(&Reading::of([&outside, &own.end()])));
+        assert_eq!(suspicions, [(0, 2, Anomaly::StaleCheck)]);
     }
 
     #[test]

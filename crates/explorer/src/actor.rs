@@ -83,7 +83,7 @@ impl Actor {
         if let Some(stopped) = self.in_flight.iter().find(|flight| flight.is_stopped) {
             return Some((Arc::clone(&stopped.sql), true));
         }
-        // What is sent behind a statement that PostgreSQL still works on comes to nothing before that one has ended.
+        // PostgreSQL works on one statement of a connection after the other. The next one has to wait for its turn.
         let next = self.waiting.front().filter(|statement| !self.is_busy(statement.connection))?;
         Some((Arc::clone(&next.sql), false))
     }

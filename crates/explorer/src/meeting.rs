@@ -1,6 +1,6 @@
-//! Two requests that one replica gets at the same time: do both get to the database, or does one of them wait for the
-//! other inside the replica? A mutex, a queue or a flag in the shop's memory is seen in this way, and in no other one:
-//! the actors of a schedule have a replica each.
+//! Sends two requests to one replica at the same time. Either both get to the database, or one of them waits inside the
+//! replica for the other one. The second case shows a mutex, a queue or a flag in the shop's memory. The schedules can't
+//! show it, because each of their actors has a replica of its own.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

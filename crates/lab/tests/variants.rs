@@ -135,8 +135,9 @@ const VARIANTS: &[Variant] = &[
     oversold("lock-outside-the-transaction", &["one click", "crowd of 50", "crowd of 200"])
         .is("lock_outside_transaction")
         .or(&["no failures"]),
-    // A buyer who waits for the lock is in front of those who write the row, and these hold a key lock on it for their
-    // orders: PostgreSQL ends one of them. That depends on which buyers happen to meet.
+    // Buyers who have inserted their orders hold a key lock on the product's row, and want to write the row. A buyer who
+    // waits for FOR UPDATE stands before them in the queue, and waits for their key locks. PostgreSQL ends this deadlock.
+    // It depends on which buyers happen to meet.
     oversold("lock-given-up-before-payment", &["one click", "crowd of 50", "crowd of 200"])
         .is("lock_given_up_early")
         .or(&["no failures"]),

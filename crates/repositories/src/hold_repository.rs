@@ -1,5 +1,6 @@
 //! Queries on `holds`: copies that are out of stock and not sold yet. A hold is a row that is inserted once, and deleted
-//! once: when it becomes an order, or when its copy goes back into stock. Whoever deletes the row decides which.
+//! once: when it becomes an order, or when its copy goes back into stock. The transaction that deletes the row decides
+//! which of the two it is.
 
 use std::time::Duration;
 

@@ -40,7 +40,7 @@ impl<'a, C: ConnectionTrait> IdempotencyKeyRepository<'a, C> {
         rows.iter().map(|row| String::try_get_by_index(row, 0).map_err(DbErr::from)).collect()
     }
 
-    /// Reserves one key until the transaction ends, and waits for whoever has reserved it:
+    /// Reserves one key until the transaction ends. It waits while another transaction has reserved the key:
     /// `SELECT pg_advisory_xact_lock(hashtextextended($1, 1))`
     pub async fn reserve(&self, key: &str) -> Result<(), DbErr> {
         let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 1))";

@@ -1,4 +1,4 @@
-//! Gives the copies of lapsed holds back, again and again. Each replica does it: whoever comes first does the work, and
+//! Gives the copies of lapsed holds back, again and again. Each replica does it: the first one does the work, and
 //! the others find nothing left to do.
 
 use std::time::Duration;

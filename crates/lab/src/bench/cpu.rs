@@ -28,7 +28,7 @@ pub struct Meter {
 }
 
 /// The time of each thread since its start, in nanoseconds.
-pub struct Reading(HashMap<(u32, u32), (Worker, u64)>);
+pub struct CpuTimes(HashMap<(u32, u32), (Worker, u64)>);
 
 /// Processor time of a round, in seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -45,7 +45,7 @@ pub struct CpuSeconds {
 
 impl Meter {
     /// Reads the times now. `None` where there is no /proc.
-    pub fn read(&self) -> Option<Reading> {
+    pub fn read(&self) -> Option<CpuTimes> {
         let mut times = HashMap::new();
         for pid in &self.replicas {
             add_threads(&mut times, *pid, |_| Worker::Replicas);
@@ -56,7 +56,7 @@ impl Meter {
         {
             add_threads(&mut times, pid, |_| Worker::PostgreSql);
         }
-        (!times.is_empty()).then_some(Reading(times))
+        (!times.is_empty()).then_some(CpuTimes(times))
     }
 
     /// The most memory that a replica has had so far, in KiB.
@@ -70,7 +70,7 @@ impl Meter {
     }
 }
 
-impl Reading {
+impl CpuTimes {
     /// The time since an earlier reading. What a thread did that has ended meanwhile is lost.
     pub fn since(&self, earlier: &Self) -> CpuSeconds {
         let mut sum = CpuSeconds::default();

@@ -59,14 +59,14 @@ async fn play(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
     require_the_same_steps(&schedule, &reading)?;
     let prediction = Prediction::of(&reading);
     let mut confirmed = Vec::new();
-    for witness in &prediction.witnesses {
+    for suspicion in &prediction.suspicions {
         // A statement that reads its rows itself is interrupted before it.
-        let steps = if witness.first == witness.second { witness.first } else { witness.first + 1 };
+        let steps = if suspicion.first == suspicion.second { suspicion.first } else { suspicion.first + 1 };
         let (schedule, transactions) =
             taped(&mut stage, async |stage| stage.interrupt(&both, steps).await).await?;
         if schedule.outcome.breaks_a_rule() {
             let columns = columns::write(&schedule, &both.acts, &transactions);
-            confirmed.push(Confirmed { witness: *witness, schedule, columns });
+            confirmed.push(Confirmed { suspicion: *suspicion, schedule, columns });
         }
     }
     let report = PredictReport {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use flash_sale_diagnosis::Reading;
-use flash_sale_diagnosis::prediction::{Anomaly, Guard, Guarded, Prediction, Witness};
+use flash_sale_diagnosis::prediction::{Anomaly, Guard, Guarded, Prediction, Suspicion};
 use flash_sale_explorer::Schedule;
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub struct PredictReport {
     pub status: Option<u16>,
     /// What was predicted.
     pub prediction: Prediction,
-    /// The witnesses that were played, and harm came of them.
+    /// The suspicions that were played, and harm came of them.
     pub confirmed: Vec<Confirmed>,
     /// The arguments that a replay needs, with a space before each.
     pub arguments: String,
@@ -33,7 +33,7 @@ pub struct PredictReport {
 /// A prediction that came true.
 pub struct Confirmed {
     /// The two statements.
-    pub witness: Witness,
+    pub suspicion: Suspicion,
     /// The schedule that was played.
     pub schedule: Schedule,
     /// The schedule in columns.
@@ -52,7 +52,7 @@ impl PredictReport {
             |sent| json!({ "statement": sent.label, "saw_quantity": sent.quantity(), "rows": sent.rows, "error": sent.error }),
         );
         let confirmed = self.confirmed.iter().map(|confirmed| {
-            let Witness { first, second, anomaly } = confirmed.witness;
+            let Suspicion { first, second, anomaly } = confirmed.suspicion;
             json!({
                 "anomaly": anomaly,
                 "first": first + 1,
@@ -67,7 +67,7 @@ impl PredictReport {
         json!({
             "guilty": self.is_guilty(),
             "statements": statements.collect::<Vec<_>>(),
-            "predicted": self.prediction.witnesses.len(),
+            "predicted": self.prediction.suspicions.len(),
             "confirmed": confirmed.collect::<Vec<_>>(),
             "guarded": guarded.collect::<Vec<_>>(),
             "seconds": self.seconds,
@@ -86,7 +86,7 @@ impl PredictReport {
         }
         for confirmed in &self.confirmed {
             let letters = confirmed.schedule.letters();
-            let said = wrapped(&self.harm(&confirmed.witness), WIDTH).join("\n");
+            let said = wrapped(&self.harm(&confirmed.suspicion), WIDTH).join("\n");
             let _ = write!(text, "\n{said}\n\nPlayed in this order: {letters}\n{}", confirmed.columns);
             let _ = writeln!(text, "\n{}", outcome_in_words(&confirmed.schedule));
             let _ = writeln!(text, "Play it again: {}", replay_command(&self.arguments, &letters));
@@ -103,11 +103,11 @@ impl PredictReport {
         format!("NOTHING TO FEAR from this purchase ({seconds:.2} s)")
     }
 
-    fn harm(&self, witness: &Witness) -> String {
-        let (first, second) = (witness.first + 1, witness.second + 1);
+    fn harm(&self, suspicion: &Suspicion) -> String {
+        let (first, second) = (suspicion.first + 1, suspicion.second + 1);
         let label = |index: usize| self.reading.statements[index].label.as_str();
-        let (reads, writes) = (label(witness.first), label(witness.second));
-        match witness.anomaly {
+        let (reads, writes) = (label(suspicion.first), label(suspicion.second));
+        match suspicion.anomaly {
             Anomaly::StaleCheck => format!(
                 "Step {first} ({reads}) reads, and keeps nobody away until step {second} ({writes}). Another purchase can \
                  do both in between. What was read is not true any more when step {second} acts on it: check-then-act."
@@ -125,7 +125,7 @@ impl PredictReport {
 
     /// What was found beside the harm, and what nothing was shown of.
     fn rest(&self) -> String {
-        let played = self.prediction.witnesses.len();
+        let played = self.prediction.suspicions.len();
         let mut said = String::new();
         if played > self.confirmed.len() {
             let pairs = counted(played - self.confirmed.len(), "pair");

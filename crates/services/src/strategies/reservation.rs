@@ -3,7 +3,7 @@
 //! confirmed in time lapses, and its copy goes back into stock (`sweep.rs`).
 //!
 //! The race window stands between the two transactions, so slow payments of different buyers don't wait for one another.
-//! Each hold is one row. The confirmation deletes the row, and so does whoever gives the copy back. PostgreSQL lets only
+//! Each hold is one row. The confirmation deletes the row. Giving the copy back deletes it, too. PostgreSQL lets only
 //! one of them delete it, so a hold is confirmed or lapses, and never both.
 //!
 //! The payment is simulated. A real one is authorized between the two transactions, which only reserves the money. After

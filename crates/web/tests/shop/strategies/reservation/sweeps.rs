@@ -157,7 +157,7 @@ async fn a_reset_waits_for_a_confirmation_and_then_deletes_its_order() {
     assert_eq!((shop.order_count().await, shop.stock().await), (0, 1));
 }
 
-/// From now on, the insert of an order waits for whoever has the number 7.
+/// From now on, the insert of an order waits until nobody has the number 7.
 async fn make_orders_wait(shop: &Shop) {
     shop.execute(
         "CREATE FUNCTION wait_for_us() RETURNS trigger LANGUAGE plpgsql AS
