@@ -56,8 +56,11 @@ impl Tab {
         self.press(middle).await;
     }
 
-    /// Where the middle of the element is.
+    /// Where the middle of the element is, once the page has loaded: before its styles are there, an element stands
+    /// somewhere else.
     pub async fn middle_of(&self, selector: &str) -> Point {
+        let loaded = "document.readyState === 'complete'";
+        wait_until("the page has loaded", async || self.is_true(loaded).await).await;
         let middle = format!(
             "(() => {{
                 const box = document.querySelector({selector:?}).getBoundingClientRect();
