@@ -82,9 +82,7 @@ impl Stage {
     pub async fn open(settings: &StageSettings) -> anyhow::Result<Self> {
         for folder in [&settings.folder, &settings.folder.join("logs"), &settings.folder.join("wire")] {
             let mode = if folder == &settings.folder { own_files::mode_on_the_way() } else { 0o700 };
-            own_files::make_folder(folder, mode)
-                .with_context(|| format!("can't make {}", folder.display()))?;
-            own_files::require_ours(folder).with_context(|| format!("can't use {}", folder.display()))?;
+            own_files::make_our_folder(folder, mode)?;
         }
         let turn = take_turn(&settings.folder).await?;
         let cluster = start_cluster(settings).await?;

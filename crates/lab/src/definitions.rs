@@ -18,7 +18,15 @@ pub fn text(definitions: &[Definition]) -> String {
     format!("Figures:\n{}", definitions.iter().map(line).collect::<String>())
 }
 
-/// Whether one of the definitions is of the figure with this name.
-pub fn contains(definitions: &[Definition], name: &str) -> bool {
-    definitions.iter().any(|(names, _)| names.split(", ").any(|known| known == name))
+/// Asserts that each figure of the row is defined, under its own name or under one that `alias` gives for it.
+#[cfg(test)]
+pub fn assert_define(definitions: &[Definition], row: impl serde::Serialize, alias: impl Fn(&str) -> String) {
+    let row = serde_json::to_value(row).unwrap();
+    let is_defined =
+        |name: &str| definitions.iter().any(|(names, _)| names.split(", ").any(|known| known == name));
+
+    for name in row.as_object().unwrap().keys() {
+        // A way to sell is no figure.
+        assert!(name == "strategy" || is_defined(&alias(name)), "{name}");
+    }
 }

@@ -71,12 +71,8 @@ pub fn enter() -> anyhow::Result<()> {
 /// # Errors
 /// When they can't be made, or belong to another user. This holds for root too, because root would leave files in them.
 pub fn make_folders() -> anyhow::Result<()> {
-    make_state()?;
-    own_files::make_folder(Path::new(LOGS), 0o700).with_context(|| format!("can't make {LOGS}"))?;
-    for folder in [STATE, LOGS] {
-        own_files::require_ours(Path::new(folder)).with_context(|| format!("can't use {folder}"))?;
-    }
-    Ok(())
+    own_files::make_our_folder(Path::new(STATE), own_files::mode_on_the_way())?;
+    own_files::make_our_folder(Path::new(LOGS), 0o700)
 }
 
 /// Makes the folder of the lab's state. No other user sees anything in it. If we are root, PostgreSQL's own user can

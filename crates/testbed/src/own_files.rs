@@ -10,7 +10,9 @@ mod handles;
 pub use files::{
     create, give_file, leave_to_owner_of, open_to_append, open_to_read, read_in, read_to_string, remove_in,
 };
-pub use folders::{give_folder, make_folder, make_folders, mode_on_the_way, require_ours, take_folder_back};
+pub use folders::{
+    give_folder, make_folder, make_folders, make_our_folder, mode_on_the_way, require_ours, take_folder_back,
+};
 pub use handles::open_folder;
 
 #[cfg(test)]

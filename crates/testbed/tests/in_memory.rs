@@ -17,7 +17,8 @@ fn in_memory(script: &str, tmpdir: Option<&str>) -> Output {
 
 #[test]
 fn the_folder_goes_with_the_command_and_the_exit_code_stays() {
-    let output = in_memory(r#"echo "$TMPDIR"; echo data > "${TMPDIR:-/tmp}/flash-sale-in-memory"; exit 3"#, None);
+    let output =
+        in_memory(r#"echo "$TMPDIR"; echo data > "${TMPDIR:-/tmp}/flash-sale-in-memory"; exit 3"#, None);
 
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let folder = String::from_utf8(output.stdout).unwrap();

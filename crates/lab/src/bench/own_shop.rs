@@ -110,9 +110,7 @@ fn how(ended: std::io::Result<std::process::ExitStatus>) -> String {
 fn make_folders() -> anyhow::Result<()> {
     project::make_folders()?;
     for (folder, mode) in [(project::BENCH, own_files::mode_on_the_way()), (project::BENCH_LOGS, 0o700)] {
-        let folder = Path::new(folder);
-        own_files::make_folder(folder, mode).with_context(|| format!("can't make {}", folder.display()))?;
-        own_files::require_ours(folder).with_context(|| format!("can't use {}", folder.display()))?;
+        own_files::make_our_folder(Path::new(folder), mode)?;
     }
     Ok(())
 }

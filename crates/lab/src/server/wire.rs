@@ -44,8 +44,7 @@ pub(super) async fn tap(url: &Secret, settings: &LabSettings) -> anyhow::Result<
     let names: Vec<String> = (0..replicas).map(replica_name).collect();
     // Not on ports: any user of this machine could take all of PostgreSQL's connections through them.
     let folder = Path::new(project::WIRE);
-    own_files::make_folder(folder, 0o700).with_context(|| format!("can't make {}", folder.display()))?;
-    own_files::require_ours(folder).with_context(|| format!("can't use {}", folder.display()))?;
+    own_files::make_our_folder(folder, 0o700)?;
     let wiretap = Wiretap::listen(url.reveal(), &names, Entrance::Folder(folder))?;
     wiretap.try_out().await.context("no session can be opened through it")?;
     Ok(wiretap)

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, fchown};
 use std::path::Path;
 
+use anyhow::Context;
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
@@ -60,6 +61,15 @@ pub fn require_ours(path: &Path) -> io::Result<()> {
     }
     // These are the system's words. There is advice for them.
     Err(Errno::ACCESS.into())
+}
+
+/// Makes a folder as [`make_folder`] does, and refuses one that is not ours as [`require_ours`] does.
+///
+/// # Errors
+/// When it can't be made, or is somebody else's. The error names the folder.
+pub fn make_our_folder(path: &Path, mode: u32) -> anyhow::Result<()> {
+    make_folder(path, mode).with_context(|| format!("can't make {}", path.display()))?;
+    require_ours(path).with_context(|| format!("can't use {}", path.display()))
 }
 
 /// Gives a folder to PostgreSQL's user: only `user` gets into it.
