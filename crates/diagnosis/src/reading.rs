@@ -119,9 +119,11 @@ impl Reading {
         self.statements.iter().filter(|sent| sent.stock_write().is_some())
     }
 
-    /// Whether it wrote the stock or an order, and kept it.
+    /// Whether it inserted an order, and kept it. A statement that looks before it inserts may insert nothing.
     pub fn has_sold(&self) -> bool {
-        let mut writes = self.statements.iter().filter(|sent| sent.error.is_none() && sent.inserts_order());
+        let has_inserted =
+            |sent: &&Sent| sent.inserts_order() && sent.error.is_none() && sent.rows != Some(0);
+        let mut writes = self.statements.iter().filter(has_inserted);
         writes.any(|sent| self.transaction_of(sent).outcome == Outcome::Committed)
     }
 }

@@ -1,9 +1,11 @@
 //! A story for each mistake: two purchases, as the wire would have seen them, and the name that they must get.
 
+mod why_it_holds;
+
 use std::collections::BTreeSet;
 
 use crate::made_up::{DECREMENT, INSERT, READ, READ_FOR_UPDATE, Story, Telling};
-use crate::{Diagnosis, Evidence, Mistake, Purchase, Reading, Sign, diagnose, why_it_holds};
+use crate::{Diagnosis, Evidence, Mistake, Purchase, Reading, Sign, diagnose};
 
 const A: (&str, i32) = ("replica-1", 11);
 const B: (&str, i32) = ("replica-2", 22);
@@ -260,50 +262,4 @@ fn what_was_seen_from_outside_decides_where_the_purchases_are_right() {
         assert_named(expected, &[sign], Vec::new());
     }
     assert_eq!(of(&[Sign::Oversold], Vec::new()), None, "nothing was seen that has a name");
-}
-
-/// A fix: A holds the row until it commits, and B waits.
-fn fixed() -> Vec<Purchase> {
-    let mut story = Story::new();
-    let (mut a, mut b) = (begin(&mut story, A, 1), begin(&mut story, B, 2));
-    a.read(READ_FOR_UPDATE, 3, 1);
-    b.read(READ_FOR_UPDATE, 4, 0).waited(8, A.1);
-    a.write(INSERT, 5, 1).write(DECREMENT, 6, 1).commit(7);
-    b.rollback(9);
-    vec![purchase(200, &[&a]), purchase(400, &[&b])]
-}
-
-#[test]
-fn a_right_purchase_has_no_mistake_and_says_why_it_holds() {
-    assert_eq!(of(&[], fixed()), None);
-
-    let why = why_it_holds(&fixed()).unwrap();
-    assert_eq!(
-        why.sentence,
-        "The second SELECT FOR UPDATE waited for the end of the first transaction, and then saw quantity 0. So the \
-         second purchase sold nothing."
-    );
-    assert!(
-        why.holds
-            .unwrap()
-            .starts_with("A purchase holds the product's row from its SELECT FOR UPDATE to its end.")
-    );
-}
-
-#[test]
-fn a_second_try_and_a_count_of_no_rows_are_told_as_what_they_are() {
-    let mut story = Story::new();
-    let mut a = begin(&mut story, A, 1);
-    a.read(READ, 3, 1).write(GUARDED_BY_VERSION, 4, 1).write(INSERT, 5, 1).commit(6);
-    let mut b = begin(&mut story, B, 2);
-    b.read(READ, 3, 1).write(GUARDED_BY_VERSION, 5, 0).waited(7, A.1).rollback(8);
-    let mut again = begin(&mut story, B, 9);
-    again.read(READ, 10, 0).rollback(11);
-
-    let why = why_it_holds(&[purchase(200, &[&a]), purchase(400, &[&b, &again])]).unwrap();
-    assert_eq!(
-        why.sentence,
-        "The second UPDATE waited for the end of the first transaction, and then changed 0 rows. The purchase began \
-         again, and this time it saw quantity 0. So the second purchase sold nothing."
-    );
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::deed::{Deed, Strength};
+use crate::deed::{Deed, RowWrite, Strength};
 use crate::evidence::Purchase;
 use crate::reading::{Reading, Sent};
 use crate::shown::result;
@@ -24,13 +24,17 @@ pub fn why_it_holds(purchases: &[Purchase]) -> Option<WhyItHolds> {
     Some(WhyItHolds { sentence, holds: what_is_held(&first.reading) })
 }
 
-/// "The second SELECT FOR UPDATE waited for the first COMMIT, and then saw quantity 0."
+/// "The second SELECT FOR UPDATE waited for the end of the first transaction, and then saw quantity 0."
 fn what_stopped_it(reading: &Reading) -> Option<String> {
     let meets = |sent: &&Sent| {
         sent.has_waited || sent.error.is_some() || (sent.stock_write().is_some() && sent.rows == Some(0))
     };
     let met = reading.statements.iter().find(meets)?;
-    let came = result(met);
+    let mut came = result(met);
+    let is_guarded = met.stock_write().is_some_and(RowWrite::is_guarded);
+    if is_guarded && met.error.is_none() && met.rows == Some(0) {
+        came.push_str(": its condition no longer held");
+    }
     let then = match (met.has_waited, came.as_str()) {
         (true, "") => " waited for the end of the first transaction.".to_owned(),
         (true, came) => format!(" waited for the end of the first transaction, and then {came}."),

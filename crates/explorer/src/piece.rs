@@ -32,7 +32,7 @@ pub(crate) struct Piece {
 
 impl Inside {
     /// Whether this statement is one of them.
-    pub(crate) fn stops(self, sql: &str) -> bool {
+    pub fn stops(self, sql: &str) -> bool {
         let lower = sql.to_ascii_lowercase();
         let has = |word: &str| {
             lower.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|found| found == word)

@@ -4,6 +4,8 @@
 
 pub mod certificate;
 pub mod columns;
+#[cfg(test)]
+pub(crate) mod made_up;
 pub mod played;
 pub mod report;
 pub mod requests;

@@ -1,4 +1,5 @@
-//! Reads the walkthrough as a person does: its sections, its blocks of code, the edit that it asks for ([`Edit`]).
+//! Reads the walkthrough as a person does: its sections, its blocks of code, the edit that it asks for ([`Edit`]), and
+//! the edits that it warns of ([`wrong_fix`]).
 //! [`drift`] checks it against the tree. [`copy`] makes a copy of the tree to try it in. [`walk`] types what the
 //! reader types, and compares what that prints. [`transcript`] and [`play`] do so for psql, and [`timeline`] for what
 //! `make timeline` prints.
@@ -12,6 +13,7 @@ mod terminal;
 pub mod timeline;
 pub mod transcript;
 pub mod walk;
+pub mod wrong_fix;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +23,10 @@ use anyhow::{Context, ensure};
 /// The walkthrough's file.
 pub const GUIDE: &str = "DETONADO.md";
 
-/// The edit that the walkthrough asks for: in one file, one piece of code takes the place of another.
+/// The section that has the edit, after the edits that are not enough.
+const FIX_IT: &str = "Fix it";
+
+/// An edit of the walkthrough: in one file, one piece of code takes the place of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Edit {
     /// The file, from the project's folder.
@@ -33,16 +38,17 @@ pub struct Edit {
 }
 
 impl Edit {
-    /// Reads the edit from the section "Fix it": the first file that the section names, the block under "Before:",
-    /// and the block under "After:".
+    /// Reads the edit that the walkthrough asks for, from the section "Fix it": the block under "Before:", the block
+    /// under "After:", and the last file that is named before them.
     ///
     /// # Errors
     /// When the section doesn't describe an edit in this way.
     pub fn read(guide: &str) -> anyhow::Result<Self> {
-        let section = section(guide, "Fix it").context("it has no section \"Fix it\"")?;
-        let file = code_spans(section)
-            .find(|span| is_path(span) && span.ends_with(".rs"))
-            .context("its section \"Fix it\" names no file to edit")?;
+        let section = section(guide, FIX_IT).context("it has no section \"Fix it\"")?;
+        let introduction = section.split("\nBefore:\n").next().unwrap_or_default();
+        let file = rust_file_spans(introduction)
+            .last()
+            .context("its section \"Fix it\" names no file to edit before Before:")?;
         let block = |label: &str| {
             let (_, rest) = section.split_once(&format!("\n{label}\n\n```rust\n"))?;
             Some(rest.split_once("```")?.0.to_owned())
@@ -69,10 +75,26 @@ impl Edit {
     /// # Errors
     /// When the code before the edit doesn't stand in the file exactly once.
     pub fn make(&self, root: &Path) -> anyhow::Result<()> {
-        let count = self.count(root, &self.before)?;
-        ensure!(count == 1, "the code before the edit stands {count} times in {}", self.file.display());
+        self.replace(root, &self.before, &self.after)
+    }
+
+    /// Takes the edit back.
+    ///
+    /// # Errors
+    /// When the code after the edit doesn't stand in the file exactly once.
+    pub fn take_back(&self, root: &Path) -> anyhow::Result<()> {
+        self.replace(root, &self.after, &self.before)
+    }
+
+    fn replace(&self, root: &Path, old: &str, new: &str) -> anyhow::Result<()> {
+        let count = self.count(root, old)?;
         let path = root.join(&self.file);
-        let edited = self.text(root)?.replacen(&self.before, &self.after, 1);
+        ensure!(
+            count == 1,
+            "this code should stand in {} once, and stands there {count} times:\n{old}",
+            path.display()
+        );
+        let edited = self.text(root)?.replacen(old, new, 1);
         fs::write(&path, edited).with_context(|| format!("can't write {}", path.display()))
     }
 
@@ -100,6 +122,11 @@ pub fn code_spans(text: &str) -> impl Iterator<Item = &str> {
     prose(text)
         .flat_map(|part| part.split("\n\n"))
         .flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2))
+}
+
+/// The files of Rust code that are named between backticks.
+fn rust_file_spans(text: &str) -> impl Iterator<Item = &str> {
+    code_spans(text).filter(|span| is_path(span) && span.ends_with(".rs"))
 }
 
 /// Whether a code span names a file or folder of the project.
@@ -144,7 +171,7 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "# Guide\n\n## 6. Fix it\n\nOpen `crates/a.rs`, not `crates/b.rs`.\n\n\
+    const TEXT: &str = "# Guide\n\n## 6. Fix it\n\nNot `crates/b.rs`: open `crates/a.rs`.\n\n\
         Before:\n\n```rust\n    one\n```\n\nAfter:\n\n```rust\n    two\n```\n\n\
         ```sh\n# no heading\n```\n\n## 7. Next\n\nA `long\nspan` and `another`.\n";
 
@@ -154,7 +181,7 @@ mod tests {
 
         assert_eq!(edit.file, Path::new("crates/a.rs"));
         assert_eq!((edit.before.as_str(), edit.after.as_str()), ("    one\n", "    two\n"));
-        for word in ["Fix it", "`crates/a.rs`, not `crates/b.rs`", "Before:", "After:"] {
+        for word in ["Fix it", "`crates/b.rs`: open `crates/a.rs`", "Before:", "After:"] {
             assert!(Edit::read(&TEXT.replace(word, "")).is_err(), "without {word}");
         }
         assert!(Edit::read(&TEXT.replace("two", "one")).is_err());
@@ -172,6 +199,8 @@ mod tests {
         assert_eq!(fs::read_to_string(&file).unwrap(), "fn a() {\n    two\n}\n");
 
         assert!(edit.make(folder.path()).is_err(), "not twice");
+        edit.take_back(folder.path()).unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "fn a() {\n    one\n}\n");
         fs::write(&file, "    one\n    one\n").unwrap();
         assert!(edit.make(folder.path()).is_err(), "which one?");
     }

@@ -44,6 +44,7 @@ fn every_name_and_block_of_code_in_the_walkthrough_stands_in_the_tree() {
 
     assert_eq!(drift::symbols(&root(), GUIDE, &guide).unwrap(), Vec::<String>::new());
     assert_eq!(drift::code(&root(), GUIDE, &guide, &edit).unwrap(), Vec::<String>::new());
+    assert_eq!(drift::wrong_fixes(&root(), &guide).unwrap(), Vec::<String>::new());
     // No more is asserted: the learner may have replaced the first call by the second, or by something else
     // that is right.
     assert!(

@@ -1,5 +1,5 @@
 //! What `lab check` says of right fixes, wrong fixes and tricks. Each file in `variants/` is one of them, as a patch of
-//! the shipped tree. The test applies, builds, runs and judges them in copies of this tree, one after the other in each copy.
+//! the shipped tree. Three more stand in DETONADO.md, whose readers try them. The test applies, builds, runs and judges them in copies of this tree, one after the other in each copy.
 //!
 //! ```sh
 //! make test-variants
@@ -18,6 +18,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 
 use flash_sale_core::environment;
+use flash_sale_lab::guide::wrong_fix::WrongFix;
+use flash_sale_lab::guide::{Edit, GUIDE, drift};
 use flash_sale_testbed::shop_settings::OF_ONE_SHOP;
 use flash_sale_testbed::testing::AtTheEnd;
 use parking_lot::Mutex;
@@ -29,8 +31,8 @@ const LIMIT: f64 = 30.0;
 /// So many variants are judged at the same time, each in a copy of its own: a check mostly waits for payments.
 const COPIES: usize = 2;
 
-/// A right fix of which the check does not say why it holds: its one statement both looks and sells.
-const WITHOUT_A_REASON: &str = "single-statement";
+/// The wrong fixes that the walkthrough shows, in its order. It has their text.
+const OF_THE_GUIDE: [&str; 3] = ["mutex-in-process", "looks-twice", "repeatable-read"];
 
 /// The check that plays the interleavings.
 const PROOF: &str = "every interleaving";
@@ -66,6 +68,10 @@ impl Variant {
 
     const fn is(self, mistake: &'static str) -> Self {
         Self { mistake, ..self }
+    }
+
+    fn is_a_patch(&self) -> bool {
+        self.name != "shipped" && !OF_THE_GUIDE.contains(&self.name)
     }
 }
 
@@ -215,7 +221,7 @@ fn every_variant_is_judged_rightly_and_every_check_fails_for_one_of_them() {
                 let copy = Copy::make();
                 loop {
                     let Some(variant) = to_judge.lock().next() else { return };
-                    let judgement = Judgement::of(variant, &copy.judge(variant.name, &[]));
+                    let judgement = Judgement::of(variant, &copy.judge(variant, &[]));
                     println!("{}", judgement.line);
                     judgements.lock().push(judgement);
                 }
@@ -228,7 +234,8 @@ fn every_variant_is_judged_rightly_and_every_check_fails_for_one_of_them() {
     if !only.is_empty() {
         return;
     }
-    let allowed = Copy::make().judge("constraint-and-fixed", &["--allow-constraint"]);
+    let with_constraint = VARIANTS.iter().find(|variant| variant.name == "constraint-and-fixed").unwrap();
+    let allowed = Copy::make().judge(with_constraint, &["--allow-constraint"]);
     assert_eq!(allowed["verdict"], "fixed", "{allowed:#}");
     let all: BTreeSet<&String> = judgements.iter().flat_map(|judgement| &judgement.all).collect();
     let failed_once: BTreeSet<&String> = judgements.iter().flat_map(|judgement| &judgement.failed).collect();
@@ -268,7 +275,7 @@ impl Judgement {
                 must.contains(&name.as_str()) || maybe.contains(&name.as_str()) || may_be_proven(name)
             })
             && named == *mistake
-            && (report["why"].is_null() == (*verdict != "fixed") || *name == WITHOUT_A_REASON)
+            && report["why"].is_null() == (*verdict != "fixed")
             && seconds <= LIMIT;
         let wrong = (!is_right).then(|| {
             format!("{line}\nexpected: {verdict}, {mistake}, {must:?}, perhaps {maybe:?}\n{report:#}")
@@ -284,25 +291,35 @@ fn every_patch_is_in_the_list_and_says_what_it_is() {
         files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
     let mut listed: Vec<&str> = VARIANTS.iter().map(|variant| variant.name).collect();
     names.push("shipped".to_owned());
+    names.extend(OF_THE_GUIDE.map(str::to_owned));
     names.sort();
     listed.sort();
     assert_eq!(names, listed);
 
-    for name in listed.iter().filter(|name| **name != "shipped") {
-        let patch = fs::read_to_string(patches().join(format!("{name}.patch"))).unwrap();
-        assert!(patch.lines().next().unwrap().contains("Verdict: "), "{name}");
+    for variant in VARIANTS.iter().filter(|variant| variant.is_a_patch()) {
+        let patch = fs::read_to_string(patch(variant.name)).unwrap();
+        assert!(patch.lines().next().unwrap().contains("Verdict: "), "{}", variant.name);
     }
 }
 
 /// This takes seconds, not minutes. One file is left out here: somebody who follows the walkthrough edits it.
 #[test]
 fn every_patch_still_fits_the_tree() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    for variant in VARIANTS.iter().filter(|variant| variant.name != "shipped") {
-        let patch = patches().join(format!("{}.patch", variant.name));
+    for variant in VARIANTS.iter().filter(|variant| variant.is_a_patch()) {
         let options = ["apply", "--check", "-C1", "--exclude=crates/repositories/src/product_repository.rs"];
-        run_well(Command::new("git").args(options).arg(patch).current_dir(&root));
+        run_well(Command::new("git").args(options).arg(patch(variant.name)).current_dir(root()));
     }
+    let guide = fs::read_to_string(root().join(GUIDE)).unwrap();
+    assert_eq!(WrongFix::all(&guide).unwrap().len(), OF_THE_GUIDE.len());
+    assert_eq!(drift::wrong_fixes(&root(), &guide).unwrap(), Vec::<String>::new());
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn patch(name: &str) -> PathBuf {
+    patches().join(format!("{name}.patch"))
 }
 
 fn patches() -> PathBuf {
@@ -320,7 +337,7 @@ struct Copy {
 
 impl Copy {
     fn make() -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let root = root();
         let folder = tempfile::Builder::new().prefix("flash-sale-variants-").tempdir().unwrap();
         // The folder is open. When we are root, PostgreSQL's own user works in it.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -360,24 +377,34 @@ impl Copy {
     }
 
     /// Applies the variant, runs it on a database of its own, and takes the variant back.
-    fn judge(&self, name: &str, arguments: &[&str]) -> Value {
-        let patch = patches().join(format!("{name}.patch"));
+    fn judge(&self, variant: &Variant, arguments: &[&str]) -> Value {
+        let name = variant.name;
+        let edit = self.edit_of_the_guide(name);
         let apply = |options: &[&str]| {
-            if name != "shipped" {
-                run_well(self.command("git").arg("apply").args(options).arg("-C1").arg(&patch));
+            if variant.is_a_patch() {
+                run_well(self.command("git").arg("apply").args(options).arg("-C1").arg(patch(name)));
             }
         };
         apply(&[]);
+        edit.iter().for_each(|edit| edit.make(self.folder.path()).unwrap());
         run_well(self.command(env!("CARGO")).args(["build", "--workspace", "--locked", "--quiet"]));
         run_well(self.lab().args(["up", "--built"]));
         let check = self.lab().args(["check", "--json"]).args(arguments).output().unwrap();
         run_well(self.lab().arg("clean"));
         apply(&["-R"]);
+        edit.iter().for_each(|edit| edit.take_back(self.folder.path()).unwrap());
 
         let report: Value = serde_json::from_slice(&check.stdout)
             .unwrap_or_else(|_| panic!("{name}: {}", String::from_utf8_lossy(&check.stderr)));
         assert_eq!(check.status.success(), report["verdict"] == "fixed", "{name}: the exit code");
         report
+    }
+
+    /// The edit that the walkthrough shows, if the variant is one of its wrong fixes.
+    fn edit_of_the_guide(&self, name: &str) -> Option<Edit> {
+        let place = OF_THE_GUIDE.iter().position(|of_the_guide| *of_the_guide == name)?;
+        let guide = fs::read_to_string(self.folder.path().join(GUIDE)).unwrap();
+        Some(WrongFix::all(&guide).unwrap().swap_remove(place).edit)
     }
 
     fn lab(&self) -> Command {

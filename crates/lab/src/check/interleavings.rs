@@ -19,7 +19,7 @@ use super::part::{Part, Say};
 use super::played::Interleavings;
 use super::verdict::Check;
 use super::witness::Witness;
-use crate::explore::report::replay_command;
+use crate::explore::report::{replay_command, whole_statements};
 use crate::project::PROGRAMS;
 use crate::stage;
 use crate::wording::counted;
@@ -154,6 +154,7 @@ impl Watched {
             waited: exploration.waited,
             seconds: took.as_secs_f64(),
             counterexample: worst.as_ref().map(Schedule::letters),
+            replay_arguments: worst.as_ref().map_or("", |schedule| whole_statements(&schedule.steps)),
             steps: worst.as_ref().map(in_words),
             ..Interleavings::default()
         }
@@ -184,7 +185,8 @@ pub fn judge(played: &Part<Interleavings>) -> Option<Check> {
     };
     let (letters, steps) =
         (played.counterexample.as_deref().unwrap_or_default(), played.steps.as_deref().unwrap_or_default());
-    let meaning = format!("{what}, in this order: {steps} Play it again: {}.", replay_command("", letters));
+    let command = replay_command(played.replay_arguments, letters);
+    let meaning = format!("{what}, in this order: {steps} Play it again: {command}.");
     let check = Check::new(NAME, !played.breaks_a_rule(), played.in_words(), &meaning);
     Some(check.at("Look at what create_order reads, and when: crates/services/src/order_service.rs."))
 }
@@ -192,6 +194,7 @@ pub fn judge(played: &Part<Interleavings>) -> Option<Check> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::explore::made_up::oversold_by;
 
     fn fixed() -> Interleavings {
         let seconds = 0.42;
@@ -243,6 +246,24 @@ mod tests {
         assert!(meaning.contains("in this order: A: BEGIN, SELECT. B: BEGIN, SELECT. Play"), "{meaning}");
         assert!(meaning.ends_with("--replay AABB\"."), "{meaning}");
         assert!(!meaning.contains(".rs") && check.place.is_some());
+    }
+
+    #[test]
+    fn a_replay_of_whole_statements_says_so_where_one_of_them_would_be_stopped_inside() {
+        let judged = |sql: &str| {
+            let exploration = Exploration {
+                schedules: 1,
+                counterexample: Some(oversold_by(sql)),
+                ..Exploration::default()
+            };
+            let watched = Watched { exploration, ..Watched::default() };
+            judge(&Ok(watched.sum_up(Duration::ZERO))).unwrap().meaning.unwrap()
+        };
+
+        let meaning = judged("INSERT INTO orders SELECT id FROM products WHERE quantity > 0");
+        assert!(meaning.ends_with("--replay AB --inside never\"."), "{meaning}");
+        let meaning = judged("UPDATE products SET quantity = quantity - 1");
+        assert!(meaning.ends_with("--replay AB\"."), "{meaning}");
     }
 
     #[tokio::test]

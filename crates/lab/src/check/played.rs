@@ -32,6 +32,9 @@ pub struct Interleavings {
     pub seconds: f64,
     /// The letters of one that breaks a rule: which purchase goes on at each step.
     pub counterexample: Option<String>,
+    /// The arguments that a replay of the counterexample needs, with a space before each.
+    #[serde(skip)]
+    pub replay_arguments: &'static str,
     /// The statements of the counterexample, in words.
     #[serde(skip)]
     pub steps: Option<String>,

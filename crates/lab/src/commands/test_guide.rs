@@ -12,6 +12,7 @@ use crate::console;
 use crate::guide::copy::{CommandOutcome, Copy};
 use crate::guide::printed::is_same_but_for_numbers;
 use crate::guide::walk::{Typed, walk};
+use crate::guide::wrong_fix::WrongFix;
 use crate::guide::{Edit, GUIDE, blocks, drift, section};
 use crate::signals::end_signal;
 
@@ -78,9 +79,12 @@ async fn follow(guide: &str, copy: &Copy, arguments: &TestGuideArguments) -> any
         checked.output
     );
     console::line(format_args!("  {}", closing(&checked)));
-    expect_check(guide, VERIFY, 0, &checked)?;
+    expect_check(nth_check(guide, VERIFY, 0)?, &checked)?;
     check_with_keys(copy, guide).await?;
     show(copy, arguments.when_shipped.as_deref()).await?;
+    for wrong in WrongFix::all(guide)? {
+        try_wrong_fix(copy, &wrong).await.with_context(|| format!("{GUIDE}'s {:?}", wrong.title))?;
+    }
 
     let edit = Edit::read(guide)?;
     edit.make(copy.folder()).context("the edit")?;
@@ -95,7 +99,7 @@ async fn follow(guide: &str, copy: &Copy, arguments: &TestGuideArguments) -> any
         checked.output
     );
     console::line(format_args!("  {}", closing(&checked)));
-    expect_check(guide, VERIFY, 1, &checked)?;
+    expect_check(nth_check(guide, VERIFY, 1)?, &checked)?;
     walk(copy, guide, IN_PRODUCTION, Typed::Compared, pace).await?;
     show(copy, arguments.when_fixed.as_deref()).await
 }
@@ -112,17 +116,35 @@ async fn check_with_keys(copy: &Copy, guide: &str) -> anyhow::Result<()> {
         let built = step(setting, copy.run(setting)).await?;
         ensure!(built.status.success(), "{setting}:\n{}", built.output);
         if checks {
-            expect_check(guide, IN_PRODUCTION, 0, &step("make check", copy.run("make check")).await?)?;
+            let checked = step("make check", copy.run("make check")).await?;
+            expect_check(nth_check(guide, IN_PRODUCTION, 0)?, &checked)?;
         }
     }
     Ok(())
 }
 
-/// Compares the output of a check with the output that the section prints: its block number `number` of the language
-/// `check`.
-fn expect_check(guide: &str, title: &str, number: usize, checked: &CommandOutcome) -> anyhow::Result<()> {
+/// Makes a wrong fix, has it checked, and takes it back. The check must say what the walkthrough says.
+async fn try_wrong_fix(copy: &Copy, wrong: &WrongFix) -> anyhow::Result<()> {
+    let WrongFix { title, edit, printed } = wrong;
+    edit.make(copy.folder())?;
+    console::line(format_args!("{title}: edited {}", edit.file.display()));
+    let built = step("make build", copy.run("make build")).await?;
+    ensure!(built.status.success(), "make build:\n{}", built.output);
+    let checked = step("make check", copy.run("make check")).await?;
+    ensure!(!checked.status.success(), "make check must fail:\n{}", checked.output);
+    console::line(format_args!("  {}", closing(&checked)));
+    expect_check(printed, &checked)?;
+    edit.take_back(copy.folder())
+}
+
+/// The block number `number` of the language `check` in a section: what a check prints.
+fn nth_check<'a>(guide: &'a str, title: &str, number: usize) -> anyhow::Result<&'a str> {
     let expected = section(guide, title).and_then(|section| blocks(section, "check").nth(number));
-    let expected = expected.with_context(|| format!("{GUIDE}'s section {title:?} prints too few checks"))?;
+    expected.with_context(|| format!("{GUIDE}'s section {title:?} prints too few checks"))
+}
+
+/// Compares the output of a check with the output that the walkthrough prints.
+fn expect_check(expected: &str, checked: &CommandOutcome) -> anyhow::Result<()> {
     // The check first says how far it is. On a terminal, that is gone by now.
     let verdict: String = checked
         .output

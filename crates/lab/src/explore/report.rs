@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use flash_sale_explorer::{Exploration, Note, Schedule};
+use flash_sale_explorer::{Exploration, Inside, Note, Schedule, Step};
 use serde_json::{Value, json};
 
 use super::certificate::{Certificate, Claim};
@@ -160,6 +160,13 @@ fn in_words(note: Note) -> &'static str {
             "an attempt was about to be repeated although nothing had changed. The repetition was left out"
         }
     }
+}
+
+/// The argument that a replay of these whole statements needs, with a space before it. Without the argument, a statement
+/// that both reads and writes is stopped inside. Then it takes two letters, and the other letters mean other steps.
+pub fn whole_statements(steps: &[Step]) -> &'static str {
+    let has_two_letters = |step: &Step| Inside::WhereItReads.stops(&step.sql);
+    if steps.iter().any(has_two_letters) { " --inside never" } else { "" }
 }
 
 /// The command that plays these letters again.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::wrong_fix::WrongFix;
 use super::{Edit, GUIDE, blocks, code_spans, headings, is_path, links};
 
 /// Names that the walkthrough explains although no code here uses them.
@@ -23,12 +24,14 @@ const TALKERS: [&str; 2] = ["crates/lab/src/guide", "crates/lab/src/hint.rs"];
 /// Everything in the walkthrough that isn't true any more, the edit included.
 ///
 /// # Errors
-/// When the walkthrough asks for no edit, when the file of the edit isn't there, or when the tree can't be read.
+/// When the walkthrough asks for no edit, or warns of none, when the file of an edit isn't there, or when the tree can't
+/// be read.
 pub fn all(root: &Path, guide: &str) -> anyhow::Result<Vec<String>> {
     let edit = Edit::read(guide).context(GUIDE)?;
     let mut problems = paths(root, GUIDE, guide);
     problems.extend(symbols(root, GUIDE, guide)?);
     problems.extend(code(root, GUIDE, guide, &edit)?);
+    problems.extend(wrong_fixes(root, guide)?);
     problems.extend(before(root, &edit)?);
     Ok(problems)
 }
@@ -74,6 +77,25 @@ pub fn code(root: &Path, document: &str, text: &str, edit: &Edit) -> io::Result<
         .filter(|block| *block != edit.before && *block != edit.after)
         .filter(|block| !sources.iter().any(|source| source.contains(&squeeze(block))));
     Ok(missing.map(|block| format!("{document} shows code that isn't there:\n{block}")).collect())
+}
+
+/// Wrong fixes whose code before the edit doesn't stand in the tree exactly once.
+///
+/// # Errors
+/// When the walkthrough shows no wrong fix, or when a file that it names isn't there.
+pub fn wrong_fixes(root: &Path, guide: &str) -> anyhow::Result<Vec<String>> {
+    let mut problems = Vec::new();
+    for WrongFix { title, edit, .. } in WrongFix::all(guide).context(GUIDE)? {
+        let count = edit.count(root, &edit.before)?;
+        if count != 1 {
+            let file = edit.file.display();
+            problems.push(format!(
+                "{GUIDE}'s {title:?} edits code that stands {count} times in {file}:\n{}",
+                edit.before
+            ));
+        }
+    }
+    Ok(problems)
 }
 
 /// Checks that the tree is as shipped at the place of the edit: the code before the edit stands there exactly once.

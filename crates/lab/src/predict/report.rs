@@ -7,7 +7,7 @@ use flash_sale_diagnosis::prediction::{Anomaly, Guard, Guarded, Prediction, Susp
 use flash_sale_explorer::Schedule;
 use serde_json::{Value, json};
 
-use crate::explore::report::{outcome_in_words, replay_command};
+use crate::explore::report::{outcome_in_words, replay_command, whole_statements};
 use crate::wording::counted;
 use crate::wrap::wrapped;
 
@@ -24,7 +24,7 @@ pub struct PredictReport {
     pub prediction: Prediction,
     /// The suspicions that were played, and harm came of them.
     pub confirmed: Vec<Confirmed>,
-    /// The arguments that a replay needs, with a space before each.
+    /// The arguments that say which purchases are replayed, with a space before each.
     pub arguments: String,
     /// How long it took to make the purchase, to predict, and to play, in seconds.
     pub seconds: f64,
@@ -89,10 +89,16 @@ impl PredictReport {
             let said = wrapped(&self.harm(&confirmed.suspicion), WIDTH).join("\n");
             let _ = write!(text, "\n{said}\n\nPlayed in this order: {letters}\n{}", confirmed.columns);
             let _ = writeln!(text, "\n{}", outcome_in_words(&confirmed.schedule));
-            let _ = writeln!(text, "Play it again: {}", replay_command(&self.arguments, &letters));
+            let _ = writeln!(text, "Play it again: {}", self.replay(&confirmed.schedule));
         }
         let _ = writeln!(text, "\n{}", wrapped(&self.rest(), WIDTH).join("\n"));
         text
+    }
+
+    /// The command that plays the schedule again. The letters stand for whole statements.
+    fn replay(&self, schedule: &Schedule) -> String {
+        let arguments = format!("{}{}", self.arguments, whole_statements(&schedule.steps));
+        replay_command(&arguments, &schedule.letters())
     }
 
     fn headline(&self) -> String {
@@ -159,5 +165,33 @@ impl PredictReport {
         format!(
             "Step {by} ({label}) {why}, so no other purchase can do both step {first} and step {second} in between."
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::explore::made_up::oversold_by;
+
+    #[test]
+    fn a_replay_names_the_strategy_and_keeps_whole_statements_whole() {
+        let report = PredictReport {
+            reading: Reading::default(),
+            status: Some(200),
+            prediction: Prediction::default(),
+            confirmed: Vec::new(),
+            arguments: " --strategy mine".to_owned(),
+            seconds: 0.1,
+        };
+
+        for (sql, arguments) in [
+            ("UPDATE products SET quantity = quantity - 1", ""),
+            ("INSERT INTO orders SELECT id FROM products WHERE quantity > 0", " --inside never"),
+        ] {
+            assert_eq!(
+                report.replay(&oversold_by(sql)),
+                format!("make explore ARGS=\"--replay AB --strategy mine{arguments}\"")
+            );
+        }
     }
 }
