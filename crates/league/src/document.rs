@@ -31,10 +31,14 @@ fn markdown(standings: &Standings) -> String {
     let mut text = HEAD.to_owned();
     let processors = available_parallelism().map_or(1, usize::from);
     let minutes = standings.seconds / 60.0;
+    let kept = match standings.kept_rows {
+        0 => String::new(),
+        kept => format!(" {} were judged by an earlier run.", counted(kept, "other variant")),
+    };
     let _ = writeln!(
         text,
-        "\nThis run judged {} in {minutes:.0} minutes, in {} at the same time, on {}, after {:.0} s of building.\n",
-        counted(standings.rows.len(), "variant"),
+        "\nThis run judged {} in {minutes:.0} minutes, in {} at the same time, on {}, after {:.0} s of building.{kept}\n",
+        counted(standings.rows.len() - standings.kept_rows, "variant"),
         counted(standings.lanes, "shop"),
         counted(processors, "processor"),
         standings.seconds_of_build,
@@ -96,7 +100,7 @@ fn errors(standings: &Standings) -> String {
             let expected = row.variant.mistake.as_deref().unwrap_or_default();
             let _ = writeln!(text, "- `{}`: the mistake is called {given}, and should be `{expected}`.", row.variant.name);
         }
-        if let Some(disagreement) = &row.disagreement {
+        if let Some(disagreement) = row.disagreement() {
             let _ = writeln!(text, "- `{}`: {disagreement}.", row.variant.name);
         }
     }
@@ -129,7 +133,7 @@ fn families(standings: &Standings) -> String {
                  |---|---|---|---|---|---|---|---|---|---|\n"
             );
         }
-        let schedules = row.brute_force.as_ref().map_or("-".to_owned(), |shown| {
+        let schedules = row.brute_force.iter().flatten().next().map_or("-".to_owned(), |shown| {
             format!("{} + {}{}", shown.schedules[0], shown.schedules[1], if shown.complete { "" } else { ", not all" })
         });
         let scores = Judge::ALL.map(|judge| row.score(judge).in_words()).join(" | ");
@@ -161,11 +165,11 @@ mod tests {
         let variant = variants().unwrap().into_iter().find(|variant| variant.name == name).unwrap();
         let opinions = opinions.to_vec();
         let mistake = variant.mistake.clone();
-        Row { variant, brute_force: None, disagreement: None, opinions, seconds: vec![1.0; 4], mistake, foretold: None }
+        Row { variant, brute_force: Ok(None), opinions, seconds: vec![1.0; 4], mistake, foretold: None }
     }
 
     fn standings(rows: Vec<Row>) -> Standings {
-        Standings { rows, lanes: 2, seconds_of_build: 30.0, seconds: 600.0 }
+        Standings { rows, kept_rows: 0, lanes: 2, seconds_of_build: 30.0, seconds: 600.0 }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The three judges that a learner has, asked as a learner asks them.
 
 use anyhow::Context;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::lane::Lane;
@@ -16,7 +16,7 @@ pub struct Verdict {
 }
 
 /// What `make predict` says, and how long it took.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Foretold {
     /// Whether the variant is wrong.
     pub opinion: Opinion,

@@ -11,16 +11,18 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 
 use crate::catalogue::Variant;
+use crate::kept::Kept;
 use crate::lane::Lane;
 use crate::opinion::Score;
 use crate::row::{Judge, Row};
-use crate::tree::Tree;
 
 /// All that was found.
 #[derive(Debug, Serialize)]
 pub struct Standings {
     /// The variants, in the order of the files that list them.
     pub rows: Vec<Row>,
+    /// How many of them an earlier run has judged.
+    pub kept_rows: usize,
     /// How many lanes there were.
     pub lanes: usize,
     /// How long it took to make the copies and to build them, in seconds.
@@ -33,12 +35,13 @@ pub struct Standings {
 ///
 /// # Errors
 /// When they don't compile, or a shop doesn't start.
-pub async fn play(all: &[Variant], wanted: Vec<Variant>, lanes: usize) -> anyhow::Result<Standings> {
-    let lanes = lanes.min(wanted.len());
+pub async fn play(all: &[Variant], wanted: Vec<Variant>, lanes: usize, kept: &Kept) -> anyhow::Result<Standings> {
+    let order: Vec<String> = wanted.iter().map(|variant| variant.name.clone()).collect();
+    let (mut rows, wanted) = kept.divide(wanted)?;
+    let (lanes, kept_rows) = (lanes.min(wanted.len()), rows.len());
     let began = Instant::now();
-    let variants = all.to_vec();
+    let (variants, tree) = (all.to_vec(), kept.tree.clone());
     let build = move || {
-        let tree = Tree::of_this_project()?;
         let mut copies = vec![tree.build(&variants)?];
         for number in 2..=lanes {
             copies.push(tree.copy_again(number)?);
@@ -50,21 +53,19 @@ pub async fn play(all: &[Variant], wanted: Vec<Variant>, lanes: usize) -> anyhow
     console::error_line(format_args!("built in {seconds_of_build:.0} s; {} variants, {lanes} lanes", wanted.len()));
 
     let began = Instant::now();
-    let order: Vec<String> = wanted.iter().map(|variant| variant.name.clone()).collect();
     let queue = std::sync::Arc::new(Mutex::new(VecDeque::from(wanted)));
     let mut playing = JoinSet::new();
     for copy in copies {
-        playing.spawn(play_in_a_lane(copy, queue.clone()));
+        playing.spawn(play_in_a_lane(copy, queue.clone(), kept.clone()));
     }
-    let mut rows = Vec::new();
     while let Some(played) = playing.join_next().await {
         rows.extend(played??);
     }
     rows.sort_by_key(|row: &Row| order.iter().position(|name| *name == row.variant.name));
-    Ok(Standings { rows, lanes, seconds_of_build, seconds: began.elapsed().as_secs_f64() })
+    Ok(Standings { rows, kept_rows, lanes, seconds_of_build, seconds: began.elapsed().as_secs_f64() })
 }
 
-async fn play_in_a_lane(copy: PathBuf, queue: std::sync::Arc<Mutex<VecDeque<Variant>>>) -> anyhow::Result<Vec<Row>> {
+async fn play_in_a_lane(copy: PathBuf, queue: std::sync::Arc<Mutex<VecDeque<Variant>>>, kept: Kept) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     let mut lane: Option<Lane> = None;
     loop {
@@ -76,6 +77,7 @@ async fn play_in_a_lane(copy: PathBuf, queue: std::sync::Arc<Mutex<VecDeque<Vari
         let running = changed.with_context(|| format!("the variant {} does not start", variant.name))?;
         let row = Row::judge(&running, &variant).await;
         console::error_line(row.in_a_line());
+        kept.keep(&row)?;
         rows.push(row);
         lane = Some(running);
     }
@@ -89,7 +91,7 @@ impl Standings {
     /// # Errors
     /// When brute force and a label disagree: the error names the variants.
     pub fn require_truth(&self) -> anyhow::Result<()> {
-        let disagreements: Vec<&str> = self.rows.iter().filter_map(|row| row.disagreement.as_deref()).collect();
+        let disagreements: Vec<String> = self.rows.iter().filter_map(Row::disagreement).collect();
         if disagreements.is_empty() {
             return Ok(());
         }

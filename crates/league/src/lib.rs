@@ -7,6 +7,7 @@ pub mod document;
 pub mod exercise;
 pub mod generate;
 pub mod judges;
+pub mod kept;
 pub mod lane;
 pub mod league;
 pub mod opinion;

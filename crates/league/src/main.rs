@@ -9,7 +9,9 @@ use anyhow::Context;
 use clap::Parser;
 use flash_sale_lab::{console, project};
 use flash_sale_league::catalogue::{only, sample, variants};
+use flash_sale_league::kept::Kept;
 use flash_sale_league::league::play;
+use flash_sale_league::tree::Tree;
 use flash_sale_league::{document, summary};
 
 /// Judges the judges: near-miss fixes of the exercise, each with its true outcome, and what make check, make explore, make
@@ -33,6 +35,9 @@ struct Arguments {
     /// So many shops at the same time
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=16))]
     lanes: u8,
+    /// Go on where an earlier run has ended: only what it has not judged is judged
+    #[arg(long = "continue")]
+    goes_on: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -64,7 +69,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         }
         return Ok(());
     }
-    let standings = play(&all, wanted, arguments.lanes.into()).await?;
+    let kept = Kept::of(Tree::of_this_project()?, arguments.goes_on);
+    let standings = play(&all, wanted, arguments.lanes.into(), &kept).await?;
     if let Some(path) = &arguments.write {
         document::write(path, &standings)?;
     }

@@ -1,11 +1,11 @@
 //! What a judge says of a variant, and whether that is true.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::outcome::TrueOutcome;
 
 /// What a judge says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Opinion {
     /// It is wrong, and this is what was seen.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Variant;
 use crate::judges::{self, Foretold, Verdict};
@@ -41,14 +41,12 @@ impl Judge {
 }
 
 /// A variant that was judged.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Row {
     /// The variant, with its label.
     pub variant: Variant,
-    /// What brute force has shown. `None`: it remembers, so it can't be played.
-    pub brute_force: Option<BruteForce>,
-    /// What brute force says against the label; then nobody knows the truth.
-    pub disagreement: Option<String>,
+    /// What brute force has shown. `None`: it remembers, so it can't be played. An error: why it could not be played.
+    pub brute_force: Result<Option<BruteForce>, String>,
     /// The opinions of the judges, in the order of [`Judge::ALL`].
     pub opinions: Vec<Opinion>,
     /// How long each of them took, in seconds. The prediction's own time is in `foretold`.
@@ -82,12 +80,9 @@ impl Row {
         lap();
         let load = Opinion::of(stress::load(lane).await);
         lap();
-        let (brute_force, disagreement) = match truth::establish(lane, variant).await {
-            Ok(shown) => (shown, None),
-            Err(error) => (None, Some(format!("{error:#}"))),
-        };
+        let brute_force = truth::establish(lane, variant).await.map_err(|error| format!("{error:#}"));
         let opinions = vec![verdict, explorer, prediction, load];
-        Self { variant: variant.clone(), brute_force, disagreement, opinions, seconds, mistake, foretold }
+        Self { variant: variant.clone(), brute_force, opinions, seconds, mistake, foretold }
     }
 
     /// What this judge's opinion is worth.
@@ -101,6 +96,15 @@ impl Row {
         self.variant.mistake.as_ref().map(|expected| self.mistake.as_ref() == Some(expected))
     }
 
+    /// What brute force says against the label. Then nobody knows the truth.
+    pub fn disagreement(&self) -> Option<String> {
+        match &self.brute_force {
+            Ok(None) => None,
+            Ok(Some(shown)) => truth::compare(&self.variant, shown).err().map(|error| error.to_string()),
+            Err(reason) => Some(format!("{} could not be played: {reason}", self.variant.name)),
+        }
+    }
+
     /// It in one line, for a person who waits.
     pub fn in_a_line(&self) -> String {
         let words = |judge: Judge| {
@@ -112,7 +116,7 @@ impl Row {
             (expected, given) if expected == given => given.unwrap_or_default().to_owned(),
             (expected, given) => format!("{} (expected {})", given.unwrap_or("-"), expected.unwrap_or("-")),
         };
-        let disagreement = self.disagreement.as_ref().map(|it| format!("\n  {it}")).unwrap_or_default();
+        let disagreement = self.disagreement().map(|it| format!("\n  {it}")).unwrap_or_default();
         format!("{:<38}{:<22}{scores}{name}{disagreement}", self.variant.name, self.variant.outcome.in_words())
     }
 }

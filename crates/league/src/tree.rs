@@ -1,5 +1,6 @@
 //! The copies of the project in which the variants are built and run. The first one is built. The others are copies of
-//! it, down to the times of the files, so that cargo has nothing to build in them.
+//! it. Whatever is copied of cargo's files gets one time, which is later than that of all sources: so cargo finds nothing
+//! to build in them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,17 +20,22 @@ const COPY_BUILDS: &str = r#"
 mkdir -p "$2/deps"
 cp -a "$1/.fingerprint" "$1/build" "$2"
 find "$1/deps" -type f -name '*.*' -exec sh -c 'to=$1; shift; cp -a "$@" "$to"' sh "$2/deps" {} +
+touch "$2/copied"
+find "$2" -type f -exec touch -r "$2/copied" {} +
 "#;
 /// Copies a folder as it is, without what a shop keeps there and without incremental compilations. Arguments: from, to.
 const COPY_ALL: &str = r#"
 rm -rf "$2/target"
 mkdir -p "$2/target/debug"
 cd "$1"
-find . -mindepth 1 -maxdepth 1 ! -name .flash-sale ! -name target -exec cp -a {} "$2" ';'
+find . -mindepth 1 -maxdepth 1 ! -name .flash-sale ! -name target -exec cp -R {} "$2" ';'
 find target/debug -mindepth 1 -maxdepth 1 ! -name incremental -exec cp -a {} "$2/target/debug" ';'
+touch "$2/target/debug/copied"
+find "$2/target/debug" -type f -exec touch -r "$2/target/debug/copied" {} +
 "#;
 
 /// The project that the league is made from, and where its copies stand.
+#[derive(Clone)]
 pub struct Tree {
     /// The project.
     pub root: PathBuf,
@@ -67,22 +73,14 @@ impl Tree {
         let copy = self.folder(1);
         fs::create_dir_all(&copy).with_context(|| format!("can't make {}", copy.display()))?;
         self.copy_sources(&copy)?;
-        for (name, code) in generated {
-            write_if_changed(&copy.join(name), code.as_bytes())?;
-        }
         let (from, to) = (self.target.join("debug"), copy.join("target/debug"));
         if !to.is_dir() {
             shell(COPY_BUILDS, &from, &to).context("can't copy the builds")?;
         }
-        let mut cargo = Command::new("cargo");
-        cargo.args(["build", "--workspace", "--locked", "--quiet"]).current_dir(&copy);
-        cargo.env("CARGO_TARGET_DIR", copy.join("target"));
-        let built = cargo.status().context("can't run cargo")?;
-        ensure!(
-            built.success(),
-            "the variants don't compile. See the compiler's messages above, and {}",
-            copy.join(generate::MODULE).display()
-        );
+        for (name, code) in generated {
+            write_if_changed(&copy.join(name), code.as_bytes())?;
+        }
+        run_cargo(&copy)?;
         Ok(copy)
     }
 
@@ -93,6 +91,8 @@ impl Tree {
     pub fn copy_again(&self, number: usize) -> anyhow::Result<PathBuf> {
         let copy = self.folder(number);
         shell(COPY_ALL, &self.folder(1), &copy).context("can't copy what was built")?;
+        // Nothing is left to build. But cargo puts the programs in their places anew, which must not happen while they run.
+        run_cargo(&copy)?;
         Ok(copy)
     }
 
@@ -100,8 +100,8 @@ impl Tree {
         self.target.join("league").join(number.to_string())
     }
 
-    /// Copies the files that git knows, or would add. A file that is the same already keeps its time, and a new one gets
-    /// the time of the original: so cargo builds only what has changed.
+    /// Copies the files that git knows, or would add. A file that is the same already keeps its time: so cargo builds only
+    /// what has changed.
     fn copy_sources(&self, copy: &Path) -> anyhow::Result<()> {
         let mut list = Command::new("git");
         for name in OF_ANOTHER_REPOSITORY {
@@ -121,26 +121,38 @@ impl Tree {
             let copied = || format!("can't copy {name}");
             let bytes = fs::read(&from).with_context(copied)?;
             let to = copy.join(name);
-            let is_new = !to.exists();
-            write_if_changed(&to, &bytes).with_context(copied)?;
-            let metadata = fs::metadata(&from).with_context(copied)?;
-            fs::set_permissions(&to, metadata.permissions()).with_context(copied)?;
-            if is_new {
-                fs::File::options().write(true).open(&to).with_context(copied)?.set_modified(metadata.modified()?)?;
+            // A file whose permissions are set again later looks to the lab as if it had been put back, and is built.
+            if write_if_changed(&to, &bytes).with_context(copied)? {
+                let permissions = fs::metadata(&from).with_context(copied)?.permissions();
+                fs::set_permissions(&to, permissions).with_context(copied)?;
             }
         }
         Ok(())
     }
 }
 
-fn write_if_changed(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+/// Returns whether the file was written.
+fn write_if_changed(path: &Path, bytes: &[u8]) -> anyhow::Result<bool> {
     if fs::read(path).is_ok_and(|known| known == bytes) {
-        return Ok(());
+        return Ok(false);
     }
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(path, bytes).with_context(|| format!("can't write {}", path.display()))
+    fs::write(path, bytes).with_context(|| format!("can't write {}", path.display()))?;
+    Ok(true)
+}
+
+fn run_cargo(copy: &Path) -> anyhow::Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--workspace", "--locked", "--quiet"]).current_dir(copy);
+    let built = cargo.env("CARGO_TARGET_DIR", copy.join("target")).status().context("can't run cargo")?;
+    ensure!(
+        built.success(),
+        "the variants don't compile. See the compiler's messages above, and {}",
+        copy.join(generate::MODULE).display()
+    );
+    Ok(())
 }
 
 fn shell(script: &str, from: &Path, to: &Path) -> anyhow::Result<()> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, ensure};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::catalogue::Variant;
@@ -14,7 +14,7 @@ use crate::outcome::{Harm, in_words};
 const TIME_LIMIT: &str = "60";
 
 /// What brute force has shown of a variant.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BruteForce {
     /// How many schedules were played, of one copy and of two.
     pub schedules: [usize; 2],
@@ -24,10 +24,10 @@ pub struct BruteForce {
     pub harms: BTreeSet<Harm>,
 }
 
-/// Plays the running variant. Only `remembers` is not played: there, one schedule depends on those before it.
+/// Plays the running variant. `None`: it remembers, so one schedule depends on those before it, and none is played.
 ///
 /// # Errors
-/// When it can't be played, or what was shown is not what the variant's label says: the error names the variant.
+/// When it can't be played.
 pub async fn establish(lane: &Lane, variant: &Variant) -> anyhow::Result<Option<BruteForce>> {
     if variant.outcome.remembers() {
         return Ok(None);
@@ -37,12 +37,14 @@ pub async fn establish(lane: &Lane, variant: &Variant) -> anyhow::Result<Option<
         let options = ["explore", "--json", "--no-reduction", "--stock", stock, "--time-limit", TIME_LIMIT];
         shown.add(index, &lane.judge(&options).await?)?;
     }
-    compare(variant, &shown)?;
     Ok(Some(shown))
 }
 
-/// The label and the schedules say the same.
-fn compare(variant: &Variant, shown: &BruteForce) -> anyhow::Result<()> {
+/// Holds the label against the schedules.
+///
+/// # Errors
+/// When they don't say the same: the error names the variant.
+pub fn compare(variant: &Variant, shown: &BruteForce) -> anyhow::Result<()> {
     let (label, name) = (variant.outcome.playable(), &variant.name);
     ensure!(
         label == shown.harms,
