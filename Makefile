@@ -20,6 +20,9 @@ built_by = lab=$$($(CARGO) $(1) --workspace --locked --message-format=json-rende
 # $(call build,ARGUMENTS)
 build = $(call built_by,build $(1))
 
+# It is built beside the lab.
+LEAGUE = "$$(dirname "$$(readlink $(LAB))")/league"
+
 # $(call say_error_1,MEANING). Scripts need the exit code, and to a person what make says of it looks like a crash.
 say_error_1 = code=$$?; \
 	[ $$code != 1 ] || echo 'What make calls "Error 1" only says that $(1).' >&2; \
@@ -37,7 +40,7 @@ SAY_NOT_EXPLORED = case " $(ARGS) " in *" --json "*) echo '{"error": "the presen
 
 .DEFAULT_GOAL := help
 .PHONY: help fetch run build check explore predict step watch hint race bench drill stop clean status logs timeline db-shell
-.PHONY: test test-guide test-variants guide-pictures
+.PHONY: test test-guide test-variants league guide-pictures
 .PHONY: docker-run docker-build docker-check docker-stop docker-clean docker-logs
 
 # A reader who leaves before the end (make help | head) is no error.
@@ -135,6 +138,10 @@ guide-pictures:
 test-variants: ## Have make check judge right and wrong fixes, each built and run (a quarter of an hour)
 	@$(call build)
 	@VARIANT=$(VARIANT) $(CARGO) test --workspace --locked --test variants -- --ignored --nocapture
+
+league: ## Judge the judges: near-miss fixes, each with its true outcome (minutes; ARGS=--list, ARGS=--help)
+	@$(call build)
+	@$(LEAGUE) $(ARGS)
 
 docker-run: ## The same in containers, with Docker alone: build and start it, then print its address
 	@$(CONTAINERS) run

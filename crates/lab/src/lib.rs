@@ -1,6 +1,6 @@
 //! The instruments around the shop: its processes ([`supervisor`]) and its database ([`database`]), the judge of a fix
 //! ([`check`]), the race of the strategies ([`race`]), the drill of faults ([`drill`]), the benchmark ([`mod@bench`]), and [`commands`] for a person.
-//! Nothing depends on this crate. What runs PostgreSQL and one replica is in `flash_sale_testbed`, the gateway
+//! Only the league depends on this crate. What runs PostgreSQL and one replica is in `flash_sale_testbed`, the gateway
 //! before the replicas is in `flash_sale_gateway`.
 
 // They panic when nobody reads what they print: `console` does not.

@@ -13,7 +13,7 @@ use imports::Graph;
 
 /// Each crate, and the crates that it may depend on. The shop's crates know nothing of the lab's. So an edit of the
 /// exercise rebuilds none of the lab's crates, and the exercise's program has none of them in it.
-const ORDER: [(&str, &[&str]); 13] = [
+const ORDER: [(&str, &[&str]); 14] = [
     ("crates/core", &[]),
     ("migration", &["core"]),
     ("crates/repositories", &["core"]),
@@ -30,6 +30,7 @@ const ORDER: [(&str, &[&str]); 13] = [
         "crates/lab",
         &["core", "migration", "testbed", "wiretap", "explorer", "diagnosis", "dashboard", "gateway"],
     ),
+    ("crates/league", &["core", "testbed", "lab"]),
 ];
 
 /// The crates that the tests of any crate may use as well.

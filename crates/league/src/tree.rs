@@ -1,0 +1,162 @@
+//! The copies of the project in which the variants are built and run. The first one is built. The others are copies of
+//! it. Whatever is copied of cargo's files gets one time, which is later than that of all sources: so cargo finds nothing
+//! to build in them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use flash_sale_lab::guide::copy::OF_ANOTHER_REPOSITORY;
+
+use crate::catalogue::Variant;
+use crate::exercise::{self, Exercise};
+use crate::generate;
+use crate::words::{RETRIES, WORDS, Words};
+
+/// Copies what cargo has built, without incremental compilations, and without programs: their names have no dot.
+/// Arguments: from, to.
+const COPY_BUILDS: &str = r#"
+mkdir -p "$2/deps"
+cp -a "$1/.fingerprint" "$1/build" "$2"
+find "$1/deps" -type f -name '*.*' -exec sh -c 'to=$1; shift; cp -a "$@" "$to"' sh "$2/deps" {} +
+touch "$2/copied"
+find "$2" -type f -exec touch -r "$2/copied" {} +
+"#;
+/// Copies a folder as it is, without what a shop keeps there and without incremental compilations. Arguments: from, to.
+const COPY_ALL: &str = r#"
+rm -rf "$2/target"
+mkdir -p "$2/target/debug"
+cd "$1"
+find . -mindepth 1 -maxdepth 1 ! -name .flash-sale ! -name target -exec cp -R {} "$2" ';'
+find target/debug -mindepth 1 -maxdepth 1 ! -name incremental -exec cp -a {} "$2/target/debug" ';'
+touch "$2/target/debug/copied"
+find "$2/target/debug" -type f -exec touch -r "$2/target/debug/copied" {} +
+"#;
+
+/// The project that the league is made from, and where its copies stand.
+#[derive(Clone)]
+pub struct Tree {
+    /// The project.
+    pub root: PathBuf,
+    /// Cargo's folder of the project.
+    pub target: PathBuf,
+}
+
+impl Tree {
+    /// The project in whose folder this program works.
+    ///
+    /// # Errors
+    /// When this program is not where cargo has put it.
+    pub fn of_this_project() -> anyhow::Result<Self> {
+        let own = std::env::current_exe().and_then(fs::canonicalize);
+        let own = own.context("this program can't find its own file")?;
+        let target = own.ancestors().nth(2).context("this program is not in cargo's folder")?;
+        let root = std::env::current_dir().context("the current folder is gone")?;
+        Ok(Self { root, target: target.to_owned() })
+    }
+
+    /// Makes the first copy, puts the variants into it, and builds it.
+    ///
+    /// # Errors
+    /// When the exercise is not the shipped one, something can't be copied, or the copy doesn't compile.
+    pub fn build(&self, variants: &[Variant]) -> anyhow::Result<PathBuf> {
+        let path = self.root.join(exercise::FILE);
+        let text = fs::read_to_string(&path).with_context(|| format!("can't read {}", path.display()))?;
+        let exercise = Exercise::cut(&text)?;
+        let words = Words::of(&exercise, WORDS, RETRIES)?;
+        let generated = [
+            (exercise::FILE, generate::exercise_file(&exercise)),
+            (generate::MODULE, generate::module(&words, variants)?),
+            (generate::QUERIES, generate::QUERIES_CODE.to_owned()),
+        ];
+        let copy = self.folder(1);
+        fs::create_dir_all(&copy).with_context(|| format!("can't make {}", copy.display()))?;
+        self.copy_sources(&copy)?;
+        let (from, to) = (self.target.join("debug"), copy.join("target/debug"));
+        if !to.is_dir() {
+            shell(COPY_BUILDS, &from, &to).context("can't copy the builds")?;
+        }
+        for (name, code) in generated {
+            write_if_changed(&copy.join(name), code.as_bytes())?;
+        }
+        run_cargo(&copy)?;
+        Ok(copy)
+    }
+
+    /// Makes another copy of the first one.
+    ///
+    /// # Errors
+    /// When something can't be copied.
+    pub fn copy_again(&self, number: usize) -> anyhow::Result<PathBuf> {
+        let copy = self.folder(number);
+        shell(COPY_ALL, &self.folder(1), &copy).context("can't copy what was built")?;
+        // Nothing is left to build. But cargo puts the programs in their places anew, which must not happen while they run.
+        run_cargo(&copy)?;
+        Ok(copy)
+    }
+
+    fn folder(&self, number: usize) -> PathBuf {
+        self.target.join("league").join(number.to_string())
+    }
+
+    /// Copies the files that git knows, or would add. A file that is the same already keeps its time: so cargo builds only
+    /// what has changed.
+    fn copy_sources(&self, copy: &Path) -> anyhow::Result<()> {
+        let mut list = Command::new("git");
+        for name in OF_ANOTHER_REPOSITORY {
+            list.env_remove(name);
+        }
+        let listing = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
+        let list = list.args(listing).current_dir(&self.root).output();
+        let list = list.context("can't run git, which knows the project's files")?;
+        ensure!(list.status.success(), "git: {}", String::from_utf8_lossy(&list.stderr).trim());
+        let list = String::from_utf8(list.stdout).context("a file's name is not UTF-8")?;
+        for name in list.split_terminator('\0').filter(|name| *name != exercise::FILE) {
+            let from = self.root.join(name);
+            // git still knows a file that was removed since the last commit.
+            if !from.is_file() {
+                continue;
+            }
+            let copied = || format!("can't copy {name}");
+            let bytes = fs::read(&from).with_context(copied)?;
+            let to = copy.join(name);
+            // A file whose permissions are set again later looks to the lab as if it had been put back, and is built.
+            if write_if_changed(&to, &bytes).with_context(copied)? {
+                let permissions = fs::metadata(&from).with_context(copied)?.permissions();
+                fs::set_permissions(&to, permissions).with_context(copied)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns whether the file was written.
+fn write_if_changed(path: &Path, bytes: &[u8]) -> anyhow::Result<bool> {
+    if fs::read(path).is_ok_and(|known| known == bytes) {
+        return Ok(false);
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(path, bytes).with_context(|| format!("can't write {}", path.display()))?;
+    Ok(true)
+}
+
+fn run_cargo(copy: &Path) -> anyhow::Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["build", "--workspace", "--locked", "--quiet"]).current_dir(copy);
+    let built = cargo.env("CARGO_TARGET_DIR", copy.join("target")).status().context("can't run cargo")?;
+    ensure!(
+        built.success(),
+        "the variants don't compile. See the compiler's messages above, and {}",
+        copy.join(generate::MODULE).display()
+    );
+    Ok(())
+}
+
+fn shell(script: &str, from: &Path, to: &Path) -> anyhow::Result<()> {
+    let output = Command::new("sh").args(["-ec", script, "sh"]).args([from, to]).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    Ok(())
+}
