@@ -24,9 +24,10 @@ impl MigrationTrait for Migration {
                 ) WITH (fillfactor = 50);
 
                 -- Moves all copies of a product into so many buckets, as evenly as possible. A product that has buckets
-                -- already may be spread again after its quantity was raised. A purchase that runs is waited for.
+                -- already may be spread again after its quantity was raised. A purchase that runs is waited for. It may
+                -- still have to insert its order, and FOR UPDATE would hold up the order's foreign key: a deadlock.
                 CREATE FUNCTION spread_stock(product uuid, buckets int) RETURNS void LANGUAGE sql AS $$
-                    SELECT FROM products WHERE id = product FOR UPDATE;
+                    SELECT FROM products WHERE id = product FOR NO KEY UPDATE;
                     INSERT INTO stock_buckets (product_id, number, quantity)
                     SELECT id, number, quantity / buckets + CASE WHEN number <= quantity % buckets THEN 1 ELSE 0 END
                     FROM products, generate_series(1, buckets) AS number WHERE id = product

@@ -156,12 +156,13 @@ impl Stage {
             let number = usize::from(u8::try_from(letter.to_ascii_uppercase()).ok()?.checked_sub(first)?);
             (number < choices).then_some(number)
         };
-        let dice: Option<Vec<usize>> =
-            chosen.chars().map(|digit| named(digit, b'1', options.choices())).collect();
+        let choices = options.choices();
+        if choices == 1 && !chosen.is_empty() {
+            anyhow::bail!("chance has no part in this schedule. Play it without the digits {chosen}");
+        }
+        let dice: Option<Vec<usize>> = chosen.chars().map(|digit| named(digit, b'1', choices)).collect();
         let Some(dice) = dice.filter(|dice| dice.len() <= known) else {
-            anyhow::bail!(
-                "{chosen}: no chance in this schedule has so many choices. Play it without the digits"
-            )
+            anyhow::bail!("{chosen}: chance has a digit from 1 to {choices} for each request, and no others")
         };
         let actors = letters[chosen.len()..].chars().map(|letter| named(letter, b'A', known));
         let Some(actors) = actors.collect::<Option<Vec<usize>>>() else {

@@ -114,6 +114,30 @@ async fn buyers_who_find_their_bucket_emptied_do_not_wait_for_each_other() {
     assert_eq!(shop.deadlocks().await, 0);
 }
 
+/// The purchase has its bucket, and its order comes later. Spreading the stock waits for the bucket meanwhile, and must not
+/// hold up the order's foreign key.
+#[tokio::test]
+async fn a_stock_is_spread_again_while_it_is_sold() {
+    let shop = Shop::open_with(1, |settings| settings.race_window_ms = 0).await;
+    let product = shop.product_with([1, 1]).await;
+    let (purchase, spread) = (shop.side_connection().await, shop.side_connection().await);
+    purchase.begin().await;
+    purchase.execute(&format!("{SET} 0 WHERE product_id = '{product}' AND number = 1")).await;
+    shop.execute(&format!("UPDATE products SET quantity = 5 WHERE id = '{product}'")).await;
+    let spreading = tokio::spawn(async move {
+        spread.execute(&format!("SELECT spread_stock('{product}', {BUCKETS})")).await;
+    });
+    wait_until("it waits", async || purchase.waiting_statements().await.len() == 1).await;
+
+    purchase
+        .execute(&format!("INSERT INTO orders (product_id, served_by) VALUES ('{product}', 'side')"))
+        .await;
+    purchase.commit().await;
+    spreading.await.unwrap();
+
+    assert_eq!((shop.orders_of(product).await, shop.stock_of(product).await), (1, 6));
+}
+
 #[tokio::test]
 async fn a_reader_sees_the_initial_stock_in_orders_and_buckets_at_each_moment() {
     let shop = Shop::open_with(2, |settings| settings.race_window_ms = 0).await;
