@@ -7,6 +7,7 @@ mod m20261122_000004_create_idempotency_keys;
 mod m20261126_000005_tie_idempotency_keys_to_products;
 mod m20261126_000006_index_kept_refusals;
 mod m20261127_000007_create_holds;
+mod m20261127_000008_create_stock_buckets;
 
 mod connect;
 mod shop_role;
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261126_000005_tie_idempotency_keys_to_products::Migration),
             Box::new(m20261126_000006_index_kept_refusals::Migration),
             Box::new(m20261127_000007_create_holds::Migration),
+            Box::new(m20261127_000008_create_stock_buckets::Migration),
         ]
     }
 }

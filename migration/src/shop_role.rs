@@ -17,12 +17,13 @@ use crate::wait::{Failure, within_limit};
 
 /// Each table, and what the shop does with its rows. To lock a row, a role needs the right to update it. So a purchase
 /// may be made safe in any way without a change here. The foreign keys act with the rights of the tables' owner.
-pub const RIGHTS: [(&str, &str); 5] = [
+pub const RIGHTS: [(&str, &str); 6] = [
     ("products", "SELECT, UPDATE"),
     ("orders", "SELECT, INSERT, UPDATE, DELETE"),
     ("units", "SELECT, UPDATE"),
     ("idempotency_keys", "SELECT, INSERT, UPDATE, DELETE"),
     ("holds", "SELECT, INSERT, UPDATE, DELETE"),
+    ("stock_buckets", "SELECT, UPDATE"),
 ];
 
 /// All functions that make a large object and that everybody may call. A large object belongs to no table,

@@ -26,7 +26,7 @@ async fn up_down_and_up_again_ends_with_one_copy_on_sale() {
     migrate(&database.url).await.unwrap();
     assert_eq!(
         one::<String>(&database, TABLES).await,
-        "holds idempotency_keys orders products seaql_migrations units"
+        "holds idempotency_keys orders products seaql_migrations stock_buckets units"
     );
     assert_eq!(one::<i64>(&database, "SELECT sum(quantity) FROM products").await, 1);
 }
@@ -39,9 +39,30 @@ async fn going_down_gives_held_copies_back() {
                 SELECT gen_random_uuid(), id, now() FROM products, generate_series(1, 3)";
     database.connection.execute_unprepared(hold).await.unwrap();
 
-    Migrator::down(&database.connection, Some(1)).await.unwrap();
+    Migrator::down(&database.connection, Some(2)).await.unwrap();
 
     assert_eq!(one::<i32>(&database, "SELECT quantity FROM products").await, 4);
+}
+
+#[tokio::test]
+async fn a_stock_is_spread_evenly_and_again_after_more_copies_came_and_going_down_gives_them_back() {
+    let database = TestDatabase::create().await;
+    let run = async |sql: &str| database.connection.execute_unprepared(sql).await.unwrap();
+    let buckets = "SELECT string_agg(quantity::text, ' ' ORDER BY number) FROM stock_buckets";
+
+    run("UPDATE products SET quantity = 10").await;
+    run("SELECT spread_stock(id, 4) FROM products").await;
+    assert_eq!(one::<String>(&database, buckets).await, "3 3 2 2");
+    assert_eq!(one::<i32>(&database, "SELECT quantity FROM products").await, 0);
+
+    run("UPDATE products SET quantity = 3").await;
+    run("SELECT spread_stock(id, 0) FROM products").await;
+    assert_eq!(one::<i32>(&database, "SELECT quantity FROM products").await, 3, "no bucket takes a copy");
+    run("SELECT spread_stock(id, 2) FROM products").await;
+    assert_eq!(one::<String>(&database, buckets).await, "5 4 2 2");
+
+    Migrator::down(&database.connection, Some(1)).await.unwrap();
+    assert_eq!(one::<i32>(&database, "SELECT quantity FROM products").await, 13);
 }
 
 #[tokio::test]
@@ -74,7 +95,7 @@ async fn four_processes_at_once_make_one_schema() {
     }
 
     assert_eq!(one::<i64>(&database, "SELECT count(*) FROM products").await, 1);
-    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM seaql_migrations").await, 7);
+    assert_eq!(one::<i64>(&database, "SELECT count(*) FROM seaql_migrations").await, 8);
 }
 
 #[tokio::test]

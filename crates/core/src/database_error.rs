@@ -22,7 +22,7 @@ const LIMIT_CODES: [&str; 4] = ["25P03", "25P04", "55P03", "57014"];
 /// 42P01: there is no such table. If the table is one of [`TABLES`], the database is not migrated yet. Any other name
 /// is a mistake in a statement.
 const NO_SUCH_TABLE: &str = "42P01";
-const TABLES: [&str; 5] = ["products", "orders", "units", "idempotency_keys", "holds"];
+const TABLES: [&str; 6] = ["products", "orders", "units", "idempotency_keys", "holds", "stock_buckets"];
 
 /// The kinds of temporary errors: what stood in a request's way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

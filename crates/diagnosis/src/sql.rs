@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 /// The tables that a purchase changes.
-const TABLES: [&str; 3] = ["products", "orders", "units"];
+const TABLES: [&str; 4] = ["products", "orders", "units", "stock_buckets"];
 /// Longer SQL is cut in a row of a table.
 const LONGEST_SHORT: usize = 110;
 

@@ -9,6 +9,7 @@ use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions, Executor};
 use uuid::Uuid;
 
 use crate::outcome::Rows;
+use crate::piece::Piece;
 
 /// The first number of the advisory locks that stop a statement inside. The second one is the process id of its server
 /// process.
@@ -24,7 +25,18 @@ const STOP_INSIDE: &str = "
         RETURN NULL;
     END $$;
     CREATE TRIGGER stop_inside BEFORE INSERT OR UPDATE ON orders FOR EACH STATEMENT EXECUTE FUNCTION stop_inside();
-    CREATE TRIGGER stop_inside BEFORE INSERT OR UPDATE ON products FOR EACH STATEMENT EXECUTE FUNCTION stop_inside();";
+    CREATE TRIGGER stop_inside BEFORE INSERT OR UPDATE ON products FOR EACH STATEMENT EXECUTE FUNCTION stop_inside();
+    CREATE TRIGGER stop_inside BEFORE INSERT OR UPDATE ON stock_buckets
+        FOR EACH STATEMENT EXECUTE FUNCTION stop_inside();";
+
+/// Has the replicas' statements find a `random()` of the explorer's own before PostgreSQL's. Chance would make each play
+/// another one.
+const OWN_RANDOM: &str = "
+    CREATE SCHEMA explorer;
+    GRANT USAGE ON SCHEMA explorer TO PUBLIC;
+    DO $$ BEGIN
+        EXECUTE format('ALTER DATABASE %I SET search_path = explorer, pg_catalog, public', current_database());
+    END $$;";
 
 /// One row for each session that waits for a lock, with the sessions that it waits for.
 const WHO_WAITS: &str = "SELECT pid, pg_blocking_pids(pid) FROM unnest($1::int4[]) AS waiting (pid)";
@@ -58,9 +70,28 @@ impl ExplorerDatabase {
         Ok(names.into_iter().collect())
     }
 
-    /// Lets statements be stopped inside.
-    pub(crate) async fn install_stops(&mut self) -> anyhow::Result<()> {
+    /// Lets statements be stopped inside, and takes chance out of all sessions that begin later.
+    pub(crate) async fn take_control(&mut self) -> anyhow::Result<()> {
         self.session.execute(STOP_INSIDE).await?;
+        self.session.execute(OWN_RANDOM).await?;
+        self.throw(&[], 1).await
+    }
+
+    /// From now on, `random()` returns to the replica of each actor a number in the middle of the range that `dice` name,
+    /// of so many ranges of the same size. It is the first range for actors that `dice` don't name.
+    pub(crate) async fn throw(&mut self, dice: &[usize], ranges: usize) -> anyhow::Result<()> {
+        let middle = |range: usize| (range as f64 + 0.5) / ranges.max(1) as f64;
+        let cases = dice.iter().enumerate().map(|(actor, range)| {
+            format!("WHEN application_name = 'replica-{}' THEN {}", actor + 1, middle(*range))
+        });
+        let cases = cases.collect::<Vec<_>>().join(" ");
+        let sql = format!(
+            "CREATE OR REPLACE FUNCTION explorer.random() RETURNS float8 LANGUAGE sql VOLATILE AS $$
+                 SELECT (CASE {cases} WHEN true THEN {} END)::float8
+                 FROM (SELECT current_setting('application_name')) AS session (application_name) $$",
+            middle(0)
+        );
+        self.session.execute(AssertSqlSafe(sql)).await?;
         Ok(())
     }
 
@@ -80,7 +111,7 @@ impl ExplorerDatabase {
 
     /// Whether this strategy can't sell the product in the shop's window.
     pub(crate) fn needs_own_product(strategy: &str) -> bool {
-        matches!(strategy, "skip_locked" | "check_constraint")
+        matches!(strategy, "skip_locked" | "check_constraint" | "stock_buckets")
     }
 
     /// The product in the shop's window. Other products are for strategies that need one of their own.
@@ -103,12 +134,14 @@ impl ExplorerDatabase {
         Ok(())
     }
 
-    /// Puts everything back to where a schedule begins: no orders, no keys, no holds, `quantity` in stock.
-    pub(crate) async fn begin_anew(&mut self, product: Uuid, quantity: i64) -> anyhow::Result<()> {
+    /// Puts everything back to where a schedule of this piece begins: no orders, no keys, no holds, all copies in stock.
+    pub(crate) async fn begin_anew(&mut self, piece: &Piece) -> anyhow::Result<()> {
+        let Piece { product, quantity, buckets, .. } = piece;
         let sql = format!(
             "UPDATE units SET order_id = NULL WHERE order_id IS NOT NULL; DELETE FROM orders;
-             DELETE FROM idempotency_keys; DELETE FROM holds;
-             UPDATE products SET quantity = {quantity}, version = 0 WHERE id = '{product}'"
+             DELETE FROM idempotency_keys; DELETE FROM holds; DELETE FROM stock_buckets;
+             UPDATE products SET quantity = {quantity}, version = 0 WHERE id = '{product}';
+             SELECT spread_stock('{product}', {buckets});"
         );
         self.session.execute(AssertSqlSafe(sql)).await?;
         Ok(())
@@ -117,7 +150,9 @@ impl ExplorerDatabase {
     /// What is left of the product, its holds and its orders.
     pub(crate) async fn rows(&mut self, product: Uuid) -> anyhow::Result<Rows> {
         let sql = "SELECT quantity + (SELECT count(*) FROM units
-                                      WHERE product_id = products.id AND order_id IS NULL),
+                                      WHERE product_id = products.id AND order_id IS NULL)
+                                   + (SELECT coalesce(sum(quantity), 0) FROM stock_buckets
+                                      WHERE product_id = products.id),
                           (SELECT count(*) FROM holds WHERE product_id = products.id),
                           ARRAY(SELECT id FROM orders WHERE product_id = products.id)
                    FROM products WHERE id = $1";

@@ -21,6 +21,9 @@ pub struct ExploreOptions {
     pub acts: Vec<Act>,
     /// Copies at first.
     pub stock: u32,
+    /// What chance chooses for each actor, from 0: which bucket `stock_buckets` takes from, of those that are not empty.
+    /// It is the first one for actors that are not named here.
+    pub dice: Vec<usize>,
     /// Which statements are stopped inside.
     pub inside: Inside,
     /// Whether schedules are left out from which nothing new can come.
@@ -124,11 +127,20 @@ impl ExploreOptions {
         Self {
             acts: vec![purchase; purchases],
             stock,
+            dice: Vec::new(),
             inside: Inside::Never,
             is_reduced: false,
             trouble: None,
             time_limit: Duration::MAX,
         }
+    }
+
+    /// The strategy that the purchases name.
+    pub(crate) fn strategy(&self) -> Option<&str> {
+        self.acts.iter().find_map(|act| match act {
+            Act::Buy { strategy, .. } => strategy.as_deref(),
+            _ => None,
+        })
     }
 }
 
@@ -138,26 +150,31 @@ impl Stage {
     /// # Errors
     /// The same as those of [`explore`]. It is also an error when an actor can't go on where the letters want it.
     pub async fn replay(&mut self, options: &ExploreOptions, letters: &str) -> anyhow::Result<Schedule> {
-        let piece = self.piece(options).await?;
-        let actors: Option<Vec<usize>> = letters
-            .chars()
-            .map(|letter| {
-                let actor = usize::from(u8::try_from(letter.to_ascii_uppercase()).ok()?.checked_sub(b'A')?);
-                (actor < options.acts.len()).then_some(actor)
-            })
-            .collect();
-        let Some(actors) = actors else {
+        let chosen: String = letters.chars().take_while(char::is_ascii_digit).collect();
+        let known = options.acts.len();
+        let named = |letter: char, first: u8, choices: usize| {
+            let number = usize::from(u8::try_from(letter.to_ascii_uppercase()).ok()?.checked_sub(first)?);
+            (number < choices).then_some(number)
+        };
+        let choices = options.choices();
+        if choices == 1 && !chosen.is_empty() {
+            anyhow::bail!("chance has no part in this schedule. Play it without the digits {chosen}");
+        }
+        let dice: Option<Vec<usize>> = chosen.chars().map(|digit| named(digit, b'1', choices)).collect();
+        let Some(dice) = dice.filter(|dice| dice.len() <= known) else {
+            anyhow::bail!("{chosen}: chance has a digit from 1 to {choices} for each request, and no others")
+        };
+        let actors = letters[chosen.len()..].chars().map(|letter| named(letter, b'A', known));
+        let Some(actors) = actors.collect::<Option<Vec<usize>>>() else {
             anyhow::bail!("a schedule consists of the letters of its actors, as ABBA; {letters} has others")
         };
+        let piece = self.piece(&ExploreOptions { dice, ..options.clone() }).await?;
         crate::search::replay(self, &piece, &actors).await
     }
 
     /// What is played with these options.
     pub(crate) async fn piece(&mut self, options: &ExploreOptions) -> anyhow::Result<Piece> {
-        let strategy = options.acts.iter().find_map(|act| match act {
-            Act::Buy { strategy, .. } => strategy.as_deref(),
-            _ => None,
-        });
+        let strategy = options.strategy();
         let stock = i64::from(options.stock);
         let needs_own_product = strategy.filter(|strategy| ExplorerDatabase::needs_own_product(strategy));
         if let Some(strategy) = needs_own_product.filter(|_| options.acts.contains(&Act::Reset)) {
@@ -171,11 +188,15 @@ impl Stage {
             self.database.make_units(product, stock).await?;
         }
         let quantity = if has_units { 0 } else { stock };
+        let buckets = options.buckets();
+        self.database.throw(&options.dice, options.choices()).await?;
         Ok(Piece {
             acts: options.acts.clone(),
             product,
             quantity,
             stock,
+            buckets,
+            dice: options.dice.clone(),
             inside: options.inside,
             trouble: options.trouble,
         })

@@ -10,7 +10,9 @@ use uuid::Uuid;
 
 /// What is committed: the copies that are left, and the orders.
 const ROWS: &str = "SELECT quantity + (SELECT count(*) FROM units
-                                       WHERE product_id = products.id AND order_id IS NULL),
+                                       WHERE product_id = products.id AND order_id IS NULL)
+                                    + (SELECT coalesce(sum(quantity), 0) FROM stock_buckets
+                                       WHERE product_id = products.id),
                            (SELECT count(*) FROM orders WHERE product_id = products.id)
                     FROM products WHERE id = $1";
 

@@ -61,7 +61,7 @@ impl Stage {
         let piece = self.piece(options).await?;
         self.plays += 1;
         drop_late_happenings(self);
-        self.database.begin_anew(piece.product, piece.quantity).await?;
+        self.database.begin_anew(&piece).await?;
         let mut requests = Vec::new();
         for (actor, act) in piece.acts.iter().take(2).enumerate() {
             let request = self.asks[0].send(act, piece.product);

@@ -25,6 +25,10 @@ pub(crate) struct Piece {
     /// What `quantity` is at first. Where each copy is a row of its own, it is 0.
     pub quantity: i64,
     pub stock: i64,
+    /// Over how many rows of `stock_buckets` the quantity is spread. 0: over none.
+    pub buckets: usize,
+    /// What chance chooses for each actor, as in [`crate::ExploreOptions`].
+    pub dice: Vec<usize>,
     pub inside: Inside,
     /// What befalls the first actor.
     pub trouble: Option<Trouble>,

@@ -70,7 +70,7 @@ pub(crate) async fn play_with<Chosen: Future<Output = anyhow::Result<usize>>>(
 ) -> anyhow::Result<Schedule> {
     stage.plays += 1;
     drop_late_happenings(stage);
-    stage.database.begin_anew(piece.product, piece.quantity).await?;
+    stage.database.begin_anew(piece).await?;
     let actors = piece.acts.iter().map(|_| Actor::default()).collect();
     let mut play = Play {
         stage,
@@ -284,6 +284,7 @@ impl Play<'_> {
         let mut outcome = Outcome::of(self.piece, &replies, &rows);
         (outcome.waits, outcome.deadlocks) = (self.waits, self.deadlocks);
         let (is_troubled, notes) = (self.is_troubled, self.notes.into_iter().collect());
-        Ok(Schedule { steps: self.steps, replies, outcome, is_troubled, notes })
+        let dice = self.piece.dice.clone();
+        Ok(Schedule { steps: self.steps, dice, replies, outcome, is_troubled, notes })
     }
 }

@@ -14,6 +14,9 @@ use crate::trouble::{Trouble, TroubleKind};
 pub struct Schedule {
     /// The steps, in order.
     pub steps: Vec<Step>,
+    /// What chance chose for each actor, as in [`crate::ExploreOptions`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dice: Vec<usize>,
     /// What each actor was answered.
     pub replies: Vec<Reply>,
     /// What the rows and the answers say.
@@ -76,9 +79,11 @@ pub fn letter(actor: usize) -> char {
 }
 
 impl Schedule {
-    /// The actors of all steps as letters. [`crate::Stage::replay`] runs the schedule again.
+    /// The actors of all steps as letters. Where chance has a part in it, a digit for each actor comes first: `1` is the
+    /// first choice. [`crate::Stage::replay`] runs the schedule again.
     pub fn letters(&self) -> String {
-        self.steps.iter().map(|step| letter(step.actor)).collect()
+        let dice = self.dice.iter().map(|choice| (choice + 1).to_string());
+        dice.chain(self.steps.iter().map(|step| letter(step.actor).to_string())).collect()
     }
 
     /// How often another actor goes on than the one before.

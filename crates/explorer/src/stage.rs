@@ -88,7 +88,7 @@ impl Stage {
         let cluster = start_cluster(settings).await?;
         let owner_url = cluster.url(DATABASE);
         let mut database = ExplorerDatabase::connect(&owner_url).await?;
-        database.install_stops().await?;
+        database.take_control().await?;
 
         let names: Vec<String> = (1..=settings.actors).map(|number| format!("replica-{number}")).collect();
         let wiretap = tap(&cluster.shop_url(DATABASE), &names, &settings.folder.join("wire")).await?;

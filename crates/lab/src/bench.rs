@@ -147,8 +147,7 @@ impl Bench<'_> {
                 if flaws[number].is_some() {
                     continue;
                 }
-                let script = Script::of(&contestant.name);
-                let reference = self.refer(&mut references, script, buyers, products).await?;
+                let reference = self.refer(&mut references, contestant, buyers, products).await?;
                 let (mut round, flaw) =
                     self.sell(&mut load, contestant, products, self.options.seconds).await?;
                 round.pgbench_per_second = reference;
@@ -194,16 +193,18 @@ impl Bench<'_> {
         Ok((BenchRound { tally, cpu, lasted, pgbench_per_second: None }, flaw))
     }
 
-    /// What pgbench does with this script just now, or did a few rounds ago. `None` without pgbench.
+    /// What pgbench does just now with the script that this strategy is compared with, or did a few rounds ago. `None`
+    /// without pgbench.
     async fn refer(
         &self,
         references: &mut HashMap<Script, Reference>,
-        script: Script,
+        contestant: &Contestant,
         buyers: usize,
         products: usize,
     ) -> anyhow::Result<Option<f64>> {
         // In an open loop, the rate is given, and there is nothing to compare it with.
         let (Some(pgbench), None) = (self.pgbench, self.options.rate) else { return Ok(None) };
+        let script = Script::of(&contestant.name);
         if let Some(reference) = references.get_mut(&script)
             && reference.used < ROUNDS_OF_A_REFERENCE
         {
@@ -213,7 +214,11 @@ impl Bench<'_> {
         let database = &self.shop.database;
         let mut made = Vec::with_capacity(products);
         for _ in 0..products {
-            made.push(database.make_product("sold by pgbench", STOCK as i32).await?);
+            let product = database.make_product("sold by pgbench", STOCK as i32).await?;
+            if let Some(buckets) = contestant.buckets {
+                database.spread_stock(product, buckets).await?;
+            }
+            made.push(product);
         }
         let seconds = (self.options.seconds.round() as u64).max(1);
         let round = pgbench.run(script, &made, buyers, seconds).await?;

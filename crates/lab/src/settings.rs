@@ -13,6 +13,8 @@ use flash_sale_testbed::shop_settings::{DatabaseUrls, OWN_VARIABLES, ShopVariabl
 
 /// The dashboard's port is the shop's port and so many more.
 const DASHBOARD_BESIDE: u16 = 1000;
+/// A purchase reads all buckets of its product, so more of them make each purchase slower.
+const MOST_STOCK_BUCKETS: u32 = 1000;
 
 /// Where the lab listens, and what it runs.
 #[derive(Clone, Debug)]
@@ -69,6 +71,7 @@ pub fn shop_variables() -> Result<ShopVariables, SettingError> {
     environment::whole_number("PAYMENT_FAILS_PERCENT", "a whole number", 0, 0..=100)?;
     AllowedHosts::from_environment()?;
     pool_size()?;
+    stock_buckets()?;
 
     let mut variables = ShopVariables::new();
     for name in OWN_VARIABLES {
@@ -77,6 +80,14 @@ pub fn shop_variables() -> Result<ShopVariables, SettingError> {
         }
     }
     Ok(variables)
+}
+
+/// `STOCK_BUCKETS`: over how many rows the stock of a product is spread that `stock_buckets` sells.
+///
+/// # Errors
+/// When it is no whole number from 1 to 1000.
+pub fn stock_buckets() -> Result<u32, SettingError> {
+    environment::whole_number("STOCK_BUCKETS", "a whole number", 16, 1..=MOST_STOCK_BUCKETS)
 }
 
 fn pool_size() -> Result<u32, SettingError> {

@@ -20,6 +20,15 @@ pub struct GuardedStock {
     pub refuses_oversell: bool,
 }
 
+/// Copies of a product that are in rows of other tables.
+#[derive(Debug, PartialEq, Eq, FromQueryResult)]
+pub struct StockInRows {
+    /// Unsold units. `None`: the product has no units.
+    pub units: Option<i64>,
+    /// Copies in all of its buckets. `None`: the product has no buckets.
+    pub in_buckets: Option<i64>,
+}
+
 impl<'a, C: ConnectionTrait> StockRepository<'a, C> {
     /// A repository that sends its queries through `connection`.
     pub fn new(connection: &'a C) -> Self {
@@ -43,6 +52,16 @@ impl<'a, C: ConnectionTrait> StockRepository<'a, C> {
     pub async fn get_guarded(&self, id: Uuid) -> Result<Option<GuardedStock>, DbErr> {
         let sql = "SELECT quantity, refuses_oversell FROM products WHERE id = $1";
         GuardedStock::find_by_statement(statement(sql, [id.into()])).one(self.connection).await
+    }
+
+    /// The copies that are in rows of other tables. One statement sees all rows at one moment:
+    /// `SELECT (SELECT count(*) … FROM units …) AS units, (SELECT sum(quantity) FROM stock_buckets …) AS in_buckets`
+    pub async fn get_in_rows(&self, id: Uuid) -> Result<StockInRows, DbErr> {
+        let sql = "SELECT (SELECT count(*) FILTER (WHERE order_id IS NULL) FROM units WHERE product_id = $1
+                           HAVING count(*) > 0) AS units,
+                          (SELECT sum(quantity) FROM stock_buckets WHERE product_id = $1) AS in_buckets";
+        let rows = StockInRows::find_by_statement(statement(sql, [id.into()]));
+        Ok(rows.one(self.connection).await?.expect("a SELECT without FROM has one row"))
     }
 
     /// Waits for the product's advisory lock, and keeps it until the transaction ends:

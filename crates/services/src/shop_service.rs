@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use flash_sale_core::{order, product};
-use flash_sale_repositories::{HoldRepository, OrderRepository, ProductRepository, UnitRepository};
+use flash_sale_repositories::{HoldRepository, OrderRepository, ProductRepository, StockRepository};
 use sea_orm::{AccessMode, DatabaseConnection, IsolationLevel, TransactionTrait};
 use uuid::Uuid;
 
@@ -52,16 +52,19 @@ impl ShopService {
         ProductRepository::new(&self.database).get_featured().await?.ok_or(ServiceError::ProductNotFound)
     }
 
-    /// The product. If its copies are rows of their own, its quantity is the number of those that are unsold.
+    /// The product. If its copies are rows of their own, its quantity is the number of those that are unsold. If its
+    /// stock is spread over buckets, its quantity is what they hold together.
     ///
     /// # Errors
     /// [`ServiceError::ProductNotFound`], [`ServiceError::Database`].
     pub async fn get_product(&self, id: Uuid) -> Result<product::Model, ServiceError> {
         let product = ProductRepository::new(&self.database).get_by_id(id).await?;
         let product = product.ok_or(ServiceError::ProductNotFound)?;
-        let units = UnitRepository::new(&self.database).count_of_product(id).await?;
-        let quantity =
-            if units.total == 0 { product.quantity } else { i32::try_from(units.unsold).unwrap_or(i32::MAX) };
+        let in_rows = StockRepository::new(&self.database).get_in_rows(id).await?;
+        let quantity = match in_rows.units.or(in_rows.in_buckets) {
+            Some(copies) => i32::try_from(copies).unwrap_or(i32::MAX),
+            None => product.quantity,
+        };
         Ok(product::Model { quantity, ..product })
     }
 

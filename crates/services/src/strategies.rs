@@ -1,4 +1,4 @@
-//! Thirteen ways to sell the last copies to a crowd, one file each, all of the same shape. They are answers to the
+//! Fourteen ways to sell the last copies to a crowd, one file each, all of the same shape. They are answers to the
 //! exercise: look for your own first. Begin with `unlocked`, and compare the others with it.
 
 mod advisory_lock;
@@ -17,6 +17,7 @@ mod serializable;
 mod service;
 mod single_statement;
 mod skip_locked;
+mod stock_buckets;
 mod unlocked;
 
 pub use service::StrategyService;

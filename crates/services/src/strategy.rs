@@ -22,6 +22,7 @@ pub enum Strategy {
     SkipLocked,
     Batched,
     Reservation,
+    StockBuckets,
 }
 
 /// Its name, as in JSON.
@@ -33,7 +34,7 @@ impl fmt::Display for Strategy {
 
 impl Strategy {
     /// Each of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Unlocked,
         Self::Pessimistic,
         Self::NoKeyUpdate,
@@ -47,6 +48,7 @@ impl Strategy {
         Self::SkipLocked,
         Self::Batched,
         Self::Reservation,
+        Self::StockBuckets,
     ];
 
     /// How it sells, in one line.
@@ -81,6 +83,9 @@ impl Strategy {
             Self::Reservation => {
                 "takes a copy and holds it, lets the buyer pay without a lock, then turns the hold into an order"
             }
+            Self::StockBuckets => {
+                "spreads the stock over several rows, and takes a copy from one at random: buyers rarely meet"
+            }
         }
     }
 
@@ -98,6 +103,7 @@ impl Strategy {
             Self::Reservation => {
                 "400 Out of stock once all are sold; 409 while others hold the last ones, or when the own hold lapses"
             }
+            Self::StockBuckets => "400 Out of stock once all buckets are empty",
             Self::AtomicUpdate | Self::SingleStatement | Self::CheckConstraint => "400 Out of stock",
         }
     }

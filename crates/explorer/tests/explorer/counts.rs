@@ -46,6 +46,29 @@ async fn a_reservation_never_waits_and_sells_exactly_what_there_is() {
     }
 }
 
+/// With one copy, the buyers meet at its bucket, as those of `atomic_update` at their row. With two copies, chance lets them
+/// meet in two of its four choices. In the other two they take from a bucket each, and never wait: then the four steps of
+/// each follow one another in 70 orders, and five steps in 252.
+#[tokio::test(flavor = "multi_thread")]
+async fn stock_buckets_sell_exactly_what_there_is_whatever_chance_chooses() {
+    let (mut stage, _folder) = stage(2).await;
+    let cases = [
+        (1, Inside::Never, 24, 14),
+        (2, Inside::Never, 2 * 24 + 2 * 70, 2 * 14),
+        (1, Inside::WhereItReads, 92, 50),
+        (2, Inside::WhereItReads, 2 * 92 + 2 * 252, 2 * 50),
+    ];
+    for (stock, inside, schedules, waited) in cases {
+        let explored = explore_two(&mut stage, Some("stock_buckets"), stock, inside, false).await;
+
+        assert_eq!((explored.schedules, explored.waited), (schedules, waited), "{stock}: {explored:#?}");
+        assert!(explored.complete && explored.is_right() && explored.failed == 0, "{stock}: {explored:#?}");
+        let sells_all =
+            explored.outcomes.iter().all(|(left, orders, ..)| (*left, *orders) == (0, stock as usize));
+        assert!(sells_all, "{stock}: {explored:#?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_before_the_lock_deadlocks_in_36_of_66_schedules() {
     let (mut stage, _folder) = crate::stage_of(2, small_shop()).await;

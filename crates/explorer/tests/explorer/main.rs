@@ -16,10 +16,10 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard};
 
-use flash_sale_explorer::{Act, Exploration, ExploreOptions, Inside, Stage, StageSettings, explore};
+use flash_sale_explorer::{Act, Exploration, ExploreOptions, Inside, Stage, StageSettings, explore_all_dice};
 
 /// All strategies.
-const ALL: [&str; 13] = [
+const ALL: [&str; 14] = [
     "unlocked",
     "pessimistic",
     "no_key_update",
@@ -33,6 +33,7 @@ const ALL: [&str; 13] = [
     "skip_locked",
     "batched",
     "reservation",
+    "stock_buckets",
 ];
 
 /// One stage at a time: each has a PostgreSQL and replicas that are busy all the time. When several share two
@@ -76,10 +77,10 @@ fn built(name: &str) -> PathBuf {
 
 fn options(acts: Vec<Act>, stock: u32) -> ExploreOptions {
     let (inside, time_limit) = (Inside::Never, Duration::from_secs(300));
-    ExploreOptions { acts, stock, inside, is_reduced: false, trouble: None, time_limit }
+    ExploreOptions { acts, stock, dice: Vec::new(), inside, is_reduced: false, trouble: None, time_limit }
 }
 
-/// Explores two purchases.
+/// Explores two purchases, whatever chance may choose for them.
 async fn explore_two(
     stage: &mut Stage,
     strategy: Option<&str>,
@@ -89,5 +90,5 @@ async fn explore_two(
 ) -> Exploration {
     let act = Act::Buy { strategy: strategy.map(str::to_owned), key: None };
     let options = ExploreOptions { inside, is_reduced, ..options(vec![act; 2], stock) };
-    explore(stage, &options, &|_, _| {}).await.unwrap()
+    explore_all_dice(stage, &options, None, &|_, _| {}).await.unwrap()
 }

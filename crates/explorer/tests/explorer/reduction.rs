@@ -4,8 +4,9 @@ use flash_sale_explorer::{Act, ExploreOptions, Inside, explore};
 
 use crate::{ALL, explore_two, options, stage};
 
-/// A few strategies of different kinds: without a lock, waiting, refusing, a statement, a queue.
-const SAMPLE: [&str; 6] = ["unlocked", "pessimistic", "nowait", "single_statement", "batched", "reservation"];
+/// A few strategies of different kinds: without a lock, waiting, refusing, a statement, a queue, holds, several rows.
+const SAMPLE: [&str; 7] =
+    ["unlocked", "pessimistic", "nowait", "single_statement", "batched", "reservation", "stock_buckets"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_outcomes_of_two_buyers_are_the_same_with_and_without_reduction() {

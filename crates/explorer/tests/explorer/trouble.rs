@@ -13,6 +13,14 @@ async fn nothing_is_lost_at_any_step_of_a_locked_purchase() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_at_any_step_of_a_purchase_from_buckets() {
+    let (mut stage, _folder) = stage(2).await;
+    for kind in TroubleKind::ALL {
+        nothing_is_lost(&mut stage, "stock_buckets", false, kind).await;
+    }
+}
+
 /// What is left behind is a hold, and no order: the copy comes back when the hold lapses.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_when_the_client_of_a_reservation_leaves_at_any_step() {

@@ -31,6 +31,8 @@ pub enum Script {
     AtomicUpdate,
     /// One statement.
     SingleStatement,
+    /// Four statements. The product's stock is spread over buckets.
+    StockBuckets,
 }
 
 impl Script {
@@ -40,6 +42,7 @@ impl Script {
             "no_key_update" => Self::NoKeyUpdate,
             "atomic_update" => Self::AtomicUpdate,
             "single_statement" => Self::SingleStatement,
+            "stock_buckets" => Self::StockBuckets,
             _ => Self::Pessimistic,
         }
     }
@@ -51,6 +54,7 @@ impl Script {
             Self::NoKeyUpdate => "no_key_update",
             Self::AtomicUpdate => "atomic_update",
             Self::SingleStatement => "single_statement",
+            Self::StockBuckets => "stock_buckets",
         }
     }
 
@@ -61,6 +65,7 @@ impl Script {
             Self::NoKeyUpdate => include_str!("pgbench/no_key_update.sql"),
             Self::AtomicUpdate => include_str!("pgbench/atomic_update.sql"),
             Self::SingleStatement => include_str!("pgbench/single_statement.sql"),
+            Self::StockBuckets => include_str!("pgbench/stock_buckets.sql"),
         }
     }
 }
@@ -174,9 +179,13 @@ mod tests {
 
     #[test]
     fn each_script_is_that_of_its_strategy() {
-        for script in
-            [Script::Pessimistic, Script::NoKeyUpdate, Script::AtomicUpdate, Script::SingleStatement]
-        {
+        for script in [
+            Script::Pessimistic,
+            Script::NoKeyUpdate,
+            Script::AtomicUpdate,
+            Script::SingleStatement,
+            Script::StockBuckets,
+        ] {
             assert_eq!(Script::of(script.name()), script);
             assert!(
                 script.sql().contains(&format!("of {}, as a replica", script.name())),

@@ -12,7 +12,7 @@ impl ShopDatabase {
     /// # Errors
     /// When the database fails, or a purchase doesn't end.
     pub async fn clear_sales(&self) -> anyhow::Result<()> {
-        sqlx::query("TRUNCATE orders, units, idempotency_keys").execute(&self.pool).await?;
+        sqlx::query("TRUNCATE orders, units, stock_buckets, idempotency_keys").execute(&self.pool).await?;
         self.remove_products().await
     }
 

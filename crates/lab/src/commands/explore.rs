@@ -12,7 +12,7 @@ pub use arguments::ExploreArguments;
 
 use anyhow::bail;
 use flash_sale_explorer::{
-    Exploration, ExploreOptions, Flaw, Schedule, Stage, TroubleKind, explore as explore_all, explore_trouble,
+    Exploration, ExploreOptions, Flaw, Schedule, Stage, TroubleKind, explore_all_dice,
 };
 use flash_sale_testbed::reason::told;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -100,10 +100,7 @@ async fn explore_with(
             bar.set_message(format!("({oversold} oversold)"));
         }
     };
-    let exploration = match (trouble, options.trouble) {
-        (Some(kind), None) => Exploration::of_all(explore_trouble(stage, options, kind, &advance).await?),
-        _ => explore_all(stage, options, &advance).await?,
-    };
+    let exploration = explore_all_dice(stage, options, trouble, &advance).await?;
     if trouble.is_some() && exploration.troubled == 0 {
         bail!("{NOTHING_BEFELL}");
     }

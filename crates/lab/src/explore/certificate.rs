@@ -71,6 +71,9 @@ pub struct Certificate {
     pub all_schedules: bool,
     /// Whether schedules from which nothing new can come were left out.
     pub reduction: bool,
+    /// In how many ways chance may choose the buckets of the purchases. All schedules were played for each of them. 1:
+    /// chance has no part.
+    pub choices_of_chance: usize,
     /// What nothing was shown of.
     pub not_proven: Vec<String>,
 }
@@ -135,6 +138,7 @@ impl Certificate {
             inside: options.inside,
             all_schedules: exploration.complete,
             reduction: options.is_reduced,
+            choices_of_chance: options.all_dice().len(),
             not_proven,
         }
     }
@@ -156,7 +160,7 @@ impl Certificate {
         let database = format!("PostgreSQL {}, isolation level {}", self.postgresql, self.isolation);
         line("database", &format!("{database}, unless a transaction asks for another one"));
         line("steps", grain(self.inside));
-        line("schedules", self.schedules());
+        line("schedules", &self.schedules());
         line("not proven", &self.not_proven.join("; "));
         text
     }
@@ -166,11 +170,17 @@ impl Certificate {
         if self.requests.iter().all(Act::is_purchase) { "purchase" } else { "request" }
     }
 
-    fn schedules(&self) -> &'static str {
-        match (self.all_schedules, self.reduction) {
+    fn schedules(&self) -> String {
+        let schedules = match (self.all_schedules, self.reduction) {
             (true, false) => "all of them were played",
             (true, true) => "all of them, but those from which nothing new can come",
             (false, _) => "not all of them were played",
+        };
+        match self.choices_of_chance {
+            1 => schedules.to_owned(),
+            choices => {
+                format!("{schedules}, for each of the {choices} choices of buckets that chance may make")
+            }
         }
     }
 }

@@ -36,6 +36,16 @@ impl ShopDatabase {
         Ok(())
     }
 
+    /// Moves all copies of the product into so many buckets.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn spread_stock(&self, product: Uuid, buckets: u32) -> anyhow::Result<()> {
+        let spread = sqlx::query("SELECT spread_stock($1, $2)").bind(product).bind(buckets as i32);
+        spread.execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// What PostgreSQL promises of a commit.
     ///
     /// # Errors

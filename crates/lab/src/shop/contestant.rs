@@ -4,11 +4,14 @@ use anyhow::{Context, ensure};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::settings;
 use crate::shop::client::Shop;
 use crate::shop::database::ShopDatabase;
 
 /// The name of the exercise: what the shop does when a purchase names no strategy.
 pub const EXERCISE: &str = "exercise";
+/// The name of the strategy whose products have several rows for their stock.
+const STOCK_BUCKETS: &str = "stock_buckets";
 
 /// Whether a strategy is allowed to sell more copies than there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub struct Contestant {
     pub name: String,
     /// Whether it is allowed to oversell.
     pub oversell: Oversell,
+    /// Over how many buckets the stock of its products is spread. `None`: over none.
+    pub buckets: Option<u32>,
 }
 
 /// A strategy, as `GET /api/strategies` lists it.
@@ -74,10 +79,12 @@ pub async fn strategies(shop: &Shop) -> anyhow::Result<Vec<Strategy>> {
 
 async fn find_all(shop: &Shop) -> anyhow::Result<Vec<Contestant>> {
     let strategies = strategies(shop).await?;
-    let exercise = Contestant { name: EXERCISE.to_owned(), oversell: Oversell::May };
+    let buckets = settings::stock_buckets()?;
+    let exercise = Contestant { name: EXERCISE.to_owned(), oversell: Oversell::May, buckets: None };
     let others = strategies.into_iter().map(|strategy| Contestant {
-        name: strategy.name,
         oversell: if strategy.can_oversell { Oversell::Must } else { Oversell::MustNot },
+        buckets: (strategy.name == STOCK_BUCKETS).then_some(buckets),
+        name: strategy.name,
     });
     Ok(std::iter::once(exercise).chain(others).collect())
 }
@@ -90,7 +97,7 @@ impl Contestant {
 
     /// Whether it can sell only products that [`Contestant::make_product`] has made.
     pub fn needs_a_product_of_its_own(&self) -> bool {
-        matches!(self.name.as_str(), "skip_locked" | "check_constraint")
+        matches!(self.name.as_str(), "skip_locked" | "check_constraint") || self.buckets.is_some()
     }
 
     /// Makes a product that this contestant can sell.
@@ -107,6 +114,9 @@ impl Contestant {
         let product = database.make_product(&title, stock as i32).await?;
         if self.name == "check_constraint" {
             database.refuse_oversell(product).await?;
+        }
+        if let Some(buckets) = self.buckets {
+            database.spread_stock(product, buckets).await?;
         }
         Ok(product)
     }

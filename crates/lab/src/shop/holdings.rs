@@ -15,7 +15,7 @@ const CLOCK_MARGIN: Duration = Duration::from_millis(1);
 /// The rows of one product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holdings {
-    /// Copies left, those that are rows of their own (`units`) included.
+    /// Copies left, those that are rows of their own (`units`) or in `stock_buckets` included.
     pub left: i64,
     /// Copies that `reservation` holds for buyers. Each becomes an order, or goes back.
     pub held: i64,
@@ -56,7 +56,9 @@ impl ShopDatabase {
     /// When the database fails.
     pub async fn holdings(&self, product: Uuid, stock: u32, clock_ahead: f64) -> anyhow::Result<Holdings> {
         let sql = "SELECT quantity + (SELECT count(*) FROM units
-                                      WHERE product_id = products.id AND order_id IS NULL),
+                                      WHERE product_id = products.id AND order_id IS NULL)
+                                   + (SELECT coalesce(sum(quantity), 0) FROM stock_buckets
+                                      WHERE product_id = products.id),
                           (SELECT count(*) FROM holds WHERE product_id = products.id),
                           ARRAY(SELECT id FROM orders WHERE product_id = products.id),
                           (SELECT extract(epoch FROM created_at)::float8 FROM orders

@@ -164,8 +164,18 @@ async fn pgbench_sends_the_statements_that_the_replicas_send() {
     let products = client.get(project.url("/api/products")).send().await.unwrap();
     let product: Value = products.json().await.unwrap();
 
-    for script in [Script::Pessimistic, Script::NoKeyUpdate, Script::AtomicUpdate, Script::SingleStatement] {
+    for script in [
+        Script::Pessimistic,
+        Script::NoKeyUpdate,
+        Script::AtomicUpdate,
+        Script::SingleStatement,
+        Script::StockBuckets,
+    ] {
         client.post(project.url("/api/reset")).send().await.unwrap();
+        if script == Script::StockBuckets {
+            let spread = "SELECT spread_stock(id, 16) FROM products";
+            database.connection.execute_unprepared(spread).await.unwrap();
+        }
         let order = json!({"product_id": product["id"], "strategy": script.name()});
         let answer = client.post(project.url("/api/orders")).json(&order).send().await.unwrap();
         assert_eq!(answer.status(), 200);

@@ -127,18 +127,19 @@ async fn buyers_buy_by_several_strategies_each_on_products_as_it_needs_them() {
     let project = Project::on(&database);
     project.up().await;
 
-    let strategies = "--strategy=skip_locked,check_constraint,nowait,reservation";
+    let strategies = "--strategy=skip_locked,check_constraint,nowait,reservation,stock_buckets";
     let report = drill_with(&project, &["burst,reset-during-sale", strategies]).await;
-    let alone = drill_with(&project, &["reset-during-sale", "--strategy=skip_locked,check_constraint"]).await;
+    let alone = drill_with(&project, &["reset-during-sale", "--strategy=skip_locked,stock_buckets"]).await;
 
     for fault in report["faults"].as_array().unwrap() {
         assert_no_flaw(fault);
         // It is a number only when each of the strategies has recovered.
         assert!(fault["recovery_of_all_ms"].is_number(), "{fault:#}");
     }
-    let expected = serde_json::json!(["skip_locked", "check_constraint", "nowait", "reservation"]);
+    let expected =
+        serde_json::json!(["skip_locked", "check_constraint", "nowait", "reservation", "stock_buckets"]);
     assert_eq!((&report["options"]["strategies"], &report["skipped"]), (&expected, &serde_json::json!({})));
-    let reason = "skip_locked, check_constraint can't sell the shop's book";
+    let reason = "skip_locked, stock_buckets can't sell the shop's book";
     assert_eq!(alone["skipped"], serde_json::json!({ "reset-during-sale": reason }));
     project.run(&["down"]).await;
 }

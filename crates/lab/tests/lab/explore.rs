@@ -190,6 +190,11 @@ async fn what_cannot_be_explored_is_said_in_words_and_as_json() {
         (&["--at", "2"], "required arguments were not provided"),
         (&["--trouble", "answer-lost", "--replay", "AB"], "so --trouble needs --at"),
         (&["--with", "reset", "--strategy", "skip_locked"], "skip_locked sells a product of its own"),
+        (
+            &["--replay", "13AB", "--strategy", "stock_buckets", "--stock=2"],
+            "13: chance has a digit from 1 to 2",
+        ),
+        (&["--replay", "1AB", "--strategy", "nowait"], "chance has no part in this schedule"),
     ] {
         let explored = project.run(&[&["explore", "--json"], arguments].concat()).await;
 

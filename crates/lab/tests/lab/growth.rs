@@ -18,7 +18,7 @@ const MB: u64 = 1024 * 1024;
 const SENDERS: usize = 16;
 /// The longest request head that a replica reads. Longer ones are refused.
 const LONGEST_HEAD: usize = 60_000;
-const STRATEGIES: [Option<&str>; 7] = [
+const STRATEGIES: [Option<&str>; 8] = [
     None,
     Some("pessimistic"),
     Some("nowait"),
@@ -26,6 +26,7 @@ const STRATEGIES: [Option<&str>; 7] = [
     Some("skip_locked"),
     Some("batched"),
     Some("reservation"),
+    Some("stock_buckets"),
 ];
 
 /// What may grow.

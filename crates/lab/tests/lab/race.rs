@@ -45,13 +45,16 @@ async fn the_sums_of_each_strategy_are_right_and_the_shop_is_as_before() {
     project.up().await;
 
     let race = project
-        .run(&with(&["--strategy", "exercise,unlocked,nowait,skip_locked,check_constraint,reservation"]))
+        .run(&with(&[
+            "--strategy",
+            "exercise,unlocked,nowait,skip_locked,check_constraint,reservation,stock_buckets",
+        ]))
         .await;
 
     let report: Value = serde_json::from_str(&race.output).unwrap_or_else(|_| panic!("{}", race.errors));
     assert_eq!(report["options"]["seed"], 7);
     let strategies = report["strategies"].as_array().unwrap();
-    assert_eq!(strategies.len(), 6);
+    assert_eq!(strategies.len(), 7);
     for figures in strategies {
         let sum = |names: &[&str]| names.iter().map(|name| figures[name].as_u64().unwrap()).sum::<u64>();
         assert_eq!(sum(&["sold", "refused", "gave_up", "errors"]), 80, "{figures:#}");

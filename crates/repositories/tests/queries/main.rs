@@ -1,17 +1,18 @@
 //! Each query on real rows. What a query locks is seen from a second session. Here are the queries of products and
-//! orders; [`stock`] has those of the strategies, [`holds`] those of
-//! `reservation`, and [`keys`] those of `Idempotency-Key`.
+//! orders; [`stock`] has those of the strategies, [`holds`] those of `reservation`, [`buckets`] those of
+//! `stock_buckets`, and [`keys`] those of `Idempotency-Key`.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+mod buckets;
 mod holds;
 mod keys;
 mod stock;
 
 use flash_sale_core::database::{DatabaseSettings, connect};
 use flash_sale_repositories::{
-    HeldStock, HoldRepository, IdempotencyKeyRepository, IdempotencyRecord, NewHold, OrderRepository,
-    ProductRepository, StockRepository, UnitRepository,
+    BucketCount, BucketRepository, HeldStock, HoldRepository, IdempotencyKeyRepository, IdempotencyRecord,
+    NewHold, OrderRepository, ProductRepository, StockInRows, StockRepository, UnitRepository,
 };
 use flash_sale_testbed::testing::{SideConnection, TestDatabase, wait_until};
 use sea_orm::{ConnectionTrait, DatabaseConnection, TransactionTrait};

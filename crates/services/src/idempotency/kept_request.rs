@@ -53,7 +53,7 @@ mod tests {
 
     /// How each was stored before, and how it is stored now. None of these may ever change: a client may come
     /// again with a key whose record says it so.
-    const STORED: [(Option<Strategy>, &str, &str); 14] = [
+    const STORED: [(Option<Strategy>, &str, &str); 15] = [
         (None, " None", ""),
         (Some(Strategy::Unlocked), " Some(Unlocked)", " unlocked"),
         (Some(Strategy::Pessimistic), " Some(Pessimistic)", " pessimistic"),
@@ -68,6 +68,7 @@ mod tests {
         (Some(Strategy::SkipLocked), " Some(SkipLocked)", " skip_locked"),
         (Some(Strategy::Batched), " Some(Batched)", " batched"),
         (Some(Strategy::Reservation), " Some(Reservation)", " reservation"),
+        (Some(Strategy::StockBuckets), " Some(StockBuckets)", " stock_buckets"),
     ];
 
     #[test]

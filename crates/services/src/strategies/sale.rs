@@ -1,7 +1,9 @@
 //! What every strategy is given.
 
 use flash_sale_core::order;
-use flash_sale_repositories::{OrderRepository, ProductRepository, StockRepository, UnitRepository};
+use flash_sale_repositories::{
+    BucketRepository, OrderRepository, ProductRepository, StockRepository, UnitRepository,
+};
 use sea_orm::{DatabaseExecutor, DbErr};
 use uuid::Uuid;
 
@@ -30,6 +32,10 @@ impl<'a> Sale<'a> {
 
     pub fn units(&self) -> UnitRepository<'_, DatabaseExecutor<'a>> {
         UnitRepository::new(&self.connection)
+    }
+
+    pub fn buckets(&self) -> BucketRepository<'_, DatabaseExecutor<'a>> {
+        BucketRepository::new(&self.connection)
     }
 
     /// Inserts the order.

@@ -19,7 +19,7 @@ use super::retry::until_settled;
 use super::sale::Sale;
 use super::{
     advisory_lock, atomic_update, check_constraint, no_key_update, nowait, optimistic, pessimistic,
-    serializable, single_statement, skip_locked, unlocked,
+    serializable, single_statement, skip_locked, stock_buckets, unlocked,
 };
 use crate::begin;
 use crate::error::ServiceError;
@@ -213,6 +213,7 @@ async fn attempt(strategy: Strategy, sale: &Sale<'_>) -> Result<order::Model, Fa
         Strategy::Serializable => serializable::sell(sale).await,
         Strategy::AdvisoryLock => advisory_lock::sell(sale).await,
         Strategy::SkipLocked => skip_locked::sell(sale).await,
+        Strategy::StockBuckets => stock_buckets::sell(sale).await,
         Strategy::Batched | Strategy::Reservation => unreachable!("it has its own transactions"),
     }
 }

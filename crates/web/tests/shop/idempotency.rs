@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{Answer, Shop, read};
 
 /// `None` is the exercise.
-const WAYS: [Option<&str>; 14] = [
+const WAYS: [Option<&str>; 15] = [
     None,
     Some("unlocked"),
     Some("pessimistic"),
@@ -31,6 +31,7 @@ const WAYS: [Option<&str>; 14] = [
     Some("skip_locked"),
     Some("batched"),
     Some("reservation"),
+    Some("stock_buckets"),
 ];
 
 impl Shop {

@@ -1,10 +1,12 @@
 //! The ways to sell. Here what they share and how they are named; `crowd` has many buyers at once, `gate`
-//! makes two of them meet, `batched` has the queue, `reservation` the holds.
+//! makes two of them meet, `batched` has the queue, `reservation` the holds, `stock_buckets` the
+//! buckets.
 
 mod batched;
 mod crowd;
 mod gate;
 mod reservation;
+mod stock_buckets;
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,8 +14,11 @@ use uuid::Uuid;
 
 use crate::{Answer, Shop, read};
 
+/// Over so many rows the stock is spread that `stock_buckets` sells.
+const BUCKETS: i32 = 4;
+
 /// All but the one that is meant to.
-pub const THAT_DO_NOT_OVERSELL: [&str; 12] = [
+pub const THAT_DO_NOT_OVERSELL: [&str; 13] = [
     "pessimistic",
     "no_key_update",
     "nowait",
@@ -26,6 +31,7 @@ pub const THAT_DO_NOT_OVERSELL: [&str; 12] = [
     "skip_locked",
     "batched",
     "reservation",
+    "stock_buckets",
 ];
 
 impl Shop {
@@ -44,6 +50,9 @@ impl Shop {
             let units =
                 format!("INSERT INTO units (product_id) SELECT '{id}' FROM generate_series(1, {stock})");
             self.execute(&units).await;
+        }
+        if strategy == "stock_buckets" {
+            self.execute(&format!("SELECT spread_stock('{id}', {BUCKETS})")).await;
         }
         id
     }
@@ -147,7 +156,11 @@ async fn a_product_that_lacks_what_a_strategy_sells_by_is_422_and_not_sold() {
     let shop = Shop::open().await;
     let book = shop.book().await;
 
-    for (strategy, word) in [("check_constraint", "refuses_oversell"), ("skip_locked", "units")] {
+    for (strategy, word) in [
+        ("check_constraint", "refuses_oversell"),
+        ("skip_locked", "units"),
+        ("stock_buckets", "stock_buckets"),
+    ] {
         let answer = shop.buy_by(strategy, 0, book).await;
 
         answer.assert_problem(422, "This product can't be sold by this strategy");
@@ -178,7 +191,9 @@ async fn a_serialization_failure_is_tried_again_also_when_commit_raises_it() {
     )
     .await;
 
-    for strategy in ["serializable", "pessimistic", "single_statement", "batched", "reservation"] {
+    for strategy in
+        ["serializable", "pessimistic", "single_statement", "batched", "reservation", "stock_buckets"]
+    {
         shop.execute("ALTER SEQUENCE commits RESTART").await;
         let product = shop.product_for(strategy, 5).await;
 
@@ -199,7 +214,7 @@ async fn retries_end_with_409_and_nothing_sold() {
     shop.execute("CREATE TRIGGER refuse BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION refuse()")
         .await;
 
-    for strategy in ["optimistic", "serializable", "skip_locked", "batched"] {
+    for strategy in ["optimistic", "serializable", "skip_locked", "batched", "stock_buckets"] {
         let product = shop.product_for(strategy, 1).await;
 
         let answer = shop.buy_by(strategy, 0, product).await;

@@ -40,7 +40,8 @@ pub struct ExploreArguments {
     /// The trouble befalls A only at this statement of A, from 1
     #[arg(long, value_name = "STATEMENT", requires = "trouble", value_parser = clap::value_parser!(u16).range(1..=500))]
     at: Option<u16>,
-    /// Play only this schedule, as AAABBBBBAA: the letters say which request goes on at each step
+    /// Play only this schedule, as AAABBBBBAA: the letters say which request goes on at each step. Digits before them say
+    /// what chance chooses for each request
     #[arg(long, value_name = "LETTERS")]
     pub replay: Option<String>,
     /// Print one JSON object, whatever happens; error, when nothing was explored
@@ -97,6 +98,7 @@ impl ExploreArguments {
         ExploreOptions {
             acts,
             stock: self.stock,
+            dice: Vec::new(),
             inside: match self.inside {
                 InsideArgument::Never => Inside::Never,
                 InsideArgument::WhereItReads => Inside::WhereItReads,

@@ -45,10 +45,17 @@ async fn explored(
             let _ = sender.try_send(Heard::Message(Box::new(EngineMessage::Progress(progress))));
         }
     };
-    let exploration = explore(&mut kept.stage, &options(order), &advance).await?;
+    let options = options(order);
+    let exploration = explore(&mut kept.stage, &options, &advance).await?;
     OwnStage::keep(&mut turn, kept);
     let newer = own.newer_sources().into_iter().take(1).map(|source| {
         format!("This is the shop as it was built. Since then, {source} has changed. Build it: make build")
+    });
+    let chance = (options.all_dice().len() > 1).then(|| {
+        let command = format!("make explore ARGS=\"--strategy {} --stock {}\"", order.strategy, order.copies);
+        format!(
+            "Here, both purchases choose the first bucket. All that chance may choose is played by: {command}"
+        )
     });
     let notes =
         exploration.notes.iter().map(|(note, times)| format!("{} (schedules: {times})", words(*note)));
@@ -57,7 +64,7 @@ async fn explored(
         seconds: exploration.seconds,
         played: exploration.schedules,
         schedules: schedules.into_inner().unwrap_or_else(PoisonError::into_inner),
-        notes: newer.chain(notes).collect(),
+        notes: newer.chain(chance).chain(notes).collect(),
     })
 }
 

@@ -39,7 +39,14 @@ async fn a_copy_of_a_request_in_flight_is_409_on_either_replica() {
 #[tokio::test]
 async fn fifty_copies_of_one_purchase_make_one_order_and_answers_that_agree() {
     let shop = Shop::open_with(2, |settings| settings.race_window_ms = 2).await;
-    for strategy in [None, Some("pessimistic"), Some("serializable"), Some("skip_locked"), Some("batched")] {
+    for strategy in [
+        None,
+        Some("pessimistic"),
+        Some("serializable"),
+        Some("skip_locked"),
+        Some("batched"),
+        Some("stock_buckets"),
+    ] {
         let product = shop.product_sold_by(strategy, 5).await;
         let key = Uuid::new_v4().to_string();
 

@@ -36,7 +36,7 @@ async fn what_can_not_be_sold_at_all_uses_no_key_up_and_leaves_no_record() {
     let book = shop.book().await;
     let refused = WAYS.map(|strategy| (strategy, Uuid::new_v4(), 404));
     // The book is not sold by these.
-    let unfit = ["check_constraint", "skip_locked"].map(|name| (Some(name), book, 422));
+    let unfit = ["check_constraint", "skip_locked", "stock_buckets"].map(|name| (Some(name), book, 422));
 
     for (strategy, product, status) in refused.into_iter().chain(unfit) {
         let key = Uuid::new_v4().to_string();

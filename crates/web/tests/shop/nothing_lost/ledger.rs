@@ -67,7 +67,8 @@ impl Ledger {
 /// Of each product: the copies that are left, and its orders.
 async fn read_rows(shop: &Shop) -> BTreeMap<Uuid, (i64, BTreeSet<Uuid>)> {
     let sql = "SELECT id,
-                   (SELECT quantity + count(*) FROM units WHERE product_id = products.id AND order_id IS NULL),
+                   (SELECT quantity + count(*) FROM units WHERE product_id = products.id AND order_id IS NULL)
+                       + (SELECT coalesce(sum(quantity), 0) FROM stock_buckets WHERE product_id = products.id),
                    ARRAY(SELECT id FROM orders WHERE product_id = products.id)
                FROM products";
     let rows = shop.database.connection.query_all_raw(Statement::from_string(DbBackend::Postgres, sql)).await;
