@@ -128,6 +128,6 @@ impl Lane {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let output = timeout(COMMAND_LIMIT, command.output()).await;
         let said = || format!("lab {}", arguments.join(" "));
-        Ok(output.with_context(|| format!("{} took too long", said()))?.with_context(said)?)
+        output.with_context(|| format!("{} took too long", said()))?.with_context(said)
     }
 }

@@ -10,6 +10,7 @@ pub(crate) fn oversold_by(sql: &str) -> Schedule {
         |actor: usize| Step { actor, sql: sql.into(), is_inside: false, trouble: None, became: Became::Done };
     Schedule {
         steps: vec![step(0), step(1)],
+        dice: Vec::new(),
         replies: Vec::new(),
         outcome: Outcome {
             left: -1,
