@@ -44,6 +44,9 @@ fn find(evidence: &Evidence) -> Option<Found<'_>> {
     if let Some(found) = untrue_answer(purchases) {
         return Some(found);
     }
+    if let Some(found) = kept_after_refusal(purchases) {
+        return Some(found);
+    }
     if has(Sign::OneReplica)
         || (evidence.is_one_at_a_time && has(Sign::Oversold))
         || purchases.iter().any(is_refused_from_memory)
@@ -57,6 +60,11 @@ fn find(evidence: &Evidence) -> Option<Found<'_>> {
         return only(Mistake::RetryMissing);
     }
     if let Some(found) = of_purchases(evidence) {
+        return Some(found);
+    }
+    if has(Sign::BuyersMetFailures)
+        && let Some(found) = purchases.iter().enumerate().find_map(tried_again)
+    {
         return Some(found);
     }
     if has(Sign::ReadersWait) || has(Sign::OtherProductsWait) {
@@ -100,6 +108,30 @@ fn untrue_answer(purchases: &[Purchase]) -> Option<Found<'_>> {
     Some((if never_commits { Mistake::NeverCommits } else { Mistake::UntrueAnswer }, statements))
 }
 
+/// A buyer was told no, and the purchase has kept an order.
+fn kept_after_refusal(purchases: &[Purchase]) -> Option<Found<'_>> {
+    let (index, purchase) = purchases
+        .iter()
+        .enumerate()
+        .find(|(_, it)| it.status.is_some() && !it.is_told_yes() && it.reading.has_sold())?;
+    let tells = |sent: &&Sent| sent.inserts_order() || sent.stock_write().is_some() || sent.ends();
+    let statements = purchase.reading.statements.iter().filter(tells).map(|sent| (index, sent)).collect();
+    Some((Mistake::KeptAfterRefusal, statements))
+}
+
+/// A purchase met a conflict, and began again.
+fn tried_again((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
+    let reading = &purchase.reading;
+    let failed = reading.statements.iter().find(|sent| sent.error.as_deref().is_some_and(is_conflict))?;
+    let has_begun_again = reading.statements.iter().any(|sent| sent.transaction > failed.transaction);
+    has_begun_again.then(|| (Mistake::TriesUsedUp, vec![(index, failed)]))
+}
+
+/// Whether a statement with this SQLSTATE failed only because of another transaction.
+fn is_conflict(error: &str) -> bool {
+    matches!(error, "40001" | "40P01" | "55P03")
+}
+
 /// A buyer was told "Out of stock" by a purchase that has looked at nothing.
 fn is_refused_from_memory(purchase: &Purchase) -> bool {
     let looks = |sent: &Sent| {
@@ -139,6 +171,10 @@ fn failed_statement((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> 
     }
     let reading = &purchase.reading;
     let failed = reading.statements.iter().rev().find(|sent| sent.error.is_some())?;
+    if failed.error.as_deref() == Some("25P02") {
+        let in_vain = [reading.of_transaction(failed.transaction).find(|sent| sent.error.is_some())?, failed];
+        return Some((Mistake::GoesOnAfterError, in_vain.map(|sent| (index, sent)).to_vec()));
+    }
     let earlier: Vec<&Sent> =
         reading.of_transaction(failed.transaction).filter(|sent| sent.began_at < failed.began_at).collect();
     let is_weak = |sent: &&&Sent| sent.product_lock().is_some_and(|lock| !lock.excludes_others());
@@ -162,9 +198,16 @@ fn failed_statement((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> 
 
 /// No statement failed, the purchase saw that nothing was left, and its buyer met a failure.
 fn late_buyer((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
-    let reads = || purchase.reading.product_reads();
-    let is_late = purchase.met_failure() && reads().any(|sent| sent.quantity().is_some_and(|it| it <= 0));
-    is_late.then(|| (Mistake::LateBuyerMeetsFailure, reads().map(|sent| (index, sent)).collect()))
+    let found_nothing = |sent: &Sent| {
+        let write = sent.stock_write().filter(|_| sent.rows == Some(0));
+        write.is_some_and(|write| write.is_guarded()) || sent.quantity().is_some_and(|it| it <= 0)
+    };
+    let is_late = purchase.met_failure() && purchase.reading.statements.iter().any(found_nothing);
+    let tells = |sent: &&Sent| sent.product_read().is_some() || sent.stock_write().is_some();
+    is_late.then(|| {
+        let told = purchase.reading.statements.iter().filter(tells);
+        (Mistake::LateBuyerMeetsFailure, told.map(|sent| (index, sent)).collect())
+    })
 }
 
 /// A write that looks at the row's version, and not at its stock, changed no row, and its buyer was told "Out of stock".

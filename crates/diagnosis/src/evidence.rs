@@ -16,6 +16,8 @@ pub enum Sign {
     ReadersWait,
     /// Buyers of other products waited for a purchase.
     OtherProductsWait,
+    /// Buyers who came at the same time met failures.
+    BuyersMetFailures,
     /// A slow click sent no second request.
     NoSecondRequest,
     /// A sale took less time than the payment is set to take.

@@ -33,6 +33,8 @@ pub enum Mistake {
     LostUpdate,
     /// A guarded UPDATE changed no row, and the order was kept.
     UnreadRowCount,
+    /// A buyer was told no, and the order was kept.
+    KeptAfterRefusal,
     /// A mutex, a cache or a flag in the memory of a replica.
     GuardInOneProcess,
     /// A slow click sends no second request.
@@ -41,6 +43,10 @@ pub enum Mistake {
     PaymentCutShort,
     /// A conflict (40001, 40P01, 55P03, an old version) is told to the buyer as a failure, or as "Out of stock".
     ConflictWithoutRetry,
+    /// A statement failed, and the purchase went on in the transaction that had failed.
+    GoesOnAfterError,
+    /// Purchases begin again after a conflict, and in a crowd some run out of tries.
+    TriesUsedUp,
     /// A constraint refused a write, and the buyer met a failure.
     ConstraintWithoutAnswer,
     /// The database has a rule that the exercise does not have.
@@ -64,7 +70,7 @@ pub(crate) type Found<'a> = (Mistake, Vec<(usize, &'a Sent)>);
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::NoLock,
         Self::SecondLook,
         Self::LockOutsideTransaction,
@@ -76,10 +82,13 @@ impl Mistake {
         Self::LockTooBroad,
         Self::LostUpdate,
         Self::UnreadRowCount,
+        Self::KeptAfterRefusal,
         Self::GuardInOneProcess,
         Self::RetryMissing,
         Self::PaymentCutShort,
         Self::ConflictWithoutRetry,
+        Self::GoesOnAfterError,
+        Self::TriesUsedUp,
         Self::ConstraintWithoutAnswer,
         Self::ConstraintAdded,
         Self::UntrueAnswer,

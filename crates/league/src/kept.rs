@@ -41,8 +41,7 @@ impl Kept {
         let known: Vec<Row> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
         let (mut rows, mut others) = (Vec::new(), Vec::new());
         for variant in wanted {
-            let is_same =
-                |row: &&Row| row.variant.name == variant.name && row.variant.words == variant.words;
+            let is_same = |row: &&Row| row.variant.name == variant.name && row.variant.words == variant.words;
             // The newest one is the last one.
             match known.iter().rev().find(is_same) {
                 Some(row) => rows.push(Row { variant, ..row.clone() }),

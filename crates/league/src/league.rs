@@ -35,7 +35,12 @@ pub struct Standings {
 ///
 /// # Errors
 /// When they don't compile, or a shop doesn't start.
-pub async fn play(all: &[Variant], wanted: Vec<Variant>, lanes: usize, kept: &Kept) -> anyhow::Result<Standings> {
+pub async fn play(
+    all: &[Variant],
+    wanted: Vec<Variant>,
+    lanes: usize,
+    kept: &Kept,
+) -> anyhow::Result<Standings> {
     let order: Vec<String> = wanted.iter().map(|variant| variant.name.clone()).collect();
     let (mut rows, wanted) = kept.divide(wanted)?;
     let (lanes, kept_rows) = (lanes.min(wanted.len()), rows.len());
@@ -50,7 +55,10 @@ pub async fn play(all: &[Variant], wanted: Vec<Variant>, lanes: usize, kept: &Ke
     };
     let copies = tokio::task::spawn_blocking(build).await??;
     let seconds_of_build = began.elapsed().as_secs_f64();
-    console::error_line(format_args!("built in {seconds_of_build:.0} s; {} variants, {lanes} lanes", wanted.len()));
+    console::error_line(format_args!(
+        "built in {seconds_of_build:.0} s; {} variants, {lanes} lanes",
+        wanted.len()
+    ));
 
     let began = Instant::now();
     let queue = std::sync::Arc::new(Mutex::new(VecDeque::from(wanted)));
@@ -65,7 +73,11 @@ pub async fn play(all: &[Variant], wanted: Vec<Variant>, lanes: usize, kept: &Ke
     Ok(Standings { rows, kept_rows, lanes, seconds_of_build, seconds: began.elapsed().as_secs_f64() })
 }
 
-async fn play_in_a_lane(copy: PathBuf, queue: std::sync::Arc<Mutex<VecDeque<Variant>>>, kept: Kept) -> anyhow::Result<Vec<Row>> {
+async fn play_in_a_lane(
+    copy: PathBuf,
+    queue: std::sync::Arc<Mutex<VecDeque<Variant>>>,
+    kept: Kept,
+) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     let mut lane: Option<Lane> = None;
     loop {
@@ -102,7 +114,8 @@ impl Standings {
     /// When `make check` errs about a variant, or gives its mistake another name: the error names the variants.
     pub fn require_good_verdicts(&self) -> anyhow::Result<()> {
         let is_good = |row: &&Row| {
-            matches!(row.score(Judge::Verdict), Score::Caught | Score::Cleared) && row.is_named() != Some(false)
+            matches!(row.score(Judge::Verdict), Score::Caught | Score::Cleared)
+                && row.is_named() != Some(false)
         };
         let bad: Vec<&str> =
             self.rows.iter().filter(|row| !is_good(row)).map(|row| row.variant.name.as_str()).collect();

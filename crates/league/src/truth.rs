@@ -59,7 +59,8 @@ pub fn compare(variant: &Variant, shown: &BruteForce) -> anyhow::Result<()> {
 
 impl BruteForce {
     fn add(&mut self, index: usize, report: &Value) -> anyhow::Result<()> {
-        let count = |field: &str| report[field].as_u64().with_context(|| format!("the exploration has no {field}"));
+        let count =
+            |field: &str| report[field].as_u64().with_context(|| format!("the exploration has no {field}"));
         self.schedules[index] = usize::try_from(count("schedules")?)?;
         self.complete &= report["complete"] == true;
         for (field, harm) in [

@@ -111,7 +111,7 @@ pub fn judge((stock, buyers): (usize, usize), sale: &Part<Sale>) -> Check {
         format!("{buyers} buyers at once, {}: {sold} sold, stock {}", counted(stock, "copy"), sale.left);
     let (meaning, place) = if sold > stock {
         (
-            "More buyers were told yes than there were copies.",
+            "More copies were sold than there were.",
             "Look at the time between a purchase's check and its commit: what does another purchase see then? \
              crates/services/src/order_service.rs.",
         )

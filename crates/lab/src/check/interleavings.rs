@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use flash_sale_diagnosis::sql::label;
 use flash_sale_explorer::{
     Exploration, ExploreOptions, Meeting, Note, Outcome, Schedule, Stage, explore, letter,
 };
@@ -164,8 +165,7 @@ impl Watched {
 /// "A: BEGIN, SELECT. B: BEGIN, SELECT, INSERT."
 fn in_words(schedule: &Schedule) -> String {
     let groups = schedule.steps.chunk_by(|one, next| one.actor == next.actor).map(|steps| {
-        let words = steps.iter().map(|step| step.sql.split([' ', ';', '\n']).next().unwrap_or_default());
-        let words: Vec<String> = words.map(str::to_uppercase).collect();
+        let words: Vec<String> = steps.iter().map(|step| label(&step.sql)).collect();
         format!("{}: {}.", letter(steps[0].actor), words.join(", "))
     });
     groups.collect::<Vec<_>>().join(" ")
@@ -228,7 +228,16 @@ mod tests {
 
         let check = judge(&Ok(Interleavings { complete: false, failed: 2, ..fixed() })).unwrap();
         assert!(check.passed, "a buyer who is told of a failure can try again");
-        assert!(check.seen.ends_with("; a request failed: in 2; there are more, which were not played"));
+        assert!(
+            check.seen.starts_with("36 of the first 36 interleavings of two purchases"),
+            "{}",
+            check.seen
+        );
+        assert!(
+            check
+                .seen
+                .ends_with("; a request failed: in 2; then the time was up, so the others were not played")
+        );
 
         assert!(judge(&Err("PostgreSQL's programs are not here".to_owned())).is_none());
     }

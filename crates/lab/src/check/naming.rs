@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use flash_sale_diagnosis::{Diagnosis, Evidence, Sign, WhyItHolds, diagnose, why_it_holds};
+use flash_sale_diagnosis::{Diagnosis, Evidence, Shown, Sign, WhyItHolds, diagnose, why_it_holds};
 
 use super::alone::Alone;
 use super::played::Interleavings;
@@ -11,10 +11,11 @@ use crate::shop::buy_request::BuyRequest;
 use crate::shop::told::Told;
 
 /// The checks whose failure is a sign, each with this sign.
-const SIGNS: [(&str, Sign); 7] = [
+const SIGNS: [(&str, Sign); 8] = [
     ("no lost sale", Sign::LostSale),
     ("readers don't wait", Sign::ReadersWait),
     ("other products don't wait", Sign::OtherProductsWait),
+    ("no failures", Sign::BuyersMetFailures),
     ("retry", Sign::NoSecondRequest),
     ("race window", Sign::ShortPayment),
     ("replicas", Sign::OneReplica),
@@ -55,15 +56,48 @@ pub fn of_interleavings(played: &Interleavings) -> Option<String> {
 /// The mistake, in a paragraph.
 pub fn mistake_in_words(diagnosis: &Diagnosis) -> String {
     let mut said = format!("Mistake: {}", diagnosis.sentence);
-    for statement in &diagnosis.statements {
+    let statements = &diagnosis.statements;
+    for (index, statement) in statements.iter().enumerate() {
         let result = if statement.result.is_empty() { "was sent" } else { &statement.result };
-        said.push_str(&format!(" {}'s {} {result}.", statement.purchase, statement.label));
+        let Shown { purchase, label, .. } = statement;
+        let is_alike = |other: &&Shown| other.purchase == *purchase && other.label == *label;
+        let all = statements.iter().filter(is_alike).count();
+        let which = if all > 1 { ordinal(statements[..index].iter().filter(is_alike).count()) } else { "" };
+        said.push_str(&format!(" {purchase}'s {which}{label} {result}."));
     }
     said
+}
+
+/// The word for one of several that have the same name, with a space after it.
+fn ordinal(index: usize) -> &'static str {
+    ["first ", "second ", "third "].get(index).copied().unwrap_or("next ")
 }
 
 /// Why a fix holds, in a paragraph.
 pub fn why_in_words(why: &WhyItHolds) -> String {
     let holds = why.holds.as_ref().map(|holds| format!(" {holds}")).unwrap_or_default();
     format!("Why it holds: {}{holds}", why.sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use flash_sale_diagnosis::Mistake;
+
+    use super::*;
+
+    #[test]
+    fn of_two_statements_with_one_name_it_is_said_which_is_meant() {
+        let shown = |purchase: &str, quantity: u8| Shown {
+            purchase: purchase.to_owned(),
+            label: "SELECT".to_owned(),
+            result: format!("saw quantity {quantity}"),
+        };
+        let statements = vec![shown("A", 1), shown("A", 1), shown("B", 0)];
+        let diagnosis = Diagnosis { name: Mistake::SecondLook, sentence: "Why.".to_owned(), statements };
+
+        assert_eq!(
+            mistake_in_words(&diagnosis),
+            "Mistake: Why. A's first SELECT saw quantity 1. A's second SELECT saw quantity 1. B's SELECT saw quantity 0."
+        );
+    }
 }

@@ -177,6 +177,12 @@ pub fn judge(clicks: &OneClick) -> Check {
              Click once, and look at the page.",
             "Look at what create_order reads, and when: crates/services/src/order_service.rs.",
         )
+    } else if wrong.is_some_and(|round| round.has_failure() && !round.has_sale() && !round.sold_by.is_empty())
+    {
+        (
+            "The copy was sold, and its buyer was told of a failure. See which: make logs.",
+            "Look at what create_order does after its commit: crates/services/src/order_service.rs.",
+        )
     } else if wrong.is_some_and(|round| round.has_failure() && !round.has_sale()) {
         (
             "Nobody gets the book, not even the first buyer: each request meets a failure. See which: make logs.",

@@ -55,8 +55,13 @@ impl Interleavings {
     /// What was seen, in a line.
     pub fn in_words(&self) -> String {
         let all = counted(self.schedules, "interleaving");
-        let mut said =
-            format!("{} of {all} of two purchases: 1 order, stock 0 ({:.1} s)", self.sold_once, self.seconds);
+        // After a broken rule, it doesn't matter whether others break it too.
+        let has_more = !self.complete && !self.breaks_a_rule();
+        let first = if has_more { "the first " } else { "" };
+        let mut said = format!(
+            "{} of {first}{all} of two purchases: 1 order, stock 0 ({:.1} s)",
+            self.sold_once, self.seconds
+        );
         for (count, what) in [
             (self.oversold, "oversold"),
             (self.unconserved, "a copy appeared or disappeared"),
@@ -69,9 +74,8 @@ impl Interleavings {
                 said.push_str(&format!("; {what}: in {count}"));
             }
         }
-        // After a broken rule, it doesn't matter whether others break it too.
-        if !self.complete && !self.breaks_a_rule() {
-            said.push_str("; there are more, which were not played");
+        if has_more {
+            said.push_str("; then the time was up, so the others were not played");
         }
         said
     }

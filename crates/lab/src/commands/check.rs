@@ -181,7 +181,12 @@ fn text(report: &CheckReport, has_hidden: bool) -> String {
         say(&naming::mistake_in_words(diagnosis), 0);
     }
     if let Some(reason) = &report.mistake_left_out {
-        say(&format!("Mistake: it could not be named, because {reason}."), 0);
+        let next = if report.exploration_left_out.is_none() {
+            " See the statements of the last click (make timeline), or of every order (make explore)."
+        } else {
+            ""
+        };
+        say(&format!("Mistake: it could not be named, because {reason}.{next}"), 0);
     }
     match (&report.why, &report.exploration_left_out) {
         (Some(why), _) => say(&naming::why_in_words(why), 0),

@@ -11,7 +11,7 @@ use flash_sale_diagnosis::{Prediction, Reading};
 use flash_sale_explorer::{ExploreOptions, Schedule, Stage, Step};
 use flash_sale_wiretap::trace::Transaction;
 
-use super::{built_shop, until_stopped};
+use super::{NOT_JUDGED, built_shop, until_stopped};
 use crate::console;
 use crate::explore::columns;
 use crate::explore::requests::require_known_strategy;
@@ -26,7 +26,8 @@ const BUYERS: usize = 2;
 #[derive(Args)]
 #[command(
     after_help = "The purchase is made on a PostgreSQL and on replicas of their own. Exit code: 0 no harm was found, 1 harm \
-                  was found, 2 nothing was predicted."
+                  was found, 2 nothing was predicted: the shop \
+                  doesn't compile, or a buyer who is alone gets no copy."
 )]
 pub struct PredictArguments {
     /// A way to sell, as make race ARGS=--list names it [default: what the shop does by itself]
@@ -82,7 +83,11 @@ async fn play(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
     } else {
         console::text(report.text());
     }
-    Ok(if report.is_guilty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(match (report.is_guilty(), report.has_sold()) {
+        (true, _) => ExitCode::FAILURE,
+        (false, true) => ExitCode::SUCCESS,
+        (false, false) => ExitCode::from(NOT_JUDGED),
+    })
 }
 
 /// Plays, and returns what the wire saw meanwhile as well.

@@ -140,8 +140,15 @@ fn headline(found: &Exploration) -> String {
     ];
     match broken.into_iter().find(|(count, _)| *count > 0) {
         Some((count, word)) => format!("{word} in {count} of {schedules} ({:.1} s)", found.seconds),
-        None if found.complete => format!("NO RULE BROKEN in all {schedules} ({:.1} s)", found.seconds),
-        None => format!("NO RULE BROKEN in {schedules}, and there are more ({:.1} s)", found.seconds),
+        None => {
+            let all = if found.complete { "all " } else { "" };
+            let more = if found.complete { "" } else { ", and there are more" };
+            let failed = match found.failed {
+                0 => String::new(),
+                failed => format!("; a request failed in {failed}"),
+            };
+            format!("NO RULE BROKEN in {all}{schedules}{more}{failed} ({:.1} s)", found.seconds)
+        }
     }
 }
 

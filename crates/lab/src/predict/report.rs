@@ -46,6 +46,11 @@ impl PredictReport {
         !self.confirmed.is_empty()
     }
 
+    /// Whether the buyer who was alone got the copy. Otherwise the purchase shows nothing of a sale.
+    pub fn has_sold(&self) -> bool {
+        self.status == Some(200)
+    }
+
     /// One JSON object.
     pub fn to_json(&self) -> Value {
         let statements = self.reading.statements.iter().map(
@@ -66,6 +71,7 @@ impl PredictReport {
         });
         json!({
             "guilty": self.is_guilty(),
+            "answer": self.status,
             "statements": statements.collect::<Vec<_>>(),
             "predicted": self.prediction.suspicions.len(),
             "confirmed": confirmed.collect::<Vec<_>>(),
@@ -106,6 +112,9 @@ impl PredictReport {
         if self.is_guilty() {
             return format!("GUILTY: one purchase shows how two can break a rule ({seconds:.2} s)");
         }
+        if !self.has_sold() {
+            return format!("NOTHING PREDICTED: a buyer who is alone gets no copy ({seconds:.2} s)");
+        }
         format!("NOTHING TO FEAR from this purchase ({seconds:.2} s)")
     }
 
@@ -123,8 +132,8 @@ impl PredictReport {
                  purchase has written in between is overwritten: a lost update."
             ),
             Anomaly::RowCount => format!(
-                "Step {second} ({writes}) changes a row only while its own condition holds. Here it changed none, and the \
-                 purchase went on as if it had: nobody looked at the row count."
+                "Step {second} ({writes}) changes a row only while its own condition holds. In the order below it changed \
+                 none, and the purchase went on as if it had: nobody looked at the row count."
             ),
         }
     }
@@ -134,7 +143,8 @@ impl PredictReport {
         let played = self.prediction.suspicions.len();
         let mut said = String::new();
         if played > self.confirmed.len() {
-            let pairs = counted(played - self.confirmed.len(), "pair");
+            let other = if self.is_guilty() { "other " } else { "" };
+            let pairs = counted(played - self.confirmed.len(), &format!("{other}pair"));
             let _ = write!(
                 said,
                 "{pairs} of statements could have done harm. Each was played, and none came of it. "

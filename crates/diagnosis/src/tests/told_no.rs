@@ -1,0 +1,56 @@
+//! Purchases whose buyer was told no, or met a failure.
+
+use super::*;
+
+/// A sells. B reads what A has left, and its guarded UPDATE changes no row.
+fn guarded(end: impl Fn(&mut Telling), status: u16) -> Vec<Purchase> {
+    let mut story = Story::new();
+    let (mut a, mut b) = (begin(&mut story, A, 1), begin(&mut story, B, 2));
+    a.write(INSERT, 3, 1).write(GUARDED, 4, 1).commit(5);
+    b.write(INSERT, 6, 1).write(GUARDED, 7, 0);
+    end(&mut b);
+    vec![purchase(200, &[&a]), purchase(status, &[&b])]
+}
+
+#[test]
+fn an_order_that_was_kept_though_its_buyer_was_told_no_is_no_unread_row_count() {
+    let commit = |b: &mut Telling| {
+        b.commit(8);
+    };
+    let rollback = |b: &mut Telling| {
+        b.rollback(8);
+    };
+
+    let found = assert_named(Mistake::KeptAfterRefusal, &[Sign::Oversold], guarded(commit, 400));
+    let labels: Vec<&str> = found.statements.iter().map(|it| it.label.as_str()).collect();
+    assert_eq!(labels, ["INSERT", "UPDATE", "COMMIT"]);
+
+    assert_named(Mistake::UnreadRowCount, &[Sign::Oversold], guarded(commit, 200));
+    assert_named(Mistake::LateBuyerMeetsFailure, &[], guarded(rollback, 503));
+    assert_eq!(of(&[], guarded(rollback, 400)), None);
+}
+
+#[test]
+fn what_comes_after_an_error_in_its_transaction_fails_too() {
+    let mut story = Story::new();
+    let mut b = begin(&mut story, B, 2);
+    b.read(READ, 3, 1).fail(DECREMENT, 4, "40001").fail(DECREMENT, 5, "25P02").rollback(6);
+
+    let found = assert_named(Mistake::GoesOnAfterError, &[], vec![purchase(503, &[&b])]);
+
+    let results: Vec<&str> = found.statements.iter().map(|it| it.result.as_str()).collect();
+    assert_eq!(results, ["failed with 40001", "failed with 25P02"]);
+}
+
+#[test]
+fn who_begins_again_and_still_meets_failures_in_a_crowd_has_used_up_the_tries() {
+    let mut story = Story::new();
+    let mut first = begin(&mut story, B, 2);
+    first.read(READ, 3, 1).fail(DECREMENT, 4, "40001").rollback(5);
+    let mut second = begin(&mut story, B, 6);
+    second.read(READ, 7, 0).rollback(8);
+    let tried = || vec![purchase(400, &[&first, &second])];
+
+    assert_named(Mistake::TriesUsedUp, &[Sign::BuyersMetFailures], tried());
+    assert_eq!(of(&[], tried()), None);
+}
