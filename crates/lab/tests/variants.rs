@@ -8,6 +8,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+#[path = "../../explorer/tests/explorer/model.rs"]
+mod model;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpStream;
@@ -22,6 +25,7 @@ use flash_sale_lab::guide::wrong_fix::WrongFix;
 use flash_sale_lab::guide::{Edit, GUIDE, drift};
 use flash_sale_testbed::shop_settings::OF_ONE_SHOP;
 use flash_sale_testbed::testing::AtTheEnd;
+use model::{Model, count};
 use parking_lot::Mutex;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -47,18 +51,25 @@ struct Variant {
     maybe: &'static [&'static str],
     /// The name that the mistake must get. Empty: it is a fix, and has none.
     mistake: &'static str,
+    /// What a purchase sends, for the independent model, which counts the interleavings. Empty: the model has no words
+    /// for it.
+    sends: &'static [Model],
 }
 
+use Model::{Begin, Commit, Insert, Lock, Read, ReadLocked, Take, TakeIfAny};
+const AS_SHIPPED: &[Model] = &[Begin, Read, Insert, Take, Commit];
+const WITH_ROW_LOCK: &[Model] = &[Begin, ReadLocked, Insert, Take, Commit];
+
 const fn fixed(name: &'static str) -> Variant {
-    Variant { name, verdict: "fixed", failed: &[], maybe: &[], mistake: "" }
+    Variant { name, verdict: "fixed", failed: &[], maybe: &[], mistake: "", sends: &[] }
 }
 
 const fn not_fixed(name: &'static str, failed: &'static [&'static str]) -> Variant {
-    Variant { name, verdict: "not_fixed", failed, maybe: &[], mistake: "" }
+    Variant { verdict: "not_fixed", failed, ..fixed(name) }
 }
 
 const fn oversold(name: &'static str, failed: &'static [&'static str]) -> Variant {
-    Variant { name, verdict: "oversold", failed, maybe: &[], mistake: "" }
+    Variant { verdict: "oversold", failed, ..fixed(name) }
 }
 
 impl Variant {
@@ -70,15 +81,19 @@ impl Variant {
         Self { mistake, ..self }
     }
 
+    const fn sends(self, sends: &'static [Model]) -> Self {
+        Self { sends, ..self }
+    }
+
     fn is_a_patch(&self) -> bool {
         self.name != "shipped" && !OF_THE_GUIDE.contains(&self.name)
     }
 }
 
 const VARIANTS: &[Variant] = &[
-    oversold("shipped", &["one click", "crowd of 50", "crowd of 200"]).is("no_lock"),
-    fixed("guide-fix"),
-    fixed("atomic-update"),
+    oversold("shipped", &["one click", "crowd of 50", "crowd of 200"]).is("no_lock").sends(AS_SHIPPED),
+    fixed("guide-fix").sends(WITH_ROW_LOCK),
+    fixed("atomic-update").sends(&[Begin, Read, TakeIfAny, Insert, Commit]),
     fixed("optimistic"),
     fixed("nowait"),
     not_fixed("lock-in-get-by-id", &["readers don't wait"]).is("lock_too_broad"),
@@ -91,23 +106,29 @@ const VARIANTS: &[Variant] = &[
     ]),
     oversold("mutex-in-process", &["one click", "crowd of 50", "other products don't wait"])
         .is("guard_in_one_process")
-        .or(&["crowd of 200"]),
+        .or(&["crowd of 200"])
+        .sends(AS_SHIPPED),
     // With the proof, it is known to oversell. Without the proof, the clicks don't show it.
     Variant {
         verdict: "not_fixed or oversold",
         ..not_fixed("one-replica", &["other products don't wait", "replicas", "retry"])
             .is("guard_in_one_process")
     },
-    oversold("retry-removed", &["crowd of 50", "crowd of 200", "retry"]).is("retry_missing"),
-    not_fixed("retry-removed-and-fixed", &["retry"]).is("retry_missing"),
+    oversold("retry-removed", &["crowd of 50", "crowd of 200", "retry"])
+        .is("retry_missing")
+        .sends(AS_SHIPPED),
+    not_fixed("retry-removed-and-fixed", &["retry"]).is("retry_missing").sends(WITH_ROW_LOCK),
     Variant {
         name: "window-zero",
         verdict: "not_fixed or oversold",
         failed: &["race window", "retry"],
         maybe: &["one click", "crowd of 50", "crowd of 200"],
         mistake: "payment_cut_short",
+        sends: AS_SHIPPED,
     },
-    not_fixed("window-zero-and-fixed", &["race window", "retry"]).is("payment_cut_short"),
+    not_fixed("window-zero-and-fixed", &["race window", "retry"])
+        .is("payment_cut_short")
+        .sends(WITH_ROW_LOCK),
     oversold("atomic-update-unread", &["one click", "crowd of 50", "crowd of 200", "conservation"])
         .is("unread_row_count"),
     not_fixed("optimistic-without-retry", &["no lost sale"])
@@ -126,16 +147,16 @@ const VARIANTS: &[Variant] = &[
     not_fixed("never-returns", NOTHING_SOLD).is("fails_alone"),
     not_fixed("panics", NOTHING_SOLD).is("fails_alone").or(&["retry"]),
     not_fixed("exits", NOTHING_SOLD).is("fails_alone").or(&["retry", "conservation", "honest answers"]),
-    fixed("no-key-update"),
-    fixed("advisory-lock"),
+    fixed("no-key-update").sends(WITH_ROW_LOCK),
+    fixed("advisory-lock").sends(&[Begin, Lock, Read, Insert, Take, Commit]),
     fixed("session-advisory-lock"),
-    fixed("lock-after-payment"),
+    fixed("lock-after-payment").sends(&[Begin, Read, ReadLocked, Insert, Take, Commit]),
     fixed("decrement-first"),
-    fixed("locked-and-set"),
+    fixed("locked-and-set").sends(WITH_ROW_LOCK),
     fixed("serializable-with-retry"),
     fixed("in-a-function"),
     fixed("lock-with-a-limit"),
-    fixed("single-statement"),
+    fixed("single-statement").sends(&[Begin, Read, TakeIfAny, Commit]),
     oversold("lost-update", &["one click", "crowd of 50", "crowd of 200", "conservation"]).is("lost_update"),
     // A purchase needs two connections at once, and a crowd takes all of them.
     oversold("lock-outside-the-transaction", &["one click", "crowd of 50", "crowd of 200"])
@@ -149,7 +170,10 @@ const VARIANTS: &[Variant] = &[
         .or(&["no failures"]),
     oversold("lock-the-orders", &["one click", "crowd of 50", "crowd of 200"]).is("lock_elsewhere"),
     // The oversold copy goes to a buyer by chance: to one who looks again before the first one commits.
-    oversold("looks-twice", &[]).is("second_look").or(&["crowd of 50", "crowd of 200", "one click"]),
+    oversold("looks-twice", &[])
+        .is("second_look")
+        .or(&["crowd of 50", "crowd of 200", "one click"])
+        .sends(&[Begin, Read, Read, Insert, Take, Commit]),
     oversold("jitter", &["crowd of 50", "crowd of 200", "one click"]).is("no_lock"),
     // It oversells in the first round. From the second round on, nothing is sold.
     oversold("sold-out-set", &["one click", "no lost sale"]).is("guard_in_one_process").or(&[
@@ -256,7 +280,7 @@ struct Judgement {
 
 impl Judgement {
     fn of(variant: &Variant, report: &Value) -> Self {
-        let Variant { name, verdict, failed: must, maybe, mistake } = variant;
+        let Variant { name, verdict, failed: must, maybe, mistake, sends } = variant;
         let names = |failed_only: bool| -> BTreeSet<String> {
             let checks = report["checks"].as_array().unwrap().iter();
             let checks = checks.filter(|check| !failed_only || check["passed"] == false);
@@ -275,6 +299,7 @@ impl Judgement {
                 must.contains(&name.as_str()) || maybe.contains(&name.as_str()) || may_be_proven(name)
             })
             && named == *mistake
+            && is_proof_as_counted(sends, &report["exploration"])
             && report["why"].is_null() == (*verdict != "fixed")
             && seconds <= LIMIT;
         let wrong = (!is_right).then(|| {
@@ -282,6 +307,42 @@ impl Judgement {
         });
         Self { line, wrong, all: names(false), failed }
     }
+}
+
+/// Whether the interleavings are those that the model counts. After the first one that oversells, the check soon stops. On
+/// a slow machine, it stops before it has played all of a fix.
+fn is_proof_as_counted(sends: &[Model], played: &Value) -> bool {
+    let counted = count(sends);
+    let figure = |name: &str| played[name].as_u64().and_then(|figure| usize::try_from(figure).ok());
+    let (Some(schedules), Some(oversold), Some(waited)) =
+        (figure("schedules"), figure("oversold"), figure("waited"))
+    else {
+        return sends.is_empty();
+    };
+    let is_whole = (schedules, waited) == (counted.schedules, counted.waited);
+    let is_cut_off = played["complete"] == false && schedules < counted.schedules;
+    sends.is_empty() || ((oversold > 0) == (counted.oversold > 0) && (is_whole || is_cut_off))
+}
+
+#[test]
+fn the_figures_of_a_proof_are_compared_with_the_model() {
+    let played = |schedules: u64, oversold: u64, waited: u64, complete: bool| {
+        serde_json::json!({
+            "schedules": schedules, "oversold": oversold, "waited": waited, "complete": complete,
+        })
+    };
+
+    for right in [played(36, 0, 24, true), played(20, 0, 10, false)] {
+        assert!(is_proof_as_counted(WITH_ROW_LOCK, &right), "{right}");
+    }
+    for wrong in
+        [played(35, 0, 24, true), played(36, 0, 23, true), played(36, 1, 24, true), played(40, 0, 24, false)]
+    {
+        assert!(!is_proof_as_counted(WITH_ROW_LOCK, &wrong), "{wrong}");
+    }
+    assert!(is_proof_as_counted(AS_SHIPPED, &played(17, 14, 0, false)));
+    assert!(!is_proof_as_counted(AS_SHIPPED, &played(17, 0, 0, false)));
+    assert!(!is_proof_as_counted(AS_SHIPPED, &Value::Null));
 }
 
 #[test]

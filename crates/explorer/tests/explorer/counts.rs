@@ -8,11 +8,19 @@ use crate::{explore_two, small_shop, stage};
 const UNLOCKED: &[Model] = &[Model::Begin, Model::Read, Model::Insert, Model::Take, Model::Commit];
 const LOCKED: &[Model] = &[Model::Begin, Model::ReadLocked, Model::Insert, Model::Take, Model::Commit];
 const ATOMIC: &[Model] = &[Model::Begin, Model::TakeIfAny, Model::Insert, Model::Commit];
+const LOCKED_NUMBER: &[Model] =
+    &[Model::Begin, Model::Lock, Model::Read, Model::Insert, Model::Take, Model::Commit];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_explorer_and_the_model_count_the_same_schedules() {
     let (mut stage, _folder) = stage(2).await;
-    let cases = [("unlocked", UNLOCKED, 182), ("pessimistic", LOCKED, 36), ("atomic_update", ATOMIC, 24)];
+    let cases = [
+        ("unlocked", UNLOCKED, 182),
+        ("pessimistic", LOCKED, 36),
+        ("no_key_update", LOCKED, 36),
+        ("atomic_update", ATOMIC, 24),
+        ("advisory_lock", LOCKED_NUMBER, 50),
+    ];
     for (strategy, statements, schedules) in cases {
         let explored = explore_two(&mut stage, Some(strategy), 1, Inside::Never, false).await;
 

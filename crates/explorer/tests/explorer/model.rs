@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Model {
     Begin,
+    /// Takes a lock that only buyers take, and looks at nothing.
+    Lock,
     /// Reads the stock.
     Read,
     /// Takes the row's lock, then reads the stock.
@@ -76,7 +78,8 @@ fn go_on(world: &World, counted: &mut Counted) {
 impl World {
     fn step(&mut self, buyer: usize) {
         let statement = self.buyers[buyer].rest[0];
-        let takes_lock = matches!(statement, Model::ReadLocked | Model::Take | Model::TakeIfAny);
+        let takes_lock =
+            matches!(statement, Model::Lock | Model::ReadLocked | Model::Take | Model::TakeIfAny);
         if takes_lock && self.holder.is_some_and(|holder| holder != buyer) {
             self.buyers[buyer].is_waiting = true;
             self.has_waited = true;

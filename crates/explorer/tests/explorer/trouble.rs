@@ -43,12 +43,13 @@ async fn nothing_is_lost_at_any_step_of_any_strategy() {
     }
 }
 
-/// The key is kept by the same code for all strategies. These buy with a lock, without one, and with one statement.
+/// The key is kept by the same code for all strategies. These buy with a lock, without one, with one statement, and in a
+/// batch.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes a minute"]
 async fn nothing_is_lost_at_any_step_of_a_purchase_with_a_key() {
     let (mut stage, _folder) = stage(2).await;
-    for strategy in ["pessimistic", "atomic_update", "single_statement"] {
+    for strategy in ["pessimistic", "atomic_update", "single_statement", "batched"] {
         for kind in TroubleKind::ALL {
             nothing_is_lost(&mut stage, strategy, true, kind).await;
         }

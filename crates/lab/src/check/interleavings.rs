@@ -37,6 +37,8 @@ const TIME: Duration = Duration::from_secs(3);
 const LAST_PLAY: Duration = Duration::from_secs(1);
 /// After a broken rule, the verdict is clear. The time is for more examples, of which the shortest one is shown.
 const TIME_AFTER_BREAK: Duration = Duration::from_millis(400);
+/// So many are played after a broken rule, if there is time: a slow machine then shows the same shortest one as a fast one.
+const FEWEST_WITH_BREAK: usize = 20;
 const PLAYS_PER_LINE: usize = 10;
 
 /// What was seen while the interleavings were played.
@@ -97,7 +99,8 @@ pub async fn play(stage: Part<Stage>, say: Say<'_>) -> Part<Interleavings> {
     let is_one_at_a_time = matches!(stage.meet_in_one_replica(&options).await, Ok(Meeting::InTheReplica));
     let recorder = stage.recorder().clone();
     let watched = Watched { witness: Witness::from_now(&recorder), ..Watched::default() };
-    let (seen, broken, disturbed) = (Mutex::new(watched), Notify::new(), Notify::new());
+    let seen = Mutex::new(watched);
+    let (broken, enough, disturbed) = (Notify::new(), Notify::new(), Notify::new());
     let advance = |exploration: &Exploration, schedule: &Schedule| {
         if exploration.schedules % PLAYS_PER_LINE == 1 {
             say(&format!("two purchases, one copy: interleaving {}", exploration.schedules));
@@ -105,6 +108,9 @@ pub async fn play(stage: Part<Stage>, say: Say<'_>) -> Part<Interleavings> {
         let mut seen = seen.lock();
         if seen.add(exploration, schedule, &recorder) {
             broken.notify_one();
+        }
+        if exploration.schedules >= FEWEST_WITH_BREAK {
+            enough.notify_one();
         }
         if seen.is_disturbed {
             disturbed.notify_one();
@@ -114,6 +120,7 @@ pub async fn play(stage: Part<Stage>, say: Say<'_>) -> Part<Interleavings> {
     let broken_long_ago = async {
         broken.notified().await;
         sleep(TIME_AFTER_BREAK).await;
+        enough.notified().await;
     };
     let ended = tokio::select! {
         ended = explore(&mut stage, &options, &advance) => ended.map(Some),

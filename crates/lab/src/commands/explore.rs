@@ -160,3 +160,38 @@ fn print_schedule(
     }
     Ok(if schedule.outcome.breaks_a_rule() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::explore::made_up::oversold_by;
+
+    /// One schedule in which so many orders were made.
+    fn explored(orders: usize) -> Exploration {
+        Exploration {
+            schedules: 1,
+            outcomes: BTreeSet::from([(1, orders, vec![Some(503), Some(503)], BTreeSet::new())]),
+            answers: BTreeMap::from([("503 503".to_owned(), 1)]),
+            ..Exploration::default()
+        }
+    }
+
+    #[test]
+    fn an_exploration_in_which_nobody_got_a_copy_shows_nothing() {
+        let error = require_a_sale(&explored(0)).unwrap_err().to_string();
+
+        assert!(error.starts_with("no purchase got a copy, so nothing was explored"), "{error}");
+        assert!(error.contains("The answers: 503 503. Look at .flash-sale/explorer/logs"), "{error}");
+    }
+
+    #[test]
+    fn a_sale_or_a_broken_rule_shows_something_and_no_schedule_claims_nothing() {
+        let counterexample = Some(oversold_by("UPDATE products SET quantity = quantity - 1"));
+
+        assert!(require_a_sale(&explored(1)).is_ok());
+        assert!(require_a_sale(&Exploration { counterexample, ..explored(0) }).is_ok());
+        assert!(require_a_sale(&Exploration::default()).is_ok());
+    }
+}

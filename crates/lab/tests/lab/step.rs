@@ -83,6 +83,27 @@ async fn what_means_nothing_is_said_and_the_end_of_the_input_ends_it() {
     assert!(unknown.errors.contains("the shop knows no strategy nope"), "{}", unknown.errors);
 }
 
+/// Otherwise PostgreSQL's files would vanish under it.
+#[tokio::test]
+async fn what_is_at_work_beside_the_shop_is_not_cleaned_away() {
+    let project = Project::new();
+    let mut step = project.command(&["step"]).stdin(Stdio::piped()).spawn().unwrap();
+    let input = step.stdin.take();
+    wait_until("replicas and PostgreSQL run", async || explore::working_in(&project, STEP) > 3).await;
+
+    let refused = project.run(&["clean"]).await;
+
+    assert_eq!(refused.code, 1, "{}", refused.output);
+    let said = "make step is at work in .flash-sale/step, so nothing was removed";
+    assert!(refused.errors.contains(said), "{}", refused.errors);
+    drop(input);
+    let ended = Outcome::of(step.wait_with_output().await.unwrap());
+    assert_eq!(ended.code, 0, "{}", ended.errors);
+    assert!(project.path().join(STEP).is_dir());
+    assert!(project.run(&["clean"]).await.success);
+    assert!(!project.path().join(STEP).exists());
+}
+
 #[tokio::test]
 async fn a_step_that_is_interrupted_leaves_no_process() {
     let project = Project::new();
