@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use flash_sale_lab::bench::pgbench::Script;
 use flash_sale_lab::project::{BENCH, BENCH_LOGS};
 use flash_sale_testbed::postgres::Address;
+use sea_orm::ConnectionTrait;
 use sea_orm::sqlx::{Connection, Executor, PgConnection};
 use serde_json::json;
 use tokio::process::Child;
