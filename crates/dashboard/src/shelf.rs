@@ -90,11 +90,13 @@ fn apply(stock: Option<i64>, change: StockChange) -> Option<i64> {
     }
 }
 
-/// The id of the product that a statement names. Each statement about products or orders has it as a parameter.
+/// The id of the product that a statement names. Each statement about products, buckets or orders has it as a parameter.
 fn product<'a>(step: &Step<'a>) -> Option<&'a str> {
     let words = Words::of(&step.statement.sql);
     let parameters = || step.statement.parameters.iter().flatten();
-    (words.has("products") || words.has("orders"))
+    ["products", "orders", "stock_buckets"]
+        .iter()
+        .any(|table| words.has(table))
         .then(|| parameters().find(|value| uuid::Uuid::try_parse(value).is_ok()))
         .flatten()
         .map(String::as_str)

@@ -147,9 +147,10 @@ impl Words {
         self.0.iter().any(|own| own == word)
     }
 
-    /// How it changes a product's stock. `None`: it doesn't.
+    /// How it changes a product's stock, in the product's row or in a bucket of the product. `None`: it doesn't.
     pub fn stock_change(&self, parameters: &[Option<String>]) -> Option<StockChange> {
-        let update = self.position(&["update", "products"])?;
+        let tables = ["products", "stock_buckets"];
+        let update = tables.into_iter().find_map(|table| self.position(&["update", table]))?;
         let words = &self.0[update..];
         let set = words.windows(2).position(|pair| pair == ["quantity", "="])?;
         let mut value = words[set + 2..].iter().map(String::as_str).peekable();
@@ -255,6 +256,10 @@ mod tests {
         for (sql, expected) in [
             (DECREMENT, Some(StockChange::By(-1))),
             ("UPDATE products SET quantity = quantity + 2", Some(StockChange::By(2))),
+            (
+                "UPDATE stock_buckets SET quantity = quantity - 1 WHERE quantity > 0",
+                Some(StockChange::By(-1)),
+            ),
             ("UPDATE products SET quantity = products.quantity - 1", Some(StockChange::By(-1))),
             ("UPDATE products SET quantity = $1", Some(StockChange::To(1))),
             ("UPDATE products SET quantity = LEAST(quantity, 1)", Some(StockChange::Unknown)),

@@ -13,10 +13,10 @@ pub struct BucketRepository<'a, C> {
 /// The buckets of a product, as one snapshot shows them.
 #[derive(Debug, PartialEq, Eq, FromQueryResult)]
 pub struct BucketCount {
+    /// Copies in all of them together, also those that somebody is just buying.
+    pub quantity: i64,
     /// How many buckets the product has, also empty ones.
     pub buckets: i64,
-    /// Copies in all of them together, also those that somebody is just buying.
-    pub copies: i64,
 }
 
 impl<'a, C: ConnectionTrait> BucketRepository<'a, C> {
@@ -39,11 +39,11 @@ impl<'a, C: ConnectionTrait> BucketRepository<'a, C> {
         Ok(updated.rows_affected() == 1)
     }
 
-    /// How many buckets the product has, and how many copies: `SELECT count(*) AS buckets, sum(quantity) …`
+    /// How many copies and buckets the product has: `SELECT sum(quantity) AS quantity, count(*) AS buckets …`
     ///
     /// A bucket from which another transaction takes its last copy is not empty before that transaction has committed.
     pub async fn count_of_product(&self, product_id: Uuid) -> Result<BucketCount, DbErr> {
-        let sql = "SELECT count(*) AS buckets, coalesce(sum(quantity), 0) AS copies
+        let sql = "SELECT coalesce(sum(quantity), 0) AS quantity, count(*) AS buckets
                    FROM stock_buckets WHERE product_id = $1";
         let count = BucketCount::find_by_statement(statement(sql, [product_id.into()]));
         Ok(count.one(self.connection).await?.expect("an aggregate always has its one row"))

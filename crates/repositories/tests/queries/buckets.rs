@@ -16,13 +16,13 @@ async fn each_copy_of_each_bucket_is_taken_once() {
     let (stock, spread) =
         (StockRepository::new(&database.connection), BucketRepository::new(&database.connection));
     assert!(!spread.take_copy(id).await.unwrap(), "there is no bucket");
-    assert_eq!(spread.count_of_product(id).await.unwrap(), BucketCount { buckets: 0, copies: 0 });
+    assert_eq!(spread.count_of_product(id).await.unwrap(), BucketCount { quantity: 0, buckets: 0 });
     assert_eq!(stock.get_in_rows(id).await.unwrap(), StockInRows { units: None, in_buckets: None });
 
     stock.give_back(id, 4).await.unwrap();
     database.connection.execute_unprepared("SELECT spread_stock(id, 3) FROM products").await.unwrap();
     assert_eq!(buckets(&database).await, "2 2 1");
-    assert_eq!(spread.count_of_product(id).await.unwrap(), BucketCount { buckets: 3, copies: 5 });
+    assert_eq!(spread.count_of_product(id).await.unwrap(), BucketCount { quantity: 5, buckets: 3 });
     assert_eq!(stock.get_in_rows(id).await.unwrap(), StockInRows { units: None, in_buckets: Some(5) });
 
     for _ in 0..5 {
@@ -30,7 +30,7 @@ async fn each_copy_of_each_bucket_is_taken_once() {
     }
     assert!(!spread.take_copy(id).await.unwrap());
     assert_eq!(buckets(&database).await, "0 0 0");
-    assert_eq!(spread.count_of_product(id).await.unwrap(), BucketCount { buckets: 3, copies: 0 });
+    assert_eq!(spread.count_of_product(id).await.unwrap(), BucketCount { quantity: 0, buckets: 3 });
 }
 
 /// The chosen bucket is emptied while the UPDATE waits for it.
@@ -47,7 +47,7 @@ async fn a_bucket_that_was_emptied_during_the_wait_gives_no_copy() {
 
     wait_until("the UPDATE waits", async || side.waiting_statements().await.len() == 1).await;
     let seen = BucketRepository::new(&database.connection).count_of_product(id).await.unwrap();
-    assert_eq!(seen, BucketCount { buckets: 1, copies: 1 }, "not empty before the COMMIT");
+    assert_eq!(seen, BucketCount { quantity: 1, buckets: 1 }, "not empty before the COMMIT");
     side.commit().await;
 
     assert!(!taken.await.unwrap().unwrap());

@@ -32,7 +32,7 @@ pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
 async fn why_nothing_was_taken(sale: &Sale<'_>) -> Result<Failure, DbErr> {
     Ok(match sale.buckets().count_of_product(sale.product_id).await? {
         // The bucket was emptied during the wait, and another one was not.
-        BucketCount { copies: 1.., .. } => Failure::Overtaken,
+        BucketCount { quantity: 1.., .. } => Failure::Overtaken,
         BucketCount { buckets: 1.., .. } => ServiceError::OutOfStock.into(),
         BucketCount { .. } => {
             let product = sale.products().get_by_id(sale.product_id).await?;
