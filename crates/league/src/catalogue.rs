@@ -110,8 +110,12 @@ mod tests {
     fn each_word_is_used_and_each_word_that_is_used_is_there() {
         let words = Words::of(&Exercise::cut(&shipped()).unwrap(), WORDS, RETRIES).unwrap();
         let variants = variants().unwrap();
-        let used: BTreeSet<&str> =
-            variants.iter().flat_map(|variant| &variant.words).map(String::as_str).chain(["answer"]).collect();
+        let used: BTreeSet<&str> = variants
+            .iter()
+            .flat_map(|variant| &variant.words)
+            .map(String::as_str)
+            .chain(["answer"])
+            .collect();
         let known: BTreeSet<&str> = words.names().collect();
 
         assert_eq!(known.difference(&used).collect::<Vec<_>>(), Vec::<&&str>::new(), "nobody uses them");

@@ -76,7 +76,10 @@ fn sums(standings: &Standings) -> String {
         );
     }
     let (mistakes, right) = named(standings);
-    let _ = writeln!(text, "\n`make check` gave {right} of {mistakes} mistakes the name that they should have.\n");
+    let _ = writeln!(
+        text,
+        "\n`make check` gave {right} of {mistakes} mistakes the name that they should have.\n"
+    );
     text
 }
 
@@ -98,7 +101,11 @@ fn errors(standings: &Standings) -> String {
         if row.is_named() == Some(false) {
             let given = row.mistake.as_ref().map_or("no name".to_owned(), |name| format!("`{name}`"));
             let expected = row.variant.mistake.as_deref().unwrap_or_default();
-            let _ = writeln!(text, "- `{}`: the mistake is called {given}, and should be `{expected}`.", row.variant.name);
+            let _ = writeln!(
+                text,
+                "- `{}`: the mistake is called {given}, and should be `{expected}`.",
+                row.variant.name
+            );
         }
         if let Some(disagreement) = row.disagreement() {
             let _ = writeln!(text, "- `{}`: {disagreement}.", row.variant.name);
@@ -134,13 +141,20 @@ fn families(standings: &Standings) -> String {
             );
         }
         let schedules = row.brute_force.iter().flatten().next().map_or("-".to_owned(), |shown| {
-            format!("{} + {}{}", shown.schedules[0], shown.schedules[1], if shown.complete { "" } else { ", not all" })
+            format!(
+                "{} + {}{}",
+                shown.schedules[0],
+                shown.schedules[1],
+                if shown.complete { "" } else { ", not all" }
+            )
         });
         let scores = Judge::ALL.map(|judge| row.score(judge).in_words()).join(" | ");
         let mistake = match (&variant.mistake, &row.mistake) {
             (expected, given) if expected == given => given.clone().unwrap_or_default(),
             (None, Some(given)) => given.clone(),
-            (Some(expected), given) => format!("**{}** instead of {expected}", given.as_deref().unwrap_or("none")),
+            (Some(expected), given) => {
+                format!("**{}** instead of {expected}", given.as_deref().unwrap_or("none"))
+            }
             (None, None) => String::new(),
         };
         let time = row.foretold.as_ref().map_or(String::new(), |it| format!("{:.2} s", it.seconds));
@@ -176,12 +190,14 @@ mod tests {
     fn each_error_of_a_judge_is_told_and_what_it_cannot_see_is_not() {
         let wrong = |seen: &str| Opinion::Wrong(seen.to_owned());
         let accused = row("guide-fix", [wrong("oversold"), Opinion::Right, Opinion::Right, Opinion::Right]);
-        let missed = row("shipped", [Opinion::Right, wrong("x"), Opinion::Right, Opinion::Silent("away".to_owned())]);
+        let missed =
+            row("shipped", [Opinion::Right, wrong("x"), Opinion::Right, Opinion::Silent("away".to_owned())]);
         let broad = row("one-at-a-time", [wrong("x"), Opinion::Right, Opinion::Right, Opinion::Right]);
 
         let text = markdown(&standings(vec![accused, missed, broad]));
 
-        let errors = text.split("## Where a judge errs").nth(1).unwrap().split("## The variants").next().unwrap();
+        let errors =
+            text.split("## Where a judge errs").nth(1).unwrap().split("## The variants").next().unwrap();
         let errors: Vec<&str> = errors.lines().filter(|line| !line.is_empty()).collect();
         assert_eq!(
             errors,
@@ -204,6 +220,9 @@ mod tests {
         let text = markdown(&standings(vec![row]));
 
         assert!(text.contains("the mistake is called `lost_update`, and should be `no_lock`"), "{text}");
-        assert!(text.contains("**lost_update** instead of no_lock") && text.contains("0 of 1 mistakes"), "{text}");
+        assert!(
+            text.contains("**lost_update** instead of no_lock") && text.contains("0 of 1 mistakes"),
+            "{text}"
+        );
     }
 }

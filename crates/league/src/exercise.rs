@@ -7,7 +7,8 @@ use anyhow::{Context, ensure};
 /// Where the exercise is.
 pub const FILE: &str = "crates/services/src/order_service.rs";
 /// The beginning of the method.
-const METHOD: &str = "    pub async fn create_order(&self, product_id: Uuid) -> Result<order::Model, ServiceError> {\n";
+const METHOD: &str =
+    "    pub async fn create_order(&self, product_id: Uuid) -> Result<order::Model, ServiceError> {\n";
 const END: &str = "\n    }\n";
 /// Each piece begins with the line that holds this text, and ends before the next piece.
 const PIECES: [(&str, &str); 8] = [
@@ -46,8 +47,7 @@ impl Exercise {
         let lines: Vec<&str> = body.lines().collect();
         let mut starts = Vec::new();
         for (name, anchor) in PIECES {
-            let found: Vec<usize> =
-                (0..lines.len()).filter(|line| lines[*line].contains(anchor)).collect();
+            let found: Vec<usize> = (0..lines.len()).filter(|line| lines[*line].contains(anchor)).collect();
             ensure!(
                 found.len() == 1 && starts.last().is_none_or(|last| *last < found[0]),
                 "the piece \"{name}\" ({anchor}) of create_order in {FILE} {otherwise}"
@@ -56,9 +56,10 @@ impl Exercise {
         }
         ensure!(starts[0] == 0, "the beginning of create_order in {FILE} {otherwise}");
         let ends = starts.iter().skip(1).copied().chain([lines.len()]);
-        let pieces = PIECES.iter().zip(starts.iter().zip(ends)).map(|((name, _), (start, end))| {
-            (*name, lines[*start..end].join("\n").trim_end().to_owned())
-        });
+        let pieces = PIECES
+            .iter()
+            .zip(starts.iter().zip(ends))
+            .map(|((name, _), (start, end))| (*name, lines[*start..end].join("\n").trim_end().to_owned()));
         let pieces = pieces.collect();
         Ok(Self { before: format!("{before}{METHOD}"), after: format!("{END}{after}"), pieces })
     }

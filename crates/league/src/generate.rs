@@ -76,7 +76,8 @@ pub fn module(words: &Words, variants: &[Variant]) -> anyhow::Result<String> {
 fn methods(words: &Words, variant: &Variant, method: &str) -> anyhow::Result<String> {
     let retry = variant.words.first().and_then(|word| words.retry(word));
     let mut body = String::new();
-    for word in variant.words.iter().skip(usize::from(retry.is_some())).map(String::as_str).chain(["answer"]) {
+    for word in variant.words.iter().skip(usize::from(retry.is_some())).map(String::as_str).chain(["answer"])
+    {
         let _ = writeln!(body, "        // {word}\n{}", words.code(word)?);
     }
     let signature = |name: &str| {

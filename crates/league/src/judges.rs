@@ -101,7 +101,8 @@ mod tests {
     #[test]
     fn a_verdict_is_right_only_if_it_is_fixed() {
         let of = |verdict: &str| {
-            verdict_of(&json!({ "verdict": verdict, "closing": "so", "mistake": { "name": "no_lock" } })).unwrap()
+            verdict_of(&json!({ "verdict": verdict, "closing": "so", "mistake": { "name": "no_lock" } }))
+                .unwrap()
         };
         assert_eq!(of("fixed").opinion, Opinion::Right);
         assert_eq!(of("not_fixed").opinion, Opinion::Wrong("so".to_owned()));

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
@@ -35,13 +36,21 @@ pub struct Standings {
 ///
 /// # Errors
 /// When they don't compile, or a shop doesn't start.
-pub async fn play(all: &[Variant], wanted: Vec<Variant>, lanes: usize, kept: &Kept) -> anyhow::Result<Standings> {
+pub async fn play(
+    all: &[Variant],
+    wanted: Vec<Variant>,
+    lanes: usize,
+    kept: &Kept,
+) -> anyhow::Result<Standings> {
     let order: Vec<String> = wanted.iter().map(|variant| variant.name.clone()).collect();
     let (mut rows, wanted) = kept.divide(wanted)?;
     let (lanes, kept_rows) = (lanes.min(wanted.len()), rows.len());
     let began = Instant::now();
     let (variants, tree) = (all.to_vec(), kept.tree.clone());
     let build = move || {
+        if lanes == 0 {
+            return Ok(Vec::new());
+        }
         let mut copies = vec![tree.build(&variants)?];
         for number in 2..=lanes {
             copies.push(tree.copy_again(number)?);
@@ -50,10 +59,13 @@ pub async fn play(all: &[Variant], wanted: Vec<Variant>, lanes: usize, kept: &Ke
     };
     let copies = tokio::task::spawn_blocking(build).await??;
     let seconds_of_build = began.elapsed().as_secs_f64();
-    console::error_line(format_args!("built in {seconds_of_build:.0} s; {} variants, {lanes} lanes", wanted.len()));
+    console::error_line(format_args!(
+        "built in {seconds_of_build:.0} s; {} variants, {lanes} lanes",
+        wanted.len()
+    ));
 
     let began = Instant::now();
-    let queue = std::sync::Arc::new(Mutex::new(VecDeque::from(wanted)));
+    let queue = Arc::new(Mutex::new(VecDeque::from(wanted)));
     let mut playing = JoinSet::new();
     for copy in copies {
         playing.spawn(play_in_a_lane(copy, queue.clone(), kept.clone()));
@@ -61,11 +73,16 @@ pub async fn play(all: &[Variant], wanted: Vec<Variant>, lanes: usize, kept: &Ke
     while let Some(played) = playing.join_next().await {
         rows.extend(played??);
     }
+    kept.tree.remove_copies(lanes)?;
     rows.sort_by_key(|row: &Row| order.iter().position(|name| *name == row.variant.name));
     Ok(Standings { rows, kept_rows, lanes, seconds_of_build, seconds: began.elapsed().as_secs_f64() })
 }
 
-async fn play_in_a_lane(copy: PathBuf, queue: std::sync::Arc<Mutex<VecDeque<Variant>>>, kept: Kept) -> anyhow::Result<Vec<Row>> {
+async fn play_in_a_lane(
+    copy: PathBuf,
+    queue: Arc<Mutex<VecDeque<Variant>>>,
+    kept: Kept,
+) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     let mut lane: Option<Lane> = None;
     loop {
@@ -102,7 +119,8 @@ impl Standings {
     /// When `make check` errs about a variant, or gives its mistake another name: the error names the variants.
     pub fn require_good_verdicts(&self) -> anyhow::Result<()> {
         let is_good = |row: &&Row| {
-            matches!(row.score(Judge::Verdict), Score::Caught | Score::Cleared) && row.is_named() != Some(false)
+            matches!(row.score(Judge::Verdict), Score::Caught | Score::Cleared)
+                && row.is_named() != Some(false)
         };
         let bad: Vec<&str> =
             self.rows.iter().filter(|row| !is_good(row)).map(|row| row.variant.name.as_str()).collect();

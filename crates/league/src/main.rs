@@ -65,7 +65,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let wanted = only(&names, all.clone())?;
     if arguments.list {
         for variant in &wanted {
-            console::line(format_args!("{:<38}{:<22}{}", variant.name, variant.outcome.in_words(), variant.said));
+            console::line(format_args!(
+                "{:<38}{:<22}{}",
+                variant.name,
+                variant.outcome.in_words(),
+                variant.said
+            ));
         }
         return Ok(());
     }

@@ -74,7 +74,10 @@ mod tests {
         let accuses = Opinion::Wrong("oversold".to_owned());
 
         assert_eq!([accuses.score(&wrong), accuses.score(&right)], [Score::Caught, Score::FalselyAccused]);
-        assert_eq!([Opinion::Right.score(&wrong), Opinion::Right.score(&right)], [Score::Missed, Score::Cleared]);
+        assert_eq!(
+            [Opinion::Right.score(&wrong), Opinion::Right.score(&right)],
+            [Score::Missed, Score::Cleared]
+        );
         let silent = Opinion::of(Err(anyhow::anyhow!("no PostgreSQL")));
         assert_eq!(silent.score(&wrong), Score::NoOpinion);
     }

@@ -107,9 +107,7 @@ impl Row {
 
     /// It in one line, for a person who waits.
     pub fn in_a_line(&self) -> String {
-        let words = |judge: Judge| {
-            format!("{:<16}", self.score(judge).in_words().trim_matches('*'))
-        };
+        let words = |judge: Judge| format!("{:<16}", self.score(judge).in_words().trim_matches('*'));
         let scores: String = Judge::ALL.into_iter().map(words).collect();
         let (expected, given) = (self.variant.mistake.as_deref(), self.mistake.as_deref());
         let name = match (expected, given) {
@@ -117,6 +115,10 @@ impl Row {
             (expected, given) => format!("{} (expected {})", given.unwrap_or("-"), expected.unwrap_or("-")),
         };
         let disagreement = self.disagreement().map(|it| format!("\n  {it}")).unwrap_or_default();
-        format!("{:<38}{:<22}{scores}{name}{disagreement}", self.variant.name, self.variant.outcome.in_words())
+        format!(
+            "{:<38}{:<22}{scores}{name}{disagreement}",
+            self.variant.name,
+            self.variant.outcome.in_words()
+        )
     }
 }

@@ -85,7 +85,12 @@ fn judge(loads: &[Aftermath]) -> Opinion {
             seen.push(format!("\"Out of stock\" after {orders} of {stock} copies"));
         }
         let is_fair = |answer: &str| ["200", "400", "409"].iter().any(|status| answer.starts_with(status));
-        seen.extend(answers.iter().filter(|(answer, _)| !is_fair(answer)).map(|(answer, count)| format!("{count} × {answer}")));
+        seen.extend(
+            answers
+                .iter()
+                .filter(|(answer, _)| !is_fair(answer))
+                .map(|(answer, count)| format!("{count} × {answer}")),
+        );
     }
     if seen.is_empty() { Opinion::Right } else { Opinion::Wrong(seen.join("; ")) }
 }

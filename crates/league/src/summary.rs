@@ -44,7 +44,8 @@ impl Sums {
                 sums.oversells.1 += usize::from(score == Score::Caught);
             }
             let own = row.foretold.as_ref().filter(|_| judge == Judge::Prediction).map(|it| it.seconds);
-            let lap = Judge::ALL.iter().zip(&row.seconds).find(|(other, _)| **other == judge).map(|(_, lap)| *lap);
+            let lap =
+                Judge::ALL.iter().zip(&row.seconds).find(|(other, _)| **other == judge).map(|(_, lap)| *lap);
             seconds.extend(own.or(lap));
         }
         seconds.sort_by(f64::total_cmp);

@@ -59,7 +59,8 @@ pub fn compare(variant: &Variant, shown: &BruteForce) -> anyhow::Result<()> {
 
 impl BruteForce {
     fn add(&mut self, index: usize, report: &Value) -> anyhow::Result<()> {
-        let count = |field: &str| report[field].as_u64().with_context(|| format!("the exploration has no {field}"));
+        let count =
+            |field: &str| report[field].as_u64().with_context(|| format!("the exploration has no {field}"));
         self.schedules[index] = usize::try_from(count("schedules")?)?;
         self.complete &= report["complete"] == true;
         for (field, harm) in [
@@ -74,9 +75,8 @@ impl BruteForce {
             }
         }
         let answers = report["answers"].as_object().context("the exploration has no answers")?;
-        // The product is there, and the request is in order. Whatever else a buyer is told is a failure.
-        let is_fair = |answer: &str| ["200", "400", "409"].contains(&answer);
-        if answers.keys().any(|answers| answers.split(' ').any(|answer| !is_fair(answer))) {
+        // The explorer counts 404 as an untrue answer, and 5xx as a failure. A missing answer is one, too.
+        if answers.keys().any(|answers| answers.contains("no answer")) {
             self.harms.insert(Harm::Fails);
         }
         Ok(())
@@ -112,12 +112,14 @@ mod tests {
         let nothing = || report("failed", 0, "200 400");
         let right = shown(nothing(), nothing());
         let oversold = shown(report("oversold", 3, "200 200"), nothing());
-        let not_found = shown(nothing(), report("failed", 0, "200 404"));
+        let not_found = shown(nothing(), report("dishonest", 9, "200 404"));
+        let silent = shown(report("failed", 0, "200 no answer"), nothing());
 
         assert!(compare(of("guide-fix"), &right).is_ok());
         assert!(compare(of("shipped"), &oversold).is_ok());
         assert!(compare(of("skip-locked"), &not_found).is_ok());
-        for (name, shown) in [("guide-fix", &oversold), ("shipped", &right), ("guide-fix", &not_found)] {
+        assert!(compare(of("for-share"), &silent).is_ok());
+        for (name, shown) in [("guide-fix", &oversold), ("shipped", &right), ("guide-fix", &silent)] {
             let error = compare(of(name), shown).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains("brute force says"), "{error}");
         }

@@ -33,8 +33,10 @@ impl Words {
             };
             let text = match piece {
                 Some(piece) => {
-                    let original =
-                        exercise.pieces.get(piece).with_context(|| format!("{word}: no piece \"{piece}\""))?;
+                    let original = exercise
+                        .pieces
+                        .get(piece)
+                        .with_context(|| format!("{word}: no piece \"{piece}\""))?;
                     edit(original, &body).with_context(|| format!("the word {word}"))?
                 }
                 None => body,
@@ -101,7 +103,9 @@ mod tests {
 
     #[test]
     fn a_word_is_a_piece_an_edited_piece_or_written_out() {
-        let words = words("# A comment.\n[late] from pay\nauthorize() => refuse()\n\n[two]\none();\n\ntwo();\n").unwrap();
+        let words =
+            words("# A comment.\n[late] from pay\nauthorize() => refuse()\n\n[two]\none();\n\ntwo();\n")
+                .unwrap();
 
         assert!(words.code("pay").unwrap().contains("authorize()"));
         assert_eq!(words.code("late").unwrap().trim(), "self.payment.refuse().await;");
@@ -111,7 +115,8 @@ mod tests {
 
     #[test]
     fn an_edit_that_no_longer_fits_the_exercise_is_an_error_that_names_the_word() {
-        for text in ["[late] from pay\nno such text => x", "[late] from nowhere\na => b", "[late] from pay\n"] {
+        for text in ["[late] from pay\nno such text => x", "[late] from nowhere\na => b", "[late] from pay\n"]
+        {
             let error = format!("{:#}", words(text).unwrap_err());
 
             assert!(error.contains("late"), "{error}");
