@@ -137,7 +137,8 @@ fn guard(reading: &Reading, first: usize, second: usize, table: &str) -> Option<
         reading_it.transaction == writing.transaction && reading.transaction_of(reading_it).is_begun;
     // The first statement may lock what it reads, if no part of it reads the table without the lock: such a part sees what
     // was there before the statement waited. For the same reason, a lock on a number must be there before the statement.
-    // What comes later is too late.
+    // A lock that is only tried makes nobody wait, and one trace doesn't show whether anybody looks at its answer. What
+    // comes later is too late.
     let mut own_reads = reading_it.deeds.iter().filter_map(|deed| deed.read_of(table));
     let locks_all_it_reads = own_reads.all(|read| read.lock.is_some());
     for (by, sent) in reading.statements[..=first].iter().enumerate() {
@@ -156,7 +157,10 @@ fn guard(reading: &Reading, first: usize, second: usize, table: &str) -> Option<
                     excludes_its_like(mode).then_some(Guard::TableLock)
                 }
                 Deed::LockNumber(lock)
-                    if by < first && !lock.is_shared && (is_held || !lock.ends_with_transaction) =>
+                    if by < first
+                        && !lock.is_tried
+                        && !lock.is_shared
+                        && (is_held || !lock.ends_with_transaction) =>
                 {
                     Some(Guard::NumberLock)
                 }
@@ -251,7 +255,12 @@ mod tests {
     #[test]
     fn a_lock_that_comes_too_late_is_too_weak_or_ends_too_early_is_no_guard() {
         let share = READ_FOR_UPDATE.replace("FOR UPDATE", "FOR SHARE");
-        for first in [&share, "LOCK TABLE products IN SHARE MODE", "SELECT pg_advisory_xact_lock_shared(1)"] {
+        for first in [
+            &share,
+            "LOCK TABLE products IN SHARE MODE",
+            "SELECT pg_advisory_xact_lock_shared(1)",
+            "SELECT pg_try_advisory_xact_lock(1)",
+        ] {
             let (suspicions, _) = predict("BEGIN", |own| {
                 own.write(first, 2, 1).read(READ, 3, 1).write(DECREMENT, 4, 1);
             });
