@@ -135,12 +135,17 @@ fn guard(reading: &Reading, first: usize, second: usize, table: &str) -> Option<
     let (reading_it, writing) = (&reading.statements[first], &reading.statements[second]);
     let is_one_transaction =
         reading_it.transaction == writing.transaction && reading.transaction_of(reading_it).is_begun;
-    // The first statement may lock what it reads. What comes later is too late.
+    // The first statement may lock what it reads, if no part of it reads the table without the lock: such a part sees what
+    // was there before the statement waited. For the same reason, a lock on a number must be there before the statement.
+    // A lock that is only tried makes nobody wait, and one trace doesn't show whether anybody looks at its answer. What
+    // comes later is too late.
+    let mut own_reads = reading_it.deeds.iter().filter_map(|deed| deed.read_of(table));
+    let locks_all_it_reads = own_reads.all(|read| read.lock.is_some());
     for (by, sent) in reading.statements[..=first].iter().enumerate() {
         let is_held = is_one_transaction && sent.transaction == writing.transaction;
         for deed in sent.deeds.iter().filter(|_| sent.error.is_none()) {
             let guard = match deed {
-                Deed::Read(read) if is_held && read.table == table => {
+                Deed::Read(read) if is_held && read.table == table && (by < first || locks_all_it_reads) => {
                     read.lock.filter(|lock| lock.excludes_others()).map(|_| Guard::RowLock)
                 }
                 Deed::Write(write)
@@ -151,7 +156,12 @@ fn guard(reading: &Reading, first: usize, second: usize, table: &str) -> Option<
                 Deed::LockTable { table: locked, mode } if is_held && locked == table => {
                     excludes_its_like(mode).then_some(Guard::TableLock)
                 }
-                Deed::LockNumber(lock) if !lock.is_shared && (is_held || !lock.ends_with_transaction) => {
+                Deed::LockNumber(lock)
+                    if by < first
+                        && !lock.is_tried
+                        && !lock.is_shared
+                        && (is_held || !lock.ends_with_transaction) =>
+                {
                     Some(Guard::NumberLock)
                 }
                 _ => None,
@@ -245,7 +255,12 @@ mod tests {
     #[test]
     fn a_lock_that_comes_too_late_is_too_weak_or_ends_too_early_is_no_guard() {
         let share = READ_FOR_UPDATE.replace("FOR UPDATE", "FOR SHARE");
-        for first in [&share, "LOCK TABLE products IN SHARE MODE", "SELECT pg_advisory_xact_lock_shared(1)"] {
+        for first in [
+            &share,
+            "LOCK TABLE products IN SHARE MODE",
+            "SELECT pg_advisory_xact_lock_shared(1)",
+            "SELECT pg_try_advisory_xact_lock(1)",
+        ] {
             let (suspicions, _) = predict("BEGIN", |own| {
                 own.write(first, 2, 1).read(READ, 3, 1).write(DECREMENT, 4, 1);
             });
@@ -263,6 +278,29 @@ mod tests {
         own.write(DECREMENT, 3, 1).commit(4);
         let (suspicions, _) = said(&Prediction::of(&Reading::of([&outside, &own.end()])));
         assert_eq!(suspicions, [(0, 2, Anomaly::StaleCheck)]);
+    }
+
+    #[test]
+    fn a_lock_within_the_statement_that_reads_is_a_guard_only_where_the_read_itself_locks() {
+        let locked = "SELECT * FROM products WHERE id = $1 FOR UPDATE";
+        for (sql, is_guarded) in [
+            (format!("SELECT * FROM ({locked}) AS locked"), true),
+            (format!("SELECT * FROM products WHERE id = ({locked})"), false),
+            (
+                format!("WITH locked AS ({locked}) SELECT products.* FROM products JOIN locked USING (id)"),
+                false,
+            ),
+            (
+                "SELECT products.* FROM products, (SELECT pg_advisory_xact_lock(1)) AS locked".to_owned(),
+                false,
+            ),
+        ] {
+            let (suspicions, _) = predict("BEGIN", |own| {
+                own.read(&sql, 2, 1).write(DECREMENT, 3, 1);
+            });
+
+            assert_eq!(suspicions.is_empty(), is_guarded, "{sql}: {suspicions:?}");
+        }
     }
 
     #[test]

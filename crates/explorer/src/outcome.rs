@@ -31,7 +31,8 @@ pub struct Outcome {
 pub enum Flaw {
     /// More copies were sold than there were.
     Oversold,
-    /// An answer was not true: an order that isn't there, or an order that nobody was told of.
+    /// An answer was not true: an order that isn't there, an order that nobody was told of, or that there is no such
+    /// product.
     Dishonest,
     /// Stock, holds and orders together are not what the stock was at first.
     Unconserved,
@@ -69,7 +70,9 @@ impl Outcome {
         let everybody_knows = !purchases.iter().any(|reply| reply.leaves_it_open());
         let unknown_orders = rows.orders.difference(&told).count();
         let missing_orders = told.difference(&rows.orders).count();
-        if (unknown_orders > 0 && everybody_knows) || (missing_orders > 0 && !has_reset) {
+        // The product is there in every schedule.
+        let denies_product = purchases.iter().any(|reply| reply.status == Some(404));
+        if (unknown_orders > 0 && everybody_knows) || (missing_orders > 0 && !has_reset) || denies_product {
             flaws.insert(Flaw::Dishonest);
         }
         if rows.left > 0 && !has_reset && purchases.iter().any(|reply| reply.status == Some(400)) {
@@ -86,5 +89,36 @@ impl Outcome {
     /// Whether a rule was broken that no fix may break. A failure alone is none: the buyer was told, and may try again.
     pub fn breaks_a_rule(&self) -> bool {
         self.flaws.iter().any(|flaw| *flaw != Flaw::Failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::piece::Inside;
+
+    /// Two purchases of one copy. The first one gets it.
+    fn flaws_of_second(status: u16) -> BTreeSet<Flaw> {
+        let order = Uuid::from_u128(1);
+        let reply = |status, order| Reply { status: Some(status), order, is_unknown: false };
+        let purchase = Act::Buy { strategy: None, key: None };
+        let piece = Piece {
+            acts: vec![purchase; 2],
+            product: Uuid::nil(),
+            quantity: 1,
+            stock: 1,
+            inside: Inside::Never,
+            trouble: None,
+        };
+        let rows = Rows { left: 0, held: 0, orders: BTreeSet::from([order]) };
+        Outcome::of(&piece, &[reply(200, Some(order)), reply(status, None)], &rows).flaws
+    }
+
+    #[test]
+    fn who_is_told_that_there_is_no_such_product_is_told_something_untrue() {
+        assert_eq!(flaws_of_second(400), BTreeSet::new());
+        assert_eq!(flaws_of_second(409), BTreeSet::new());
+        assert_eq!(flaws_of_second(404), BTreeSet::from([Flaw::Dishonest]));
+        assert_eq!(flaws_of_second(500), BTreeSet::from([Flaw::Failed]));
     }
 }

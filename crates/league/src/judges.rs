@@ -82,7 +82,11 @@ fn foretold(report: &Value) -> anyhow::Result<Foretold> {
     let is_guilty = report["guilty"].as_bool().context("the prediction has no verdict")?;
     let confirmed = report["confirmed"].as_array().context("the prediction has no list")?;
     let anomalies: Vec<String> = confirmed.iter().map(|confirmed| text(&confirmed["anomaly"])).collect();
-    let opinion = if is_guilty { Opinion::Wrong(anomalies.join(", ")) } else { Opinion::Right };
+    let opinion = match (is_guilty, report["answer"].as_u64()) {
+        (true, _) => Opinion::Wrong(anomalies.join(", ")),
+        (false, Some(200)) => Opinion::Right,
+        (false, _) => Opinion::Silent("a buyer who is alone gets no copy".to_owned()),
+    };
     let suspected = report["predicted"].as_u64().unwrap_or_default();
     let seconds = report["seconds"].as_f64().unwrap_or_default();
     Ok(Foretold { opinion, suspected, seconds })
@@ -122,8 +126,11 @@ mod tests {
 
     #[test]
     fn a_prediction_speaks_against_a_variant_only_if_it_was_confirmed() {
-        let innocent = json!({ "guilty": false, "predicted": 2, "confirmed": [], "seconds": 0.5 });
+        let innocent =
+            json!({ "guilty": false, "answer": 200, "predicted": 2, "confirmed": [], "seconds": 0.5 });
         assert_eq!(foretold(&innocent).unwrap().opinion, Opinion::Right);
+        let unsold = json!({ "guilty": false, "answer": 503, "predicted": 0, "confirmed": [] });
+        assert!(matches!(foretold(&unsold).unwrap().opinion, Opinion::Silent(_)));
         let guilty = json!({ "guilty": true, "predicted": 1, "confirmed": [{ "anomaly": "stale_check" }] });
         assert_eq!(foretold(&guilty).unwrap().opinion, Opinion::Wrong("stale_check".to_owned()));
     }

@@ -67,3 +67,39 @@ impl Kept {
         self.tree.target.join("league/rows.jsonl")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::variants;
+    use crate::opinion::Opinion;
+
+    #[test]
+    fn what_was_judged_is_not_judged_again_unless_its_words_have_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("league")).unwrap();
+        let tree = Tree { root: folder.path().to_owned(), target: folder.path().to_owned() };
+        let kept = Kept::of(tree.clone(), true);
+        let mut wanted: Vec<Variant> = variants().unwrap().into_iter().take(3).collect();
+        for variant in &wanted[..2] {
+            let (opinions, seconds) = (vec![Opinion::Right; 4], vec![1.0; 4]);
+            let variant = variant.clone();
+            let row =
+                Row { variant, brute_force: Ok(None), opinions, seconds, mistake: None, foretold: None };
+            kept.keep(&row).unwrap();
+        }
+        "another label".clone_into(&mut wanted[0].said);
+        wanted[1].words.push("look".to_owned());
+        let names = |variants: &[Variant]| -> Vec<String> {
+            variants.iter().map(|variant| variant.name.clone()).collect()
+        };
+
+        let (rows, others) = kept.divide(wanted.clone()).unwrap();
+        assert_eq!((rows.len(), names(&others)), (1, names(&wanted[1..])));
+        assert_eq!(rows[0].variant.said, "another label", "labels are those of now");
+
+        let (rows, others) = Kept::of(tree, false).divide(wanted.clone()).unwrap();
+        assert_eq!((rows.len(), others.len()), (0, 3));
+        assert_eq!(kept.divide(wanted).unwrap().0.len(), 0, "they are forgotten");
+    }
+}

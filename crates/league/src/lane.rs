@@ -87,11 +87,19 @@ impl Lane {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Runs a command of the lab that prints a JSON object, whatever its exit code is.
+    /// Runs a command of the lab that prints a JSON object, whatever its exit code is. A command that can't judge is run
+    /// once more, as a person would do.
     ///
     /// # Errors
     /// When it prints none, or one that says that nothing was judged.
     pub async fn judge(&self, arguments: &[&str]) -> anyhow::Result<Value> {
+        match self.judge_once(arguments).await {
+            Ok(report) => Ok(report),
+            Err(_) => self.judge_once(arguments).await,
+        }
+    }
+
+    async fn judge_once(&self, arguments: &[&str]) -> anyhow::Result<Value> {
         let output = self.output(arguments).await?;
         let command = || format!("lab {}", arguments.join(" "));
         let report: Value = serde_json::from_slice(&output.stdout)

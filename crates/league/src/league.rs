@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
@@ -47,6 +48,9 @@ pub async fn play(
     let began = Instant::now();
     let (variants, tree) = (all.to_vec(), kept.tree.clone());
     let build = move || {
+        if lanes == 0 {
+            return Ok(Vec::new());
+        }
         let mut copies = vec![tree.build(&variants)?];
         for number in 2..=lanes {
             copies.push(tree.copy_again(number)?);
@@ -61,7 +65,7 @@ pub async fn play(
     ));
 
     let began = Instant::now();
-    let queue = std::sync::Arc::new(Mutex::new(VecDeque::from(wanted)));
+    let queue = Arc::new(Mutex::new(VecDeque::from(wanted)));
     let mut playing = JoinSet::new();
     for copy in copies {
         playing.spawn(play_in_a_lane(copy, queue.clone(), kept.clone()));
@@ -69,13 +73,14 @@ pub async fn play(
     while let Some(played) = playing.join_next().await {
         rows.extend(played??);
     }
+    kept.tree.remove_copies(lanes)?;
     rows.sort_by_key(|row: &Row| order.iter().position(|name| *name == row.variant.name));
     Ok(Standings { rows, kept_rows, lanes, seconds_of_build, seconds: began.elapsed().as_secs_f64() })
 }
 
 async fn play_in_a_lane(
     copy: PathBuf,
-    queue: std::sync::Arc<Mutex<VecDeque<Variant>>>,
+    queue: Arc<Mutex<VecDeque<Variant>>>,
     kept: Kept,
 ) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();

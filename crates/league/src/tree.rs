@@ -96,6 +96,18 @@ impl Tree {
         Ok(copy)
     }
 
+    /// Removes the copies that [`Tree::copy_again`] has made. The first one stays, so that the next league builds little.
+    ///
+    /// # Errors
+    /// When a folder can't be removed.
+    pub fn remove_copies(&self, lanes: usize) -> anyhow::Result<()> {
+        for number in 2..=lanes {
+            let copy = self.folder(number);
+            fs::remove_dir_all(&copy).with_context(|| format!("can't remove {}", copy.display()))?;
+        }
+        Ok(())
+    }
+
     fn folder(&self, number: usize) -> PathBuf {
         self.target.join("league").join(number.to_string())
     }

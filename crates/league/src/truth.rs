@@ -12,6 +12,8 @@ use crate::outcome::{Harm, in_words};
 
 /// Longer than any variant needs.
 const TIME_LIMIT: &str = "60";
+/// On a busy machine a purchase does not always repeat itself, and then schedules are left out.
+const TRIES: usize = 2;
 
 /// What brute force has shown of a variant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,11 +34,20 @@ pub async fn establish(lane: &Lane, variant: &Variant) -> anyhow::Result<Option<
     if variant.outcome.remembers() {
         return Ok(None);
     }
-    let mut shown = BruteForce { complete: true, ..BruteForce::default() };
+    let (mut shown, mut complete) = (BruteForce::default(), true);
     for (index, stock) in ["1", "2"].into_iter().enumerate() {
         let options = ["explore", "--json", "--no-reduction", "--stock", stock, "--time-limit", TIME_LIMIT];
-        shown.add(index, &lane.judge(&options).await?)?;
+        for _ in 0..TRIES {
+            let report = lane.judge(&options).await?;
+            shown.add(index, &report)?;
+            shown.complete = report["complete"] == true;
+            if shown.complete {
+                break;
+            }
+        }
+        complete &= shown.complete;
     }
+    shown.complete = complete;
     Ok(Some(shown))
 }
 
@@ -62,7 +73,6 @@ impl BruteForce {
         let count =
             |field: &str| report[field].as_u64().with_context(|| format!("the exploration has no {field}"));
         self.schedules[index] = usize::try_from(count("schedules")?)?;
-        self.complete &= report["complete"] == true;
         for (field, harm) in [
             ("oversold", Harm::Oversells),
             ("dishonest", Harm::Untrue),
@@ -75,9 +85,8 @@ impl BruteForce {
             }
         }
         let answers = report["answers"].as_object().context("the exploration has no answers")?;
-        // The product is there, and the request is in order. Whatever else a buyer is told is a failure.
-        let is_fair = |answer: &str| ["200", "400", "409"].contains(&answer);
-        if answers.keys().any(|answers| answers.split(' ').any(|answer| !is_fair(answer))) {
+        // The explorer counts 404 as an untrue answer, and 5xx as a failure. A missing answer is one, too.
+        if answers.keys().any(|answers| answers.contains("no answer")) {
             self.harms.insert(Harm::Fails);
         }
         Ok(())
@@ -105,7 +114,7 @@ mod tests {
         let variants = variants().unwrap();
         let of = |name: &str| variants.iter().find(|variant| variant.name == name).unwrap();
         let shown = |first: Value, second: Value| {
-            let mut shown = BruteForce { complete: true, ..BruteForce::default() };
+            let mut shown = BruteForce::default();
             shown.add(0, &first).unwrap();
             shown.add(1, &second).unwrap();
             shown
@@ -113,12 +122,14 @@ mod tests {
         let nothing = || report("failed", 0, "200 400");
         let right = shown(nothing(), nothing());
         let oversold = shown(report("oversold", 3, "200 200"), nothing());
-        let not_found = shown(nothing(), report("failed", 0, "200 404"));
+        let not_found = shown(nothing(), report("dishonest", 9, "200 404"));
+        let silent = shown(report("failed", 0, "200 no answer"), nothing());
 
         assert!(compare(of("guide-fix"), &right).is_ok());
         assert!(compare(of("shipped"), &oversold).is_ok());
         assert!(compare(of("skip-locked"), &not_found).is_ok());
-        for (name, shown) in [("guide-fix", &oversold), ("shipped", &right), ("guide-fix", &not_found)] {
+        assert!(compare(of("for-share"), &silent).is_ok());
+        for (name, shown) in [("guide-fix", &oversold), ("shipped", &right), ("guide-fix", &silent)] {
             let error = compare(of(name), shown).unwrap_err().to_string();
             assert!(error.contains(name) && error.contains("brute force says"), "{error}");
         }
@@ -126,7 +137,7 @@ mod tests {
 
     #[test]
     fn one_copy_and_two_are_put_together() {
-        let mut shown = BruteForce { complete: true, ..BruteForce::default() };
+        let mut shown = BruteForce::default();
         shown.add(0, &report("oversold", 1, "200 200")).unwrap();
         shown.add(1, &report("lost_sales", 1, "200 400")).unwrap();
 
