@@ -107,6 +107,8 @@ mod tests {
             product: Uuid::nil(),
             quantity: 1,
             stock: 1,
+            buckets: 0,
+            dice: Vec::new(),
             inside: Inside::Never,
             trouble: None,
         };
