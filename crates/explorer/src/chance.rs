@@ -63,12 +63,12 @@ mod tests {
 
     #[test]
     fn chance_chooses_a_filled_bucket_for_each_purchase() {
-        let none: [Vec<usize>; 1] = [Vec::new()];
         let two = |strategy, stock| ExploreOptions::of_purchases(Some(strategy), 2, stock).all_dice();
 
-        assert_eq!(two("stock_buckets", 1), none, "the only copy is in one bucket");
+        let no_part = [Vec::<usize>::new()];
+        assert_eq!(two("stock_buckets", 1), no_part, "the only copy is in one bucket");
         assert_eq!(two("stock_buckets", 9), [[0, 0], [0, 1], [1, 0], [1, 1]]);
-        assert_eq!(two("pessimistic", 9), none);
+        assert_eq!(two("pessimistic", 9), no_part);
         assert_eq!(ExploreOptions::of_purchases(Some("stock_buckets"), 3, 3).all_dice().len(), 27);
     }
 }
