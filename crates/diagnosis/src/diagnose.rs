@@ -8,7 +8,8 @@ use crate::deed::{Deed, IfTaken};
 use crate::evidence::{Evidence, Purchase, Sign};
 use crate::locks::mistake_of_locks;
 use crate::mistake::{Found, Mistake};
-use crate::reading::{QUANTITY, Sent};
+use crate::prediction::excludes_its_like;
+use crate::reading::{PRODUCTS, QUANTITY, Sent};
 use crate::shown::{Shown, shown};
 
 /// A mistake with its name, and the statements that show it.
@@ -83,7 +84,11 @@ fn of_purchases(evidence: &Evidence) -> Option<Found<'_>> {
         .find_map(skipped_row)
         .or_else(|| each().find_map(failed_statement))
         .or_else(|| each().find_map(late_buyer))
-        .or_else(|| each().find_map(old_version).filter(|_| evidence.has(Sign::LostSale)))
+        .or_else(|| {
+            each()
+                .find_map(|it| old_version(it).or_else(|| refused_by_conflict(it)))
+                .filter(|_| evidence.has(Sign::LostSale))
+        })
 }
 
 /// A buyer was told yes, and the purchase has kept no order.
@@ -177,7 +182,10 @@ fn failed_statement((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> 
     }
     let earlier: Vec<&Sent> =
         reading.of_transaction(failed.transaction).filter(|sent| sent.began_at < failed.began_at).collect();
-    let is_weak = |sent: &&&Sent| sent.product_lock().is_some_and(|lock| !lock.excludes_others());
+    let is_weak = |sent: &&&Sent| {
+        let is_shared = |deed: &Deed| matches!(deed, Deed::LockTable { table, mode } if table == PRODUCTS && !excludes_its_like(mode));
+        sent.product_lock().is_some_and(|lock| !lock.excludes_others()) || sent.deeds.iter().any(is_shared)
+    };
     let inserts = |sent: &&&Sent| sent.inserts_order();
     let (mistake, first) = match failed.error.as_deref()? {
         "40P01" => match (earlier.iter().find(is_weak), earlier.iter().find(inserts)) {
@@ -228,6 +236,15 @@ fn old_version((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
         Mistake::ConflictWithoutRetry,
         read.into_iter().chain([update]).map(|sent| (index, sent)).collect(),
     ))
+}
+
+/// A conflict failed a statement, and its buyer was told "Out of stock" without another try.
+fn refused_by_conflict((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
+    let statements = &purchase.reading.statements;
+    let failed = statements.iter().find(|sent| sent.error.as_deref().is_some_and(is_conflict))?;
+    let begins_again = statements.iter().any(|sent| sent.transaction > failed.transaction);
+    let is_refused = purchase.status == Some(400) && !begins_again;
+    is_refused.then(|| (Mistake::ConflictWithoutRetry, vec![(index, failed)]))
 }
 
 fn all_reads(purchases: &[Purchase]) -> Vec<(usize, &Sent)> {

@@ -110,8 +110,13 @@ fn mistake_of_lock(reading: &Reading) -> Option<(Mistake, &Sent)> {
                 reads().filter(|read| read.began_at >= lock.began_at).filter_map(Sent::quantity).peekable();
             let was_looked_at = stock_under_lock.peek().is_some();
             let decided_before = !was_looked_at && reads().any(|read| read.quantity().is_some());
+            // What a statement reads beside its own lock is what was there before the statement waited.
+            let mut beside = lock.deeds.iter().filter_map(|deed| deed.read_of(PRODUCTS));
+            let reads_beside = beside.any(|read| read.lock.is_none());
             match held {
-                _ if decided_before || stock_under_lock.any(|left| left <= 0) => Mistake::LockAfterDecision,
+                _ if decided_before || reads_beside || stock_under_lock.any(|left| left <= 0) => {
+                    Mistake::LockAfterDecision
+                }
                 // Both have the number, or the table, and none has waited.
                 Held::Agreed => Mistake::LockElsewhere,
                 _ => return None,

@@ -188,7 +188,7 @@ fn guard(reading: &Reading, first: usize, second: usize, table: &str) -> Option<
 }
 
 /// Whether two transactions can't both have a table lock in this mode (PostgreSQL manual, section 13.3.1).
-fn excludes_its_like(mode: &str) -> bool {
+pub(crate) fn excludes_its_like(mode: &str) -> bool {
     matches!(mode, "share update exclusive" | "share row exclusive" | "exclusive" | "access exclusive")
 }
 

@@ -99,6 +99,16 @@ fn a_computed_stock_is_a_lost_update_and_a_weak_lock_is_too_weak() {
 }
 
 #[test]
+fn a_statement_that_reads_beside_its_own_lock_has_decided_before_it() {
+    for read in [
+        "SELECT quantity FROM products WHERE id = (SELECT id FROM products WHERE id = $1 FOR UPDATE)",
+        "SELECT quantity FROM products, (SELECT pg_advisory_xact_lock(1)) AS locked WHERE id = $1",
+    ] {
+        assert_named(Mistake::LockAfterDecision, &[Sign::Oversold], both(read, DECREMENT));
+    }
+}
+
+#[test]
 fn a_lock_on_something_else_is_elsewhere() {
     assert_named(
         Mistake::LockElsewhere,

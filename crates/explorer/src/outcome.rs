@@ -31,8 +31,8 @@ pub struct Outcome {
 pub enum Flaw {
     /// More copies were sold than there were.
     Oversold,
-    /// An answer was not true: an order that isn't there, an order that nobody was told of, or that there is no such
-    /// product.
+    /// An answer was not true: an order that isn't there, an order that nobody was told of, one order for two buyers, or
+    /// that there is no such product.
     Dishonest,
     /// Stock, holds and orders together are not what the stock was at first.
     Unconserved,
@@ -72,7 +72,11 @@ impl Outcome {
         let missing_orders = told.difference(&rows.orders).count();
         // The product is there in every schedule.
         let denies_product = purchases.iter().any(|reply| reply.status == Some(404));
-        if (unknown_orders > 0 && everybody_knows) || (missing_orders > 0 && !has_reset) || denies_product {
+        if (unknown_orders > 0 && everybody_knows)
+            || (missing_orders > 0 && !has_reset)
+            || denies_product
+            || is_one_order_of_two_buyers(acts, replies)
+        {
             flaws.insert(Flaw::Dishonest);
         }
         if rows.left > 0 && !has_reset && purchases.iter().any(|reply| reply.status == Some(400)) {
@@ -92,16 +96,27 @@ impl Outcome {
     }
 }
 
+/// Whether two buyers were told of the same order. Requests with the same key come from one buyer.
+fn is_one_order_of_two_buyers(acts: &[Act], replies: &[Reply]) -> bool {
+    let told = acts.iter().zip(replies).enumerate().filter_map(|(index, (act, reply))| {
+        let Act::Buy { key, .. } = act else { return None };
+        Some((reply.order?, key.clone().unwrap_or_else(|| index.to_string())))
+    });
+    let told: BTreeSet<(Uuid, String)> = told.collect();
+    let orders: BTreeSet<&Uuid> = told.iter().map(|(order, _)| order).collect();
+    orders.len() < told.len()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::piece::Inside;
 
-    /// Two purchases of one copy. The first one gets it.
-    fn flaws_of_second(status: u16) -> BTreeSet<Flaw> {
-        let order = Uuid::from_u128(1);
+    /// Two purchases of one copy, with this key. The first one gets the copy.
+    fn flaws(key: Option<&str>, status: u16, order: Option<Uuid>) -> BTreeSet<Flaw> {
+        let first = Uuid::from_u128(1);
         let reply = |status, order| Reply { status: Some(status), order, is_unknown: false };
-        let purchase = Act::Buy { strategy: None, key: None };
+        let purchase = Act::Buy { strategy: None, key: key.map(str::to_owned) };
         let piece = Piece {
             acts: vec![purchase; 2],
             product: Uuid::nil(),
@@ -112,8 +127,20 @@ mod tests {
             inside: Inside::Never,
             trouble: None,
         };
-        let rows = Rows { left: 0, held: 0, orders: BTreeSet::from([order]) };
-        Outcome::of(&piece, &[reply(200, Some(order)), reply(status, None)], &rows).flaws
+        let rows = Rows { left: 0, held: 0, orders: BTreeSet::from([first]) };
+        Outcome::of(&piece, &[reply(200, Some(first)), reply(status, order)], &rows).flaws
+    }
+
+    fn flaws_of_second(status: u16) -> BTreeSet<Flaw> {
+        flaws(None, status, None)
+    }
+
+    #[test]
+    fn one_order_is_told_to_two_requests_only_if_they_come_from_one_buyer() {
+        let first = Some(Uuid::from_u128(1));
+
+        assert_eq!(flaws(None, 200, first), BTreeSet::from([Flaw::Dishonest]));
+        assert_eq!(flaws(Some("key"), 200, first), BTreeSet::new());
     }
 
     #[test]

@@ -43,6 +43,14 @@ fn what_comes_after_an_error_in_its_transaction_fails_too() {
 }
 
 #[test]
+fn a_deadlock_of_two_who_share_the_table_comes_from_the_weak_lock() {
+    let shared = failing("LOCK TABLE products IN SHARE MODE", "40P01");
+    assert_named(Mistake::LockTooWeak, &[], shared);
+    let exclusive = failing("LOCK TABLE products IN EXCLUSIVE MODE", "40P01");
+    assert_named(Mistake::LockAfterInsert, &[], exclusive);
+}
+
+#[test]
 fn who_begins_again_and_still_meets_failures_in_a_crowd_has_used_up_the_tries() {
     let mut story = Story::new();
     let mut first = begin(&mut story, B, 2);
@@ -53,4 +61,15 @@ fn who_begins_again_and_still_meets_failures_in_a_crowd_has_used_up_the_tries() 
 
     assert_named(Mistake::TriesUsedUp, &[Sign::BuyersMetFailures], tried());
     assert_eq!(of(&[], tried()), None);
+}
+
+#[test]
+fn who_is_told_that_nothing_is_left_because_of_a_conflict_was_not_told_the_truth() {
+    let mut story = Story::new();
+    let mut b = begin(&mut story, B, 2);
+    b.fail("SELECT quantity FROM products WHERE id = $1 FOR UPDATE NOWAIT", 3, "55P03").rollback(4);
+    let refused = || vec![purchase(400, &[&b])];
+
+    assert_named(Mistake::ConflictWithoutRetry, &[Sign::LostSale], refused());
+    assert_eq!(of(&[], refused()), None);
 }

@@ -8,9 +8,9 @@ use flash_sale_wiretap::Recorder;
 use flash_sale_wiretap::trace::Transaction;
 
 /// How much an interleaving tells. The highest one tells the most: a broken rule, then a strange answer, then a statement
-/// that failed, then a wait. Of several that break the same rule, the one with the fewest switches tells the most: it is
-/// the example that the check shows.
-type Rank = (Option<Reverse<Flaw>>, bool, bool, bool, Reverse<usize>, Reverse<usize>);
+/// that failed, then a wait, then two purchases that were under way at the same time. Of several that break the same rule,
+/// the one with the fewest switches tells the most: it is the example that the check shows.
+type Rank = (Option<Reverse<Flaw>>, bool, bool, bool, bool, Reverse<usize>, Reverse<usize>);
 
 /// The interleaving that tells the most so far.
 #[derive(Default)]
@@ -73,6 +73,7 @@ fn rank(schedule: &Schedule) -> Rank {
         keeps_all_rules && schedule.replies.iter().any(|reply| !is_usual(reply.status)),
         keeps_all_rules && schedule.steps.iter().any(|step| matches!(step.became, Became::Failed(_))),
         keeps_all_rules && schedule.has_waited(),
+        keeps_all_rules && schedule.switches() > 1,
         Reverse(schedule.switches()),
         Reverse(schedule.steps.len()),
     )

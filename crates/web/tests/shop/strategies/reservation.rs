@@ -207,7 +207,11 @@ async fn when_payments_fail_at_random_a_crowd_still_gets_each_copy_once() {
     const STOCK: i32 = 10;
     let shop = Shop::open_with(2, |settings| {
         settings.race_window_ms = 2;
-        settings.variables.push(("PAYMENT_FAILS_PERCENT".to_owned(), "50".to_owned()));
+        // A hold that a busy machine could not give back in time lapses.
+        for (name, value) in [("PAYMENT_FAILS_PERCENT", "50"), ("HOLD_MS", "5000"), ("HOLD_SWEEP_MS", "100")]
+        {
+            settings.variables.push((name.to_owned(), value.to_owned()));
+        }
     })
     .await;
     let product = shop.product_for(NAME, STOCK).await;
