@@ -26,7 +26,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 
 use copy::{Copy, patch, patches, root, run_well};
-use model::count;
+use model::{Model, count};
 use table::{AS_SHIPPED, OF_THE_GUIDE, VARIANTS, Variant, WITH_ROW_LOCK};
 
 /// The longest time of a check, in seconds.
