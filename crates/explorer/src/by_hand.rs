@@ -99,7 +99,7 @@ impl Stage {
         let before = recorder.newest_number();
         let transactions = || -> Vec<Transaction> {
             let mut all = recorder.all(MOST_TRANSACTIONS);
-            all.retain(|transaction| transaction.number > before);
+            all.retain(|transaction| transaction.number > before && !transaction.only_cleans());
             all
         };
         let seen = Arc::new(Mutex::new(Seen::default()));

@@ -1,6 +1,7 @@
 //! What the wire saw of one transaction. Times are in milliseconds since the transaction began.
 
 use chrono::{DateTime, Utc};
+use flash_sale_core::database::BETWEEN_TWO_USERS;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -26,6 +27,13 @@ pub struct Transaction {
     pub statements: Vec<Statement>,
     /// How many statements more there were. They are left out because there were too many.
     pub left_out: usize,
+}
+
+impl Transaction {
+    /// Whether it only cleans a connection between two users, and is no part of a request.
+    pub fn only_cleans(&self) -> bool {
+        self.statements.iter().all(|statement| statement.sql == BETWEEN_TWO_USERS)
+    }
 }
 
 /// How a transaction ended.

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use anyhow::ensure;
 use clap::Args;
-use flash_sale_core::database::BETWEEN_TWO_USERS;
 use flash_sale_diagnosis::reading::Sent;
 use flash_sale_diagnosis::{Prediction, Reading};
 use flash_sale_explorer::{ExploreOptions, Schedule, Stage, Step};
@@ -99,10 +98,7 @@ async fn taped(
     let schedule = play(stage).await?;
     let mut transactions = stage.recorder().since(before);
     // A connection is cleaned after its user. That is none of a purchase's statements.
-    let is_cleaning = |transaction: &Transaction| {
-        transaction.statements.iter().all(|statement| statement.sql == BETWEEN_TWO_USERS)
-    };
-    transactions.retain(|transaction| !is_cleaning(transaction));
+    transactions.retain(|transaction| !transaction.only_cleans());
     Ok((schedule, transactions))
 }
 
