@@ -177,3 +177,8 @@ impl Deed {
         }
     }
 }
+
+/// Whether two transactions can't both have a table lock in this mode (PostgreSQL manual, section 13.3.1).
+pub(crate) fn excludes_its_like(mode: &str) -> bool {
+    matches!(mode, "share update exclusive" | "share row exclusive" | "exclusive" | "access exclusive")
+}

@@ -8,8 +8,7 @@ use crate::deed::{Deed, IfTaken};
 use crate::evidence::{Evidence, Purchase, Sign};
 use crate::locks::mistake_of_locks;
 use crate::mistake::{Found, Mistake};
-use crate::prediction::excludes_its_like;
-use crate::reading::{PRODUCTS, QUANTITY, Sent};
+use crate::reading::{QUANTITY, Reading, Sent};
 use crate::shown::{Shown, shown};
 
 /// A mistake with its name, and the statements that show it.
@@ -126,10 +125,15 @@ fn kept_after_refusal(purchases: &[Purchase]) -> Option<Found<'_>> {
 
 /// A purchase met a conflict, and began again.
 fn tried_again((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
-    let reading = &purchase.reading;
-    let failed = reading.statements.iter().find(|sent| sent.error.as_deref().is_some_and(is_conflict))?;
-    let has_begun_again = reading.statements.iter().any(|sent| sent.transaction > failed.transaction);
+    let (failed, has_begun_again) = first_conflict(&purchase.reading)?;
     has_begun_again.then(|| (Mistake::TriesUsedUp, vec![(index, failed)]))
+}
+
+/// The first statement that failed in a conflict, and whether the purchase began again afterwards.
+fn first_conflict(reading: &Reading) -> Option<(&Sent, bool)> {
+    let statements = &reading.statements;
+    let failed = statements.iter().find(|sent| sent.error.as_deref().is_some_and(is_conflict))?;
+    Some((failed, statements.iter().any(|sent| sent.transaction > failed.transaction)))
 }
 
 /// Whether a statement with this SQLSTATE failed only because of another transaction.
@@ -182,10 +186,7 @@ fn failed_statement((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> 
     }
     let earlier: Vec<&Sent> =
         reading.of_transaction(failed.transaction).filter(|sent| sent.began_at < failed.began_at).collect();
-    let is_weak = |sent: &&&Sent| {
-        let is_shared = |deed: &Deed| matches!(deed, Deed::LockTable { table, mode } if table == PRODUCTS && !excludes_its_like(mode));
-        sent.product_lock().is_some_and(|lock| !lock.excludes_others()) || sent.deeds.iter().any(is_shared)
-    };
+    let is_weak = |sent: &&&Sent| sent.shares_product();
     let inserts = |sent: &&&Sent| sent.inserts_order();
     let (mistake, first) = match failed.error.as_deref()? {
         "40P01" => match (earlier.iter().find(is_weak), earlier.iter().find(inserts)) {
@@ -193,7 +194,7 @@ fn failed_statement((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> 
             (None, Some(insert)) => (Mistake::LockAfterInsert, Some(*insert)),
             (None, None) => (Mistake::ConflictWithoutRetry, None),
         },
-        "40001" | "55P03" => (Mistake::ConflictWithoutRetry, None),
+        error if is_conflict(error) => (Mistake::ConflictWithoutRetry, None),
         error if error.starts_with("23") => (Mistake::ConstraintWithoutAnswer, None),
         _ => return None,
     };
@@ -240,10 +241,8 @@ fn old_version((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
 
 /// A conflict failed a statement, and its buyer was told "Out of stock" without another try.
 fn refused_by_conflict((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
-    let statements = &purchase.reading.statements;
-    let failed = statements.iter().find(|sent| sent.error.as_deref().is_some_and(is_conflict))?;
-    let begins_again = statements.iter().any(|sent| sent.transaction > failed.transaction);
-    let is_refused = purchase.status == Some(400) && !begins_again;
+    let (failed, has_begun_again) = first_conflict(&purchase.reading)?;
+    let is_refused = purchase.status == Some(400) && !has_begun_again;
     is_refused.then(|| (Mistake::ConflictWithoutRetry, vec![(index, failed)]))
 }
 

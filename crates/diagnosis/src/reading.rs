@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use flash_sale_wiretap::trace::{Outcome, Statement, Transaction, Wait};
 use serde_json::{Map, Value};
 
-use crate::deed::{Deed, Isolation, RowLock, RowRead, RowWrite, WriteVerb};
+use crate::deed::{Deed, Isolation, RowLock, RowRead, RowWrite, WriteVerb, excludes_its_like};
 use crate::parts::deeds;
 use crate::sql::label;
 
@@ -173,6 +173,15 @@ impl Sent {
     /// Its lock on the product's row.
     pub fn product_lock(&self) -> Option<RowLock> {
         self.deeds.iter().filter_map(|deed| deed.read_of(PRODUCTS)).find_map(|read| read.lock)
+    }
+
+    /// Whether it locks the product's row, or the table of the products, in a way that several transactions can share.
+    pub fn shares_product(&self) -> bool {
+        let shares_table = |deed: &Deed| match deed {
+            Deed::LockTable { table, mode } => table == PRODUCTS && !excludes_its_like(mode),
+            _ => false,
+        };
+        self.product_lock().is_some_and(|lock| !lock.excludes_others()) || self.deeds.iter().any(shares_table)
     }
 
     /// Its write of the product's stock.

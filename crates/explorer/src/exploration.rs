@@ -21,8 +21,8 @@ pub struct ExploreOptions {
     pub acts: Vec<Act>,
     /// Copies at first.
     pub stock: u32,
-    /// What chance chooses for each actor, from 0: which bucket `stock_buckets` takes from, of those that are not empty.
-    /// It is the first one for actors that are not named here.
+    /// What chance chooses for each actor: the bucket from which `stock_buckets` takes its copy. 0 is the first bucket that
+    /// has copies. Actors that are not named here take from that one.
     pub dice: Vec<usize>,
     /// Which statements are stopped inside.
     pub inside: Inside,

@@ -7,12 +7,10 @@ use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use flash_sale_core::environment;
-use flash_sale_lab::guide::copy::OF_ANOTHER_REPOSITORY;
+use flash_sale_lab::guide::copy::own_environment;
 use flash_sale_lab::shop::client::Shop;
 use flash_sale_testbed::guard::{Guarded, GuardedCommand, Signal};
 use flash_sale_testbed::port::free_port;
-use flash_sale_testbed::shop_settings::OF_ONE_SHOP;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -45,11 +43,7 @@ impl Lane {
     /// When it doesn't start.
     pub async fn open(folder: PathBuf, variant: &str) -> anyhow::Result<Self> {
         let port = free_port()?;
-        let left_out = || OF_ONE_SHOP.iter().chain(&OF_ANOTHER_REPOSITORY);
-        let mut environment: Vec<(OsString, OsString)> = environment::all()
-            .into_iter()
-            .filter(|(name, _)| !left_out().any(|left_out| name == left_out))
-            .collect();
+        let mut environment = own_environment();
         environment.push(("PORT".into(), port.to_string().into()));
         environment.push(("DASHBOARD_PORT".into(), "0".into()));
         environment.push(("CARGO_TARGET_DIR".into(), folder.join("target").into()));

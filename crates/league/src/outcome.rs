@@ -23,7 +23,7 @@ pub enum Harm {
     OthersWait,
     /// Two buyers are served well, and a third one meets a failure.
     AThirdFails,
-    /// A replica remembers earlier purchases, so that one schedule depends on those before it.
+    /// A replica remembers earlier purchases. So what a schedule shows depends on the schedules before it.
     Remembers,
 }
 

@@ -68,14 +68,14 @@ impl Row {
         };
         let (verdict, mistake) = match judges::check(lane).await {
             Ok(Verdict { opinion, mistake }) => (opinion, mistake),
-            Err(error) => (Opinion::Silent(format!("{error:#}")), None),
+            Err(error) => (Opinion::of(Err(error)), None),
         };
         lap();
         let explorer = Opinion::of(judges::explore(lane).await);
         lap();
         let (prediction, foretold) = match judges::predict(lane).await {
             Ok(foretold) => (foretold.opinion.clone(), Some(foretold)),
-            Err(error) => (Opinion::Silent(format!("{error:#}")), None),
+            Err(error) => (Opinion::of(Err(error)), None),
         };
         lap();
         let load = Opinion::of(stress::load(lane).await);
@@ -87,8 +87,8 @@ impl Row {
 
     /// What this judge's opinion is worth.
     pub fn score(&self, judge: Judge) -> Score {
-        let opinion = Judge::ALL.iter().zip(&self.opinions).find(|(other, _)| **other == judge);
-        opinion.map_or(Score::NoOpinion, |(_, opinion)| opinion.score(&self.variant.outcome))
+        let opinion = self.opinions.get(judge as usize);
+        opinion.map_or(Score::NoOpinion, |opinion| opinion.score(&self.variant.outcome))
     }
 
     /// Whether the mistake got its name. `None`: it has no name to get.

@@ -44,9 +44,7 @@ impl Sums {
                 sums.oversells.1 += usize::from(score == Score::Caught);
             }
             let own = row.foretold.as_ref().filter(|_| judge == Judge::Prediction).map(|it| it.seconds);
-            let lap =
-                Judge::ALL.iter().zip(&row.seconds).find(|(other, _)| **other == judge).map(|(_, lap)| *lap);
-            seconds.extend(own.or(lap));
+            seconds.extend(own.or(row.seconds.get(judge as usize).copied()));
         }
         seconds.sort_by(f64::total_cmp);
         sums.seconds = seconds.get(seconds.len() / 2).copied().unwrap_or_default();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, ensure};
-use flash_sale_lab::guide::copy::OF_ANOTHER_REPOSITORY;
+use flash_sale_lab::guide::copy::{own_target, sources};
 
 use crate::catalogue::Variant;
 use crate::exercise::{self, Exercise};
@@ -49,11 +49,8 @@ impl Tree {
     /// # Errors
     /// When this program is not where cargo has put it.
     pub fn of_this_project() -> anyhow::Result<Self> {
-        let own = std::env::current_exe().and_then(fs::canonicalize);
-        let own = own.context("this program can't find its own file")?;
-        let target = own.ancestors().nth(2).context("this program is not in cargo's folder")?;
         let root = std::env::current_dir().context("the current folder is gone")?;
-        Ok(Self { root, target: target.to_owned() })
+        Ok(Self { root, target: own_target()? })
     }
 
     /// Makes the first copy, puts the variants into it, and builds it.
@@ -115,21 +112,8 @@ impl Tree {
     /// Copies the files that git knows, or would add. A file that is the same already keeps its time: so cargo builds only
     /// what has changed.
     fn copy_sources(&self, copy: &Path) -> anyhow::Result<()> {
-        let mut list = Command::new("git");
-        for name in OF_ANOTHER_REPOSITORY {
-            list.env_remove(name);
-        }
-        let listing = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-        let list = list.args(listing).current_dir(&self.root).output();
-        let list = list.context("can't run git, which knows the project's files")?;
-        ensure!(list.status.success(), "git: {}", String::from_utf8_lossy(&list.stderr).trim());
-        let list = String::from_utf8(list.stdout).context("a file's name is not UTF-8")?;
-        for name in list.split_terminator('\0').filter(|name| *name != exercise::FILE) {
+        for name in sources(&self.root)?.iter().filter(|name| *name != exercise::FILE) {
             let from = self.root.join(name);
-            // git still knows a file that was removed since the last commit.
-            if !from.is_file() {
-                continue;
-            }
             let copied = || format!("can't copy {name}");
             let bytes = fs::read(&from).with_context(copied)?;
             let to = copy.join(name);

@@ -52,8 +52,8 @@ impl ShopService {
         ProductRepository::new(&self.database).get_featured().await?.ok_or(ServiceError::ProductNotFound)
     }
 
-    /// The product. If its copies are rows of their own, its quantity is the number of those that are unsold. If its
-    /// stock is spread over buckets, its quantity is what they hold together.
+    /// The product. Its quantity counts the unsold copies also where each copy is a row of its own, or where the stock
+    /// is spread over buckets.
     ///
     /// # Errors
     /// [`ServiceError::ProductNotFound`], [`ServiceError::Database`].

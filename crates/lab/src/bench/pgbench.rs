@@ -36,6 +36,10 @@ pub enum Script {
 }
 
 impl Script {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Pessimistic, Self::NoKeyUpdate, Self::AtomicUpdate, Self::SingleStatement, Self::StockBuckets];
+
     /// The script that a strategy is compared with: its own one, or that of `pessimistic`.
     pub fn of(strategy: &str) -> Self {
         match strategy {
@@ -179,13 +183,7 @@ mod tests {
 
     #[test]
     fn each_script_is_that_of_its_strategy() {
-        for script in [
-            Script::Pessimistic,
-            Script::NoKeyUpdate,
-            Script::AtomicUpdate,
-            Script::SingleStatement,
-            Script::StockBuckets,
-        ] {
+        for script in Script::ALL {
             assert_eq!(Script::of(script.name()), script);
             assert!(
                 script.sql().contains(&format!("of {}, as a replica", script.name())),

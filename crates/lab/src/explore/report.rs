@@ -141,8 +141,7 @@ fn headline(found: &Exploration) -> String {
     match broken.into_iter().find(|(count, _)| *count > 0) {
         Some((count, word)) => format!("{word} in {count} of {schedules} ({:.1} s)", found.seconds),
         None => {
-            let all = if found.complete { "all " } else { "" };
-            let more = if found.complete { "" } else { ", and there are more" };
+            let (all, more) = if found.complete { ("all ", "") } else { ("", ", and there are more") };
             let failed = match found.failed {
                 0 => String::new(),
                 failed => format!("; a request failed in {failed}"),

@@ -56,11 +56,7 @@ impl Copy {
     /// # Errors
     /// When this program is not where cargo has put it, and as [`Copy::make`].
     pub async fn of_this_project() -> anyhow::Result<Self> {
-        // The file itself, and not the link that make has started.
-        let own = std::env::current_exe().and_then(fs::canonicalize);
-        let own = own.context("this program can't find its own file")?;
-        let target = own.ancestors().nth(2).context("this program is not in cargo's folder")?;
-        Self::make(Path::new("."), target).await
+        Self::make(Path::new("."), &own_target()?).await
     }
 
     /// Makes a copy of the project at `root`: the files that git knows or would add, as they are in the working tree.
@@ -72,11 +68,7 @@ impl Copy {
     pub async fn make(root: &Path, target: &Path) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("test-guide-").tempdir_in(target);
         let folder = folder.with_context(|| format!("can't make a folder in {}", target.display()))?.keep();
-        let left_out = || OF_ONE_SHOP.iter().chain(&LEFT_OUT).chain(&OF_ANOTHER_REPOSITORY);
-        let mut environment: Vec<_> = environment::all()
-            .into_iter()
-            .filter(|(name, _)| !left_out().any(|left_out| name == left_out))
-            .collect();
+        let mut environment = own_environment();
         for name in ["PORT", "DASHBOARD_PORT"] {
             environment.push((name.into(), free_port()?.to_string().into()));
         }
@@ -159,7 +151,29 @@ impl Copy {
     }
 }
 
-fn copy_sources(root: &Path, copy: &Path) -> anyhow::Result<()> {
+/// Cargo's folder, in which this program is.
+///
+/// # Errors
+/// When this program is not where cargo has put it.
+pub fn own_target() -> anyhow::Result<PathBuf> {
+    // The file itself, and not the link that make has started.
+    let own = std::env::current_exe().and_then(fs::canonicalize);
+    let own = own.context("this program can't find its own file")?;
+    Ok(own.ancestors().nth(2).context("this program is not in cargo's folder")?.to_owned())
+}
+
+/// The variables of this program that a copy may have, too: no settings of a shop, and nothing of this make or repository.
+pub fn own_environment() -> Vec<(OsString, OsString)> {
+    let left_out = || OF_ONE_SHOP.iter().chain(&LEFT_OUT).chain(&OF_ANOTHER_REPOSITORY);
+    let is_kept = |name: &OsString| !left_out().any(|left_out| name == left_out);
+    environment::all().into_iter().filter(|(name, _)| is_kept(name)).collect()
+}
+
+/// The files of the project at `root` that git knows or would add, and that are there.
+///
+/// # Errors
+/// When git doesn't answer.
+pub fn sources(root: &Path) -> anyhow::Result<Vec<String>> {
     let mut list = Command::new("git");
     for name in OF_ANOTHER_REPOSITORY {
         list.env_remove(name);
@@ -171,12 +185,14 @@ fn copy_sources(root: &Path, copy: &Path) -> anyhow::Result<()> {
         .context("can't run git, which knows the project's files")?;
     ensure!(list.status.success(), "git: {}", String::from_utf8_lossy(&list.stderr).trim());
     let list = String::from_utf8(list.stdout).context("a file's name is not UTF-8")?;
-    for name in list.split_terminator('\0') {
-        let (from, to) = (root.join(name), copy.join(name));
-        // git still knows a file that was removed since the last commit.
-        if !from.is_file() {
-            continue;
-        }
+    // git still knows a file that was removed since the last commit.
+    let names = list.split_terminator('\0').filter(|name| root.join(name).is_file());
+    Ok(names.map(str::to_owned).collect())
+}
+
+fn copy_sources(root: &Path, copy: &Path) -> anyhow::Result<()> {
+    for name in sources(root)? {
+        let (from, to) = (root.join(&name), copy.join(&name));
         fs::create_dir_all(to.parent().unwrap_or(copy))?;
         fs::copy(&from, &to).with_context(|| format!("can't copy {name}"))?;
     }

@@ -165,13 +165,7 @@ async fn pgbench_sends_the_statements_that_the_replicas_send() {
     let products = client.get(project.url("/api/products")).send().await.unwrap();
     let product: Value = products.json().await.unwrap();
 
-    for script in [
-        Script::Pessimistic,
-        Script::NoKeyUpdate,
-        Script::AtomicUpdate,
-        Script::SingleStatement,
-        Script::StockBuckets,
-    ] {
+    for script in Script::ALL {
         client.post(project.url("/api/reset")).send().await.unwrap();
         if script == Script::StockBuckets {
             let spread = "SELECT spread_stock(id, 16) FROM products";
