@@ -122,9 +122,11 @@ $(LAB):
 
 # Tests mostly wait, so more of them than there are processors run at the same time. cargo test also builds the lab and
 # the shop. cargo build takes fewer features of some dependencies: our crates and those would be built twice.
+# Some tests run make, and that make is no part of this one: the ARGS are not for it.
 test: ## Run the tests; they bring their own PostgreSQL and replicas (ARGS="--test shop")
 	@$(call built_by,test --no-run)
-	@RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} sh crates/testbed/in-memory.sh $(CARGO) test --workspace --locked $(ARGS)
+	@unset ARGS MAKEFLAGS MAKELEVEL MAKEOVERRIDES MFLAGS; \
+		RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4} sh crates/testbed/in-memory.sh $(CARGO) test --workspace --locked $(ARGS)
 
 test-guide: ## Follow DETONADO.md in a copy: it must lead from the bug to the fix (minutes)
 	@$(call build)
