@@ -27,6 +27,9 @@ pub const RELEASE_TIMEOUT: Duration = Duration::from_secs(6);
 /// [`LOCK_TIMEOUT`]. It must still end before the requests of its buyers are given up: after that, nobody could tell
 /// the buyers that nothing was sold.
 pub const BATCH_QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest wait of a buyer at the bulkhead: for the others who buy the same product by the same replica. Where all of
+/// them wait for one lock, this comes before the waits for a connection and for the lock.
+pub const BULKHEAD_TIMEOUT: Duration = Duration::from_secs(3);
 /// The last moment, counted from the first attempt, at which a purchase by a strategy is tried again. Attempts follow
 /// one another while other buyers are faster.
 pub const LATEST_ATTEMPT: Duration = Duration::from_secs(5);

@@ -4,6 +4,7 @@
 mod advisory_lock;
 mod atomic_update;
 mod batched;
+mod bulkhead;
 mod check_constraint;
 mod ending;
 mod no_key_update;

@@ -2,9 +2,9 @@
 //! transactions that ask for the same number. An edit of the price doesn't wait, and neither does a purchase by
 //! another strategy.
 //!
-//! The race window stands where the lock is held. The read comes after the lock, in a statement of its own. At READ
-//! COMMITTED each statement sees what was committed before the statement began, so a read in the same statement would
-//! see the stock from before the wait.
+//! The race window stands where the lock is held, and the bulkhead before BEGIN, as in `pessimistic`. The read comes
+//! after the lock, in a statement of its own. At READ COMMITTED each statement sees what was committed before the
+//! statement began, so a read in the same statement would see the stock from before the wait.
 
 use flash_sale_core::order;
 

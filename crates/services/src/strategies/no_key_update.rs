@@ -3,7 +3,7 @@
 //! order of this product without this lock. FOR UPDATE does, because it announces that the row's key may change or go
 //! (PostgreSQL manual, section 13.3.2).
 //!
-//! The race window stands where the row is locked, as in `pessimistic`.
+//! The race window stands where the row is locked, and the bulkhead before BEGIN, as in `pessimistic`.
 
 use flash_sale_core::order;
 

@@ -1,6 +1,8 @@
 //! `pessimistic`: SELECT … FOR UPDATE. The read that decides locks the row; the next buyer's read waits for
 //! COMMIT, and then returns the stock as it is by then.
 //!
+//! The others wait at the bulkhead ([`super::bulkhead`]), before BEGIN: only the next one waits in PostgreSQL.
+//!
 //! The race window stands where the row is locked. No other buyer can buy meanwhile, so a payment of 100 ms makes ten
 //! sales a second. Lock before inserting: the order's foreign key share-locks the product, and two buyers who both hold
 //! that lock and want the stronger one deadlock (40P01).

@@ -7,6 +7,7 @@ use flash_sale_repositories::{
 use sea_orm::{DatabaseExecutor, DbErr};
 use uuid::Uuid;
 
+use super::bulkhead::Place;
 use crate::commit::marking;
 use crate::error::ServiceError;
 use crate::failure::Failure;
@@ -19,6 +20,8 @@ pub(super) struct Sale<'a> {
     pub payment: &'a PaymentProvider,
     pub product_id: Uuid,
     pub served_by: &'a str,
+    /// Where this buyer waits for others who buy the same product, if the strategy lets it wait there.
+    pub place: &'a Place,
 }
 
 impl<'a> Sale<'a> {

@@ -13,6 +13,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::batched::Batches;
+use super::bulkhead::{Bulkhead, Place};
 use super::ending::{end, end_without_order};
 use super::reservation::Reservations;
 use super::retry::until_settled;
@@ -42,6 +43,7 @@ pub struct StrategyService {
     database: DatabaseConnection,
     payment: PaymentProvider,
     served_by: String,
+    bulkhead: Bulkhead,
     batches: Batches,
     reservations: Reservations,
 }
@@ -57,7 +59,14 @@ impl StrategyService {
     ) -> Self {
         let batches = Batches::new(database.clone(), served_by);
         let reservations = Reservations::new(database.clone(), payment.clone(), served_by, hold_lasts);
-        Self { database, payment, served_by: served_by.to_owned(), batches, reservations }
+        Self {
+            database,
+            payment,
+            served_by: served_by.to_owned(),
+            bulkhead: Bulkhead::new(),
+            batches,
+            reservations,
+        }
     }
 
     /// Sells one copy of the product by `strategy`, and returns the order.
@@ -73,14 +82,16 @@ impl StrategyService {
             Strategy::Reservation => self.reservations.sell(product_id).await,
             // A statement is a transaction by itself.
             Strategy::SingleStatement => {
-                let sale = self.sale(DatabaseExecutor::Connection(&self.database), product_id);
+                let place = self.bulkhead.place(product_id);
+                let sale = self.sale(DatabaseExecutor::Connection(&self.database), product_id, &place);
                 until_settled(|| single_statement::sell(&sale)).await
             }
             _ => {
+                let place = self.place_before_begin(Some(strategy), product_id).await?;
                 until_settled(|| async {
                     let transaction = self.begin(Some(strategy)).await?;
                     let executor = DatabaseExecutor::Transaction(&transaction);
-                    let sold = attempt(strategy, &self.sale(executor, product_id)).await;
+                    let sold = attempt(strategy, &self.sale(executor, product_id, &place)).await;
                     end(transaction, sold).await
                 })
                 .await
@@ -109,9 +120,10 @@ impl StrategyService {
             Some(Strategy::Reservation) => return self.reservations.sell_once(product_id, claim).await,
             _ => {}
         }
+        let place = self.place_before_begin(strategy, product_id).await?;
         until_settled(|| async {
             let transaction = Arc::new(self.begin(strategy).await?);
-            let settled = self.sell_within(&transaction, &claim, strategy, product_id).await;
+            let settled = self.sell_within(&transaction, &claim, strategy, product_id, &place).await;
             // If the exercise has kept it for later, nothing is committed.
             let transaction = Arc::into_inner(transaction).ok_or(ServiceError::Interrupted)?;
             end(transaction, settled).await
@@ -158,6 +170,7 @@ impl StrategyService {
         claim: &Claim,
         strategy: Option<Strategy>,
         product_id: Uuid,
+        place: &Place,
     ) -> Result<Settled, Failure> {
         match claim.take(&**transaction).await? {
             Claimed::New => {}
@@ -174,7 +187,7 @@ impl StrategyService {
             Some(strategy) => {
                 let savepoint = begin::logging("SAVEPOINT", transaction.begin()).await?;
                 let executor = DatabaseExecutor::Transaction(&savepoint);
-                let sold = attempt(strategy, &self.sale(executor, product_id)).await;
+                let sold = attempt(strategy, &self.sale(executor, product_id, place)).await;
                 end_without_order(savepoint, sold).await
             }
         };
@@ -194,8 +207,22 @@ impl StrategyService {
         begin::logging("BEGIN", self.database.begin_with_config(isolation, None)).await
     }
 
-    fn sale<'a>(&'a self, connection: DatabaseExecutor<'a>, product_id: Uuid) -> Sale<'a> {
-        Sale { connection, payment: &self.payment, product_id, served_by: &self.served_by }
+    /// A place for this buyer, which is taken already where the strategy's first statement locks the product: so a
+    /// buyer who waits has no connection. The others take it themselves, after the payment, or never.
+    async fn place_before_begin(
+        &self,
+        strategy: Option<Strategy>,
+        product_id: Uuid,
+    ) -> Result<Place, ServiceError> {
+        let place = self.bulkhead.place(product_id);
+        if let Some(Strategy::Pessimistic | Strategy::NoKeyUpdate | Strategy::AdvisoryLock) = strategy {
+            place.take().await?;
+        }
+        Ok(place)
+    }
+
+    fn sale<'a>(&'a self, connection: DatabaseExecutor<'a>, product_id: Uuid, place: &'a Place) -> Sale<'a> {
+        Sale { connection, payment: &self.payment, product_id, served_by: &self.served_by, place }
     }
 }
 

@@ -3,6 +3,7 @@
 //! buckets.
 
 mod batched;
+mod bulkhead;
 mod crowd;
 mod gate;
 mod reservation;
