@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr};
 
 use crate::database_url::Password;
 use crate::limits::{
@@ -26,6 +27,16 @@ pub struct DatabaseSettings {
     /// How many connections. All are opened at the start and kept for good. Opening one takes tens of milliseconds, and
     /// is impossible while other programs use all of the server's slots.
     pub pool_size: u32,
+}
+
+/// Whether [`connect`] will take the settings.
+///
+/// # Errors
+/// When the URL is not one of PostgreSQL.
+pub fn check(settings: &DatabaseSettings) -> Result<(), DbErr> {
+    let (url, _) = Password::split_off(&settings.url);
+    let parsed = url.parse::<PgConnectOptions>();
+    parsed.map(drop).map_err(|error| DbErr::Conn(RuntimeErr::SqlxError(error.into())))
 }
 
 /// A pool of connections with these limits. The pool is there at once, also while the database is away: it opens its

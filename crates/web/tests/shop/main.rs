@@ -85,7 +85,7 @@ impl Shop {
         let (line, url) = Line::to(&database.shop_url).unwrap();
         let mut settings = ReplicaSettings::new(&url);
         settings.race_window_ms = 0;
-        settings.variables = vec![("RUST_LOG".to_owned(), "info,flash_sale_web::server=debug".to_owned())];
+        settings.variables = vec![("RUST_LOG".to_owned(), "info,flash_sale_web::old_keys=debug".to_owned())];
         adapt(&mut settings);
         let shop = Self::on(database, 1, |replica| *replica = settings.clone()).await;
         shop.waits_for_buyers().await;
