@@ -10,6 +10,8 @@ pub mod idempotency;
 pub mod log_context;
 mod order_service;
 mod payment;
+mod queue;
+mod shared_read;
 mod shop_service;
 pub mod strategies;
 mod strategy;

@@ -1,5 +1,6 @@
 //! Everything around the till: what the pages and the API show, and starting afresh.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use flash_sale_core::{order, product};
@@ -10,16 +11,18 @@ use uuid::Uuid;
 use crate::begin;
 use crate::commit::marking;
 use crate::error::ServiceError;
+use crate::shared_read::SharedRead;
 
 /// Copies in stock after a reset.
 const STOCK_AFTER_RESET: i32 = 1;
 
 /// What a visitor sees.
+#[derive(Clone)]
 pub struct ShopWindow {
     /// The one book.
     pub product: product::Model,
     /// Its newest orders, newest first.
-    pub orders: Vec<order::Model>,
+    pub orders: Arc<[order::Model]>,
     /// How many orders the book has in all.
     pub order_count: u64,
 }
@@ -32,16 +35,24 @@ pub struct Reset {
     pub quantity: i32,
 }
 
-/// The shop around the till.
+/// The shop around the till. Reads that many visitors ask for at the same time are made once for all of them.
 #[derive(Clone)]
 pub struct ShopService {
     database: DatabaseConnection,
+    featured: SharedRead<(), product::Model>,
+    products: SharedRead<Uuid, product::Model>,
+    windows: SharedRead<u64, ShopWindow>,
 }
 
 impl ShopService {
     /// A shop on this database.
     pub fn new(database: DatabaseConnection) -> Self {
-        Self { database }
+        Self {
+            database,
+            featured: SharedRead::new(),
+            products: SharedRead::new(),
+            windows: SharedRead::new(),
+        }
     }
 
     /// The book on sale.
@@ -49,7 +60,8 @@ impl ShopService {
     /// # Errors
     /// [`ServiceError::ProductNotFound`] when the shop is empty, [`ServiceError::Database`].
     pub async fn get_featured_product(&self) -> Result<product::Model, ServiceError> {
-        ProductRepository::new(&self.database).get_featured().await?.ok_or(ServiceError::ProductNotFound)
+        let database = self.database.clone();
+        self.featured.get((), move || read_featured(database.clone())).await
     }
 
     /// The product. Its quantity counts the unsold copies also where each copy is a row of its own, or where the stock
@@ -58,14 +70,8 @@ impl ShopService {
     /// # Errors
     /// [`ServiceError::ProductNotFound`], [`ServiceError::Database`].
     pub async fn get_product(&self, id: Uuid) -> Result<product::Model, ServiceError> {
-        let product = ProductRepository::new(&self.database).get_by_id(id).await?;
-        let product = product.ok_or(ServiceError::ProductNotFound)?;
-        let in_rows = StockRepository::new(&self.database).get_in_rows(id).await?;
-        let quantity = match in_rows.units.or(in_rows.in_buckets) {
-            Some(copies) => i32::try_from(copies).unwrap_or(i32::MAX),
-            None => product.quantity,
-        };
-        Ok(product::Model { quantity, ..product })
+        let database = self.database.clone();
+        self.products.get(id, move || read_product(database.clone(), id)).await
     }
 
     /// The book on sale with its newest orders, `order_limit` at most.
@@ -73,18 +79,8 @@ impl ShopService {
     /// # Errors
     /// As [`Self::get_featured_product`].
     pub async fn get_window(&self, order_limit: u64) -> Result<ShopWindow, ServiceError> {
-        // One snapshot for all three reads: a purchase between two of them would show an order without its copy.
-        let isolation = Some(IsolationLevel::RepeatableRead);
-        let reading = self.database.begin_with_config(isolation, Some(AccessMode::ReadOnly));
-        let transaction = begin::logging("BEGIN", reading).await?;
-        let orders = OrderRepository::new(&transaction);
-
-        let product = ProductRepository::new(&transaction).get_featured().await?;
-        let product = product.ok_or(ServiceError::ProductNotFound)?;
-        let newest = orders.get_newest_of_product(product.id, order_limit).await?;
-        let order_count = orders.count_of_product(product.id).await?;
-        transaction.commit().await?;
-        Ok(ShopWindow { product, orders: newest, order_count })
+        let database = self.database.clone();
+        self.windows.get(order_limit, move || read_window(database.clone(), order_limit)).await
     }
 
     /// Up to `limit` orders of all products, newest first: the newest of all, or those older than the
@@ -139,4 +135,34 @@ impl ShopService {
     pub async fn is_database_ready(&self, limit: Duration) -> bool {
         matches!(tokio::time::timeout(limit, self.database.ping()).await, Ok(Ok(())))
     }
+}
+
+async fn read_featured(database: DatabaseConnection) -> Result<product::Model, ServiceError> {
+    ProductRepository::new(&database).get_featured().await?.ok_or(ServiceError::ProductNotFound)
+}
+
+async fn read_product(database: DatabaseConnection, id: Uuid) -> Result<product::Model, ServiceError> {
+    let product = ProductRepository::new(&database).get_by_id(id).await?;
+    let product = product.ok_or(ServiceError::ProductNotFound)?;
+    let in_rows = StockRepository::new(&database).get_in_rows(id).await?;
+    let quantity = match in_rows.units.or(in_rows.in_buckets) {
+        Some(copies) => i32::try_from(copies).unwrap_or(i32::MAX),
+        None => product.quantity,
+    };
+    Ok(product::Model { quantity, ..product })
+}
+
+async fn read_window(database: DatabaseConnection, order_limit: u64) -> Result<ShopWindow, ServiceError> {
+    // One snapshot for all three reads: a purchase between two of them would show an order without its copy.
+    let isolation = Some(IsolationLevel::RepeatableRead);
+    let reading = database.begin_with_config(isolation, Some(AccessMode::ReadOnly));
+    let transaction = begin::logging("BEGIN", reading).await?;
+    let orders = OrderRepository::new(&transaction);
+
+    let product = ProductRepository::new(&transaction).get_featured().await?;
+    let product = product.ok_or(ServiceError::ProductNotFound)?;
+    let newest = orders.get_newest_of_product(product.id, order_limit).await?;
+    let order_count = orders.count_of_product(product.id).await?;
+    transaction.commit().await?;
+    Ok(ShopWindow { product, orders: newest.into(), order_count })
 }

@@ -6,7 +6,6 @@
 
 mod batch;
 mod buyer;
-mod queue;
 
 use std::time::Duration;
 
@@ -18,12 +17,12 @@ use uuid::Uuid;
 
 use batch::Batch;
 use buyer::{AnswerSender, Buyer, Wants};
-use queue::{Counter, Full, Queues};
 
 use crate::error::ServiceError;
 use crate::idempotency::{Claim, Settled};
 use crate::log_context::LogContext;
 use crate::payment::PaymentProvider;
+use crate::queue::{Counter, Full, Queues};
 
 /// More buyers in one statement gain nothing.
 const LARGEST_BATCH: usize = 64;
@@ -35,7 +34,7 @@ const LONGEST_QUEUE: usize = 4096;
 pub(super) struct Batches {
     database: DatabaseConnection,
     served_by: String,
-    queues: Queues<Buyer>,
+    queues: Queues<Uuid, Buyer>,
     longest_wait: Duration,
 }
 
@@ -91,7 +90,7 @@ impl Batches {
 
     /// The task. When a batch fails, its buyers are told so, and the task goes on with the next batch. When a batch
     /// panics, the task ends and the queue with it. The next buyer opens another queue.
-    async fn sell_while_somebody_waits(self, mut counter: Counter<Buyer>) {
+    async fn sell_while_somebody_waits(self, mut counter: Counter<Uuid, Buyer>) {
         loop {
             let mut batch = counter.take_waiting(LARGEST_BATCH);
             if batch.is_empty() {
@@ -104,8 +103,8 @@ impl Batches {
             }
             if !batch.is_empty() {
                 let log_context = LogContext::of_all(batch.iter().map(|buyer| &buyer.log_context));
-                log_context.set_product(counter.product_id());
-                let batch = Batch::new(&self.database, &self.served_by, counter.product_id(), batch);
+                log_context.set_product(counter.key());
+                let batch = Batch::new(&self.database, &self.served_by, counter.key(), batch);
                 log_context.follow(batch.sell()).await;
             }
         }

@@ -1,98 +1,99 @@
-//! The queues of `batched`: one for each product that somebody waits for. A task serves each queue at its [`Counter`].
-//! A queue exists exactly as long as its counter. A buyer who finds no queue opens one, and starts a task for it.
+//! Queues of those who want the same: the buyers of a product in `batched`, the readers of a page. A task serves each queue
+//! at its [`Counter`]. A queue exists exactly as long as its counter. Who finds no queue opens one, and starts a task for
+//! it.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, MutexGuard};
-use uuid::Uuid;
 
-/// The queues of one replica.
-pub(super) struct Queues<B> {
-    queues: Arc<Mutex<HashMap<Uuid, VecDeque<B>>>>,
+/// The queues of one replica. Who wants `K` waits as a `W`.
+pub(crate) struct Queues<K, W> {
+    queues: Arc<Mutex<HashMap<K, VecDeque<W>>>>,
     longest: usize,
 }
 
-/// The queue has no room for another buyer.
+/// The queue has no room for another one.
 #[derive(Debug)]
-pub(super) struct Full;
+pub(crate) struct Full;
 
-/// The end of a queue at which its buyers are served. It belongs to a task. However the task ends (by a panic, aborted,
-/// or with its runtime), the queue ends with it, and the buyers who still wait are dropped.
-pub(super) struct Counter<B> {
-    queues: Queues<B>,
-    product_id: Uuid,
+/// The end of a queue at which those in it are served. It belongs to a task. However the task ends (by a panic, aborted,
+/// or with its runtime), the queue ends with it, and those who still wait are dropped.
+pub(crate) struct Counter<K: Copy + Eq + Hash, W> {
+    queues: Queues<K, W>,
+    key: K,
     is_open: bool,
 }
 
-impl<B> Queues<B> {
-    /// Queues of at most `longest` buyers.
+impl<K: Copy + Eq + Hash, W> Queues<K, W> {
+    /// Queues of at most `longest`.
     pub fn new(longest: usize) -> Self {
         Self { queues: Arc::default(), longest }
     }
 
-    /// Puts the buyer at the end of the product's queue. If the queue is a new one, returns its counter, and the caller
+    /// Puts `waits` at the end of the queue for `key`. If the queue is a new one, returns its counter, and the caller
     /// starts a task for it. The task can't be started here, under the lock: a runtime that ends drops a new task at
     /// once, and the drop of the counter takes the lock too.
-    pub fn join(&self, product_id: Uuid, buyer: B) -> Result<Option<Counter<B>>, Full> {
-        match self.lock().entry(product_id) {
+    pub fn join(&self, key: K, waits: W) -> Result<Option<Counter<K, W>>, Full> {
+        match self.lock().entry(key) {
             Entry::Occupied(queue) if queue.get().len() >= self.longest => Err(Full),
             Entry::Occupied(mut queue) => {
-                queue.get_mut().push_back(buyer);
+                queue.get_mut().push_back(waits);
                 Ok(None)
             }
             Entry::Vacant(place) => {
-                place.insert(VecDeque::from([buyer]));
-                Ok(Some(Counter { queues: self.clone(), product_id, is_open: true }))
+                place.insert(VecDeque::from([waits]));
+                Ok(Some(Counter { queues: self.clone(), key, is_open: true }))
             }
         }
     }
 
-    /// How many wait for the product, if there is a queue.
+    /// How many wait for `key`, if there is a queue.
     #[cfg(test)]
-    pub fn count_waiting(&self, product_id: Uuid) -> Option<usize> {
-        self.lock().get(&product_id).map(VecDeque::len)
+    pub fn count_waiting(&self, key: K) -> Option<usize> {
+        self.lock().get(&key).map(VecDeque::len)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, VecDeque<B>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, VecDeque<W>>> {
         self.queues.lock()
     }
 }
 
-impl<B> Clone for Queues<B> {
+impl<K, W> Clone for Queues<K, W> {
     fn clone(&self) -> Self {
         Self { queues: Arc::clone(&self.queues), longest: self.longest }
     }
 }
 
-impl<B> Counter<B> {
-    /// The product that is sold here.
-    pub fn product_id(&self) -> Uuid {
-        self.product_id
+impl<K: Copy + Eq + Hash, W> Counter<K, W> {
+    /// What those in the queue want.
+    pub fn key(&self) -> K {
+        self.key
     }
 
-    /// Takes up to `most` buyers, in the order they came. When nobody waits, the queue ends under the same lock, so
-    /// that no buyer joins a queue that no task serves any more.
-    pub fn take_waiting(&mut self, most: usize) -> Vec<B> {
+    /// Takes up to `most`, in the order they came. When nobody waits, the queue ends under the same lock, so that nobody
+    /// joins a queue that no task serves any more.
+    pub fn take_waiting(&mut self, most: usize) -> Vec<W> {
         let mut queues = self.queues.lock();
-        let Some(queue) = queues.get_mut(&self.product_id).filter(|_| self.is_open) else {
+        let Some(queue) = queues.get_mut(&self.key).filter(|_| self.is_open) else {
             return Vec::new();
         };
-        let taken: Vec<B> = queue.drain(..most.min(queue.len())).collect();
+        let taken: Vec<W> = queue.drain(..most.min(queue.len())).collect();
         if taken.is_empty() {
-            queues.remove(&self.product_id);
+            queues.remove(&self.key);
             self.is_open = false;
         }
         taken
     }
 }
 
-impl<B> Drop for Counter<B> {
+impl<K: Copy + Eq + Hash, W> Drop for Counter<K, W> {
     fn drop(&mut self) {
         // If this counter's queue has ended before, there may be a new queue with another counter.
         if self.is_open {
-            let left = self.queues.lock().remove(&self.product_id);
+            let left = self.queues.lock().remove(&self.key);
             drop(left);
         }
     }
@@ -102,10 +103,10 @@ impl<B> Drop for Counter<B> {
 mod tests {
     use super::*;
 
-    const PRODUCT: Uuid = Uuid::nil();
+    const PRODUCT: u128 = 1;
 
     #[test]
-    fn a_queue_ends_when_nobody_waits_and_the_next_buyer_opens_another() {
+    fn a_queue_ends_when_nobody_waits_and_who_comes_next_opens_another() {
         let queues = Queues::new(3);
         let mut first = queues.join(PRODUCT, 1).unwrap().expect("it is new");
         assert!(queues.join(PRODUCT, 2).unwrap().is_none());
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_ends_with_its_counter_and_so_does_the_wait_of_its_buyers() {
+    fn a_queue_ends_with_its_counter_and_so_does_the_wait_of_those_in_it() {
         let queues = Queues::new(3);
         let buyer = Arc::new(());
         let counter = queues.join(PRODUCT, Arc::clone(&buyer)).unwrap();
