@@ -99,7 +99,7 @@ fn in_words(row: &MeasuredStrategy) -> (&'static str, String) {
         (None, _) => ("wrong", "no figure: the ledger is wrong".to_owned()),
         (Some(sold), None) => ("figure", figure(sold)),
         (Some(sold), Some((ratio, pgbench))) => {
-            ("figure", format!("{} ({ratio:.2} of pgbench's {})", figure(sold), figure(pgbench)))
+            ("figure", format!("{} (pgbench {}, ratio {ratio:.2})", figure(sold), figure(pgbench)))
         }
     }
 }

@@ -76,19 +76,25 @@ fn part(report: &BenchReport, charts: &[BenchChart], folder: &Path) -> String {
         rows.filter(|row| (row.buyers, row.products) == (buyers, products)).collect();
     rows.sort_by(|one, other| other.per_second.unwrap_or(-1.0).total_cmp(&one.per_second.unwrap_or(-1.0)));
     let rows: String = rows.into_iter().map(line).collect();
-    let shown = charts.iter().filter(|chart| chart.title.ends_with(&crowd) || is_over_buyers(chart));
+    let of_crowd = format!(": {crowd}");
+    let shown = charts.iter().filter(|chart| chart.title.ends_with(&of_crowd) || is_over_buyers(chart));
     let links: Vec<String> = shown
         .map(|chart| format!("![{}]({})\n", chart.title, chart_files::path_of(folder, chart).display()))
         .collect();
     let date = report.ended_at.format("%Y-%m-%d");
-    let conditions: Vec<String> = table::conditions(report).lines().map(as_a_sentence).collect();
-    let conditions = wrapped(&format!("{date}, {crowd}. {}", conditions.join(" ")), LINE_LENGTH).join("\n");
+    let mut conditions = item(&format!("{date}: {crowd}."));
+    conditions.extend(table::conditions(report).lines().map(|line| item(&as_a_sentence(line))));
     format!(
-        "{conditions}\n\n\
+        "{conditions}\n\
          | strategy | sold a second | slowest and fastest round | pgbench | ratio | p50, ms | p99, ms | CPU of the shop, µs \
-         | of PostgreSQL, µs |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n{rows}\n{}",
+         | CPU of PostgreSQL, µs |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n{rows}\n{}",
         links.join("\n")
     )
+}
+
+/// An item of a list.
+fn item(text: &str) -> String {
+    format!("- {}\n", wrapped(text, LINE_LENGTH - 2).join("\n  "))
 }
 
 fn is_over_buyers(chart: &BenchChart) -> bool {

@@ -14,7 +14,7 @@ async fn a_benchmark_writes_charts_the_part_of_a_document_and_the_report_for_the
     let guide = project.path().join("GUIDE.md");
     fs::write(&guide, format!("# Guide\n\n{BEGIN}\nthe last run\n{END}\n\nThe end.\n")).unwrap();
     let arguments = ["bench", "--dev", "--json", "--no-pgbench", "--rounds", "1", "--seconds", "0.3"];
-    let more = ["--strategy", "atomic_update,nowait", "--buyers", "1,2"];
+    let more = ["--strategy", "atomic_update,nowait", "--buyers", "2,12"];
     let written = ["--charts", "some/charts", "--guide", "GUIDE.md"];
 
     let bench = project.run(&[&arguments[..], &more, &written].concat()).await;
@@ -33,15 +33,18 @@ async fn a_benchmark_writes_charts_the_part_of_a_document_and_the_report_for_the
     for row in ["| `atomic_update` | ", "| `nowait` | "] {
         assert_eq!(part.matches(row).count(), 1, "{part}");
     }
-    assert!(part.contains("1 buyer, 1 product. Closed loop") && !part.contains("the last run"), "{part}");
+    assert!(
+        part.contains(": 2 buyers, 1 product.\n- Closed loop") && !part.contains("the last run"),
+        "{part}"
+    );
     let links: Vec<&str> = flash_sale_lab::guide::links(part).collect();
-    let names = ["sold-over-buyers", "waits-over-buyers", "sold-1-buyer", "cpu-1-buyer"];
+    let names = ["sold-over-buyers", "waits-over-buyers", "sold-2-buyers", "cpu-2-buyers"];
     assert_eq!(links, names.map(|name| format!("some/charts/{name}-1-product.svg")), "{part}");
     for link in links {
         let chart = fs::read_to_string(project.path().join(link)).unwrap();
         assert!(chart.starts_with("<svg ") && chart.contains("atomic_update"), "{link}: {chart}");
     }
-    assert!(project.path().join("some/charts/sold-2-buyers-1-product.svg").exists());
+    assert!(project.path().join("some/charts/sold-12-buyers-1-product.svg").exists());
 }
 
 #[tokio::test]
