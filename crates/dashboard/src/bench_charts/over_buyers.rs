@@ -41,18 +41,14 @@ pub fn sold(
     let figures = rows.iter().flat_map(|row| [row.per_second, row.pgbench_per_second]).flatten();
     let scale = Scale::logarithmic(figures.chain(ceiling));
     let has_pgbench = rows.iter().any(|row| row.pgbench_per_second.is_some());
-    let mut lines = Vec::new();
+    let mut notes = vec![NOTE.to_owned()];
     if has_pgbench {
-        lines.push(
-            "Dotted: pgbench without a shop, with the same statements or with those of pessimistic."
-                .to_owned(),
-        );
+        let of = "Dotted: pgbench without a shop, with the same statements or with those of pessimistic.";
+        notes.push(of.to_owned());
     }
     if let Some(ceiling) = ceiling {
-        lines.push(format!("Dashed: the ceiling of a lock on one row, {} a second.", figure(ceiling)));
+        notes.push(format!("Dashed: the ceiling of a lock on one row, {} a second.", figure(ceiling)));
     }
-    let mut notes = vec![NOTE.to_owned()];
-    notes.extend((!lines.is_empty()).then(|| lines.join(" ")));
     let panels =
         Panels { rows, buyers, scale, figure: |row| row.per_second, unit: "/s", ceiling, has_pgbench };
     panels.draw(title("Sold a second", products), &notes)

@@ -11,6 +11,9 @@ use crate::served::Served;
 const STRATEGIES: [(&str, f64); 4] =
     [("exercise", 310.0), ("pessimistic", 305.5), ("nowait", 122.0), ("batched", 1210.0)];
 
+/// In characters of a usual font.
+const LONGEST_NOTE: usize = 125;
+
 #[tokio::test]
 async fn the_page_says_what_to_type_when_nothing_was_measured() {
     let (_, dashboard) = dashboard(Ok(None));
@@ -126,6 +129,10 @@ fn each_crowd_has_two_charts_and_several_numbers_of_buyers_have_two_more() {
         assert!(chart.svg.contains("<style>") && !chart.svg.contains("<script"), "{}", chart.name);
         for (strategy, _) in STRATEGIES {
             assert!(chart.svg.contains(&format!(">{strategy}</text>")), "{}: {strategy}", chart.name);
+        }
+        for note in chart.svg.split("<text class=\"note\"").skip(1) {
+            let words = note.split(['>', '<']).nth(1).unwrap();
+            assert!(words.len() <= LONGEST_NOTE, "{}: wider than the chart: {words}", chart.name);
         }
         assert!(!chart.svg.contains("NaN") && !chart.svg.contains("inf"), "{}", chart.svg);
     }
