@@ -1,5 +1,7 @@
 //! What a benchmark writes beside its table: charts, the part of a document, and the report that the dashboard shows.
 
+use std::io::Read;
+
 use flash_sale_lab::bench::ceiling::Ceiling;
 use flash_sale_lab::bench::conditions::Conditions;
 use flash_sale_lab::bench::guide_part::{BEGIN, END};
@@ -13,6 +15,8 @@ async fn a_benchmark_writes_charts_the_part_of_a_document_and_the_report_for_the
     let project = Project::new();
     let guide = project.path().join("GUIDE.md");
     fs::write(&guide, format!("# Guide\n\n{BEGIN}\nthe last run\n{END}\n\nThe end.\n")).unwrap();
+    keep(&project, "an older report");
+    let mut older = fs::File::open(project.path().join(BENCH_REPORT)).unwrap();
     let arguments = ["bench", "--dev", "--json", "--no-pgbench", "--rounds", "1", "--seconds", "0.3"];
     let more = ["--strategy", "atomic_update,nowait", "--buyers", "2,12"];
     let written = ["--charts", "some/charts", "--guide", "GUIDE.md"];
@@ -25,6 +29,10 @@ async fn a_benchmark_writes_charts_the_part_of_a_document_and_the_report_for_the
     let read: Value = serde_json::from_str(&fs::read_to_string(&kept).unwrap()).unwrap();
     assert_eq!(read, printed);
     assert_eq!(fs::metadata(&kept).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let mut whole = String::new();
+    older.read_to_string(&mut whole).unwrap();
+    assert_eq!(whole, "an older report", "who reads a report meanwhile reads all of it");
 
     let text = fs::read_to_string(&guide).unwrap();
     let (before, rest) = text.split_once(BEGIN).unwrap();
