@@ -6,6 +6,7 @@ use actix_web::http::header::CONTENT_SECURITY_POLICY;
 use actix_web::web::{Data, Json, Path};
 use serde_json::Value;
 
+use crate::bench_charts;
 use crate::chrome_trace;
 use crate::clicks::{Click, Which};
 use crate::crowd::Crowd;
@@ -44,9 +45,10 @@ pub async fn text(source: Data<Source>, number: Path<u64>) -> Result<HttpRespons
     Ok(in_text(&click))
 }
 
-/// `GET /picture.css`: the style of the pictures on the pages.
+/// `GET /picture.css`: the style of the pictures and of the benchmark's charts on the pages.
 pub async fn picture_style() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/css; charset=utf-8").body(picture::STYLE)
+    let styles = [picture::STYLE, bench_charts::STYLE].concat();
+    HttpResponse::Ok().content_type("text/css; charset=utf-8").body(styles)
 }
 
 /// `GET /clicks/{number}/transactions.json`

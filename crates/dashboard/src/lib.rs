@@ -2,6 +2,7 @@
 //! belong together) and [`crowd`] (their lanes), then [`picture`] and [`text`]. [`serve`] puts it on a port.
 
 mod api;
+pub mod bench_charts;
 mod captions;
 mod charts;
 pub mod chrome_trace;
@@ -17,6 +18,7 @@ mod files;
 pub mod find;
 pub mod guess;
 pub mod lane;
+pub mod measured;
 mod metrics;
 mod middleware;
 pub mod notes;
@@ -42,7 +44,9 @@ mod view;
 pub mod waits;
 
 pub use explore_order::{EXERCISE, ExploreOrder};
-pub use rooms::{Engine, Heard, Order, RaceOrder, Rooms, Scheduler, Shop, StartedRun, StrategyChoice};
+pub use rooms::{
+    BenchReports, Engine, Heard, Order, RaceOrder, Rooms, Scheduler, Shop, StartedRun, StrategyChoice,
+};
 pub use server::{MOST_CONNECTIONS, serve};
 pub use settings::DashboardSettings;
 pub use source::Source;

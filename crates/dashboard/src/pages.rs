@@ -1,5 +1,6 @@
 //! The pages, one file each.
 
+pub mod benchmark;
 pub mod beside;
 pub mod click;
 pub mod explore;

@@ -9,8 +9,8 @@ use crate::clock::{Clock, Span};
 use crate::crowd::Crowd;
 use crate::waits::{Waiting, waits};
 use drawing::Drawing;
-pub use shapes::Links;
-use shapes::{Arrow, Band, LEFT, Pixels, Room};
+use shapes::{Arrow, Band, LEFT, Room};
+pub use shapes::{Links, Pixels};
 
 /// The picture's own style. Pages link to it, and an exported file carries it with it.
 pub const STYLE: &str = include_str!("../../../templates/lab/picture.css");

@@ -48,6 +48,15 @@ pub trait Scheduler: Send + Sync {
     fn play(&self, order: PlayOrder) -> BoxFuture<'_, Result<Played, NotPlayed>>;
 }
 
+/// The reports of the benchmark, for the page Benchmark.
+pub trait BenchReports: Send + Sync {
+    /// The last report that `make bench` has kept, as JSON. `None`: there is none.
+    ///
+    /// # Errors
+    /// When it can't be read: the reason, for a page.
+    fn last(&self) -> BoxFuture<'_, Result<Option<String>, String>>;
+}
+
 /// What is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -112,6 +121,8 @@ pub struct Rooms {
     pub engine: Arc<dyn Engine>,
     /// For the pages of a schedule, and the page Scheduler.
     pub scheduler: Arc<dyn Scheduler>,
+    /// For the page Benchmark.
+    pub bench_reports: Arc<dyn BenchReports>,
 }
 
 impl fmt::Debug for Rooms {

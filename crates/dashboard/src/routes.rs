@@ -33,6 +33,7 @@ pub fn configure(config: &mut ServiceConfig, static_dir: &Path) {
         .service(get_and_post("/race", pages::race::show, pages::race::start_or_stop))
         .service(get("/race/compare", pages::race::compare::show))
         .service(get("/race/{number}", pages::race::show_one))
+        .service(get("/benchmark", pages::benchmark::show))
         .service(get_and_post("/explore", pages::explore::show, pages::explore::start_or_stop))
         .service(get("/explore/{number}", pages::explore::show_one))
         .service(get("/explore/{number}/{letters}", pages::explore::schedule::show))

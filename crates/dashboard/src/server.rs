@@ -43,6 +43,7 @@ pub fn serve(
     let state = web::Data::new(StateWatch::new(rooms.shop));
     let runs = web::Data::new(Runs::new(rooms.engine, Source::clone(&source)));
     let plays = web::Data::new(Plays::new(rooms.scheduler));
+    let bench_reports = web::Data::from(rooms.bench_reports);
     let settings_for_pages = web::Data::new(settings.clone());
     let application = move || {
         App::new()
@@ -51,6 +52,7 @@ pub fn serve(
             .app_data(state.clone())
             .app_data(runs.clone())
             .app_data(plays.clone())
+            .app_data(bench_reports.clone())
             .app_data(web::PayloadConfig::new(LONGEST_FORM))
             .app_data(settings_for_pages.clone())
             .app_data(settings.allowed_hosts.clone())

@@ -4,10 +4,13 @@
 //! figure is in [`definitions`].
 
 pub mod ceiling;
+pub mod chart_files;
 pub mod conditions;
 pub mod cpu;
 pub mod definitions;
 pub mod due_times;
+pub mod guide_part;
+pub mod kept_report;
 pub mod ledger;
 pub mod load;
 pub mod options;
@@ -25,8 +28,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
+use chrono::Utc;
 use uuid::Uuid;
 
+use crate::console;
 use crate::shop::client::Shop;
 use crate::shop::contestant::{self, Contestant};
 use crate::shop::kept_connection::BuyBytes;
@@ -68,6 +73,12 @@ pub async fn run(
         measured = measure(&shop, options, advance) => measured,
         ended = processes.first_end() => Err(ended),
     };
+    // Before the shop ends: as long as it works, no other benchmark and no `make clean` works in the same folder.
+    if let Ok(report) = &measured
+        && let Err(error) = kept_report::keep(report)
+    {
+        console::error_line(format_args!("The dashboard can't show this report: {error:#}"));
+    }
     processes.stop().await;
     measured
 }
@@ -91,6 +102,7 @@ async fn measure(
     }
     Ok(BenchReport {
         is_right: rows.iter().all(|benched| benched.row.is_right()),
+        ended_at: Utc::now(),
         options: options.clone(),
         conditions,
         pgbench: match (&pgbench, options.pgbench) {

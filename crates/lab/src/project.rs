@@ -43,6 +43,8 @@ pub const STEP: &str = ".flash-sale/step";
 pub const STEP_POSTGRES: &str = ".flash-sale/step/postgres";
 /// What a benchmark has of its own: a PostgreSQL, logs, pgbench's scripts.
 pub const BENCH: &str = ".flash-sale/bench";
+/// The last report of a benchmark.
+pub const BENCH_REPORT: &str = ".flash-sale/bench/report.json";
 /// The benchmark's PostgreSQL, unless its user can't reach it.
 pub const BENCH_POSTGRES: &str = ".flash-sale/bench/postgres";
 /// The logs of the benchmark's replicas.

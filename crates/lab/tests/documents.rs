@@ -10,6 +10,8 @@ mod contributing;
 mod contributors_tools;
 #[path = "documents/front_page.rs"]
 mod front_page;
+#[path = "documents/measured.rs"]
+mod measured;
 #[path = "documents/pictures.rs"]
 mod pictures;
 #[path = "documents/replica_settings.rs"]

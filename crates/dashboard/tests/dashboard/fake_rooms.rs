@@ -9,7 +9,9 @@ use flash_sale_dashboard::shop_state::{
     BookState, BuildState, DatabaseState, GatewayState, LockState, ReplicaState, SessionsState, ShopState,
     Traffic,
 };
-use flash_sale_dashboard::{Engine, Heard, Order, Rooms, Scheduler, Shop, StartedRun, StrategyChoice};
+use flash_sale_dashboard::{
+    BenchReports, Engine, Heard, Order, Rooms, Scheduler, Shop, StartedRun, StrategyChoice,
+};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
@@ -19,6 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 pub struct FakeRooms {
     pub shop: Arc<FakeShop>,
     pub engine: Arc<FakeEngine>,
+    pub bench_reports: Arc<FakeReports>,
 }
 
 impl FakeRooms {
@@ -27,6 +30,7 @@ impl FakeRooms {
             shop: Arc::clone(&self.shop) as Arc<dyn Shop>,
             engine: Arc::clone(&self.engine) as Arc<dyn Engine>,
             scheduler: Arc::new(NoScheduler),
+            bench_reports: Arc::clone(&self.bench_reports) as Arc<dyn BenchReports>,
         }
     }
 }
@@ -37,6 +41,22 @@ struct NoScheduler;
 impl Scheduler for NoScheduler {
     fn play(&self, _: PlayOrder) -> BoxFuture<'_, Result<Played, NotPlayed>> {
         async { Err(NotPlayed::NotNow("there is no explorer here".to_owned())) }.boxed()
+    }
+}
+
+/// The benchmark's last report, or why it can't be read.
+pub struct FakeReports(pub Mutex<Result<Option<String>, String>>);
+
+impl Default for FakeReports {
+    fn default() -> Self {
+        Self(Mutex::new(Ok(None)))
+    }
+}
+
+impl BenchReports for FakeReports {
+    fn last(&self) -> BoxFuture<'_, Result<Option<String>, String>> {
+        let last = self.0.lock().unwrap().clone();
+        async move { last }.boxed()
     }
 }
 

@@ -118,6 +118,7 @@ async fn no_page_has_an_inline_script_or_style_or_anything_of_another_host() {
         "/state",
         "/verdict",
         "/race",
+        "/benchmark",
         "/slow-motion",
         "/slow-motion/screen",
     ] {

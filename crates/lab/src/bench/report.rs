@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::conditions::Conditions;
@@ -17,6 +18,8 @@ use super::tally::Tally;
 pub struct BenchReport {
     /// Whether every ledger was right.
     pub is_right: bool,
+    /// When the last round had ended.
+    pub ended_at: DateTime<Utc>,
     /// How it was run.
     pub options: BenchOptions,
     /// On what it was run.

@@ -18,7 +18,8 @@ pub fn text(report: &BenchReport) -> String {
     format!("{}\n\n{speed}\n{cpu}\n{troubles}{LEGEND}\n\n{}\n", conditions(report), closing(report))
 }
 
-fn conditions(report: &BenchReport) -> String {
+/// What was measured, on what, in a few lines.
+pub fn conditions(report: &BenchReport) -> String {
     let (conditions, options) = (&report.conditions, &report.options);
     let setting = |name: &str| conditions.postgresql.get(name).map_or("unknown", String::as_str);
     let processor = conditions.processor.as_deref().unwrap_or("unknown");
@@ -112,11 +113,13 @@ fn cpu_rows(rows: &[Benched]) -> Vec<Vec<String>> {
     with_heading(heading, rows.iter().map(row))
 }
 
-fn number(figure: Option<f64>, decimals: usize) -> String {
+/// The figure, or "-" where there is none.
+pub fn number(figure: Option<f64>, decimals: usize) -> String {
     figure.map_or("-".to_owned(), |figure| format!("{figure:.decimals$}"))
 }
 
-fn range(min: Option<f64>, max: Option<f64>, decimals: usize) -> String {
+/// Both figures, or "-" where there are none.
+pub fn range(min: Option<f64>, max: Option<f64>, decimals: usize) -> String {
     let both = min.zip(max);
     both.map_or("-".to_owned(), |(min, max)| format!("{min:.decimals$}-{max:.decimals$}"))
 }

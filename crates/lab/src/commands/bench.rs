@@ -12,9 +12,10 @@ use flash_sale_testbed::open_files::{self, BESIDE_CONNECTIONS};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{NOT_BUILT, until_stopped};
+use crate::bench::guide_part::GuidePart;
 use crate::bench::options::BenchOptions;
 use crate::bench::pgbench::MOST_PRODUCTS;
-use crate::bench::{self, definitions, table};
+use crate::bench::{self, chart_files, definitions, table};
 use crate::build::{Show, build, build_release};
 use crate::console;
 use crate::project;
@@ -64,6 +65,12 @@ pub struct BenchArguments {
     /// Write a line of CSV for each row to this file, too
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+    /// Write charts to this folder, too, as SVG: for each crowd what was sold and the processor time, and over the buyers
+    #[arg(long, value_name = "FOLDER")]
+    charts: Option<PathBuf>,
+    /// Write the table, and links to the charts, into this document, between its two lines "Written by make bench"
+    #[arg(long, value_name = "FILE", requires = "charts")]
+    guide: Option<PathBuf>,
     /// The shop's release build, which was made just now
     #[arg(long, hide = true)]
     built: Option<PathBuf>,
@@ -106,10 +113,14 @@ async fn play(arguments: &BenchArguments, options: &BenchOptions) -> anyhow::Res
         Some(shop) => shop.clone(),
         None => build(Show::All).await?.context(NOT_BUILT)?.path,
     };
+    // A file that can't be written must be known before minutes of measuring.
     if let Some(file) = &arguments.csv {
-        // A file that can't be written must be known before minutes of measuring.
         write(file, "")?;
     }
+    if let Some(folder) = &arguments.charts {
+        chart_files::make_folder(folder)?;
+    }
+    let part = arguments.guide.as_deref().map(GuidePart::find).transpose()?;
     let bar = progress_bar();
     let advance = |name: &str, done: usize, all: usize| {
         bar.set_length(all as u64);
@@ -121,6 +132,13 @@ async fn play(arguments: &BenchArguments, options: &BenchOptions) -> anyhow::Res
     let report = report?;
     if let Some(file) = &arguments.csv {
         write(file, &report.to_csv()?)?;
+    }
+    if let Some(folder) = &arguments.charts {
+        let charts = chart_files::drawn(&report)?;
+        chart_files::write(folder, &charts)?;
+        if let Some(part) = part {
+            part.write(&report, &charts, folder)?;
+        }
     }
     if arguments.json {
         console::line(serde_json::to_string_pretty(&report)?);

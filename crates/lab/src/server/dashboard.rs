@@ -20,6 +20,7 @@ use flash_sale_testbed::port::free_beside;
 use flash_sale_wiretap::Recorder;
 
 use super::lab::Lab;
+use crate::bench::kept_report::KeptReport;
 use asked::Asked;
 use engine::OwnCommands;
 use own_stage::OwnStage;
@@ -42,7 +43,7 @@ pub(super) fn open(port: u16, recorder: &Recorder, lab: &Arc<Lab>) -> anyhow::Re
     let stage = OwnStage::new(lab.binary.clone());
     let engine = Arc::new(OwnCommands::find(format!("http://{}", lab.reach.address), stage.clone())?);
     let engine = Arc::clone(lab.commands.get_or_init(|| engine));
-    let rooms = Rooms { shop, engine, scheduler: Arc::new(stage) };
+    let rooms = Rooms { shop, engine, scheduler: Arc::new(stage), bench_reports: Arc::new(KeptReport) };
     let server = flash_sale_dashboard::serve(listener, source, rooms, settings)
         .context("can't serve the dashboard")?;
     tokio::spawn(server);

@@ -77,7 +77,7 @@ fn the_walkthrough_prints_the_clicks_of_its_pictures() {
 }
 
 /// What keeps a picture from being shown in a page of another host.
-fn problems(picture: &str) -> Vec<String> {
+pub fn problems(picture: &str) -> Vec<String> {
     let mut problems = not_well_formed(picture);
     for word in ["<script", "href", "src=", "@import", "http:", "https:", "url(data"] {
         // The name of SVG is written as an address. Nobody reads from there.

@@ -1,9 +1,11 @@
 //! `lab bench`: a tiny benchmark on a shop of its own. It counts only with a right ledger, and nothing is left of it.
 
+pub mod written;
+
 use std::time::{Duration, Instant};
 
 use flash_sale_lab::bench::pgbench::Script;
-use flash_sale_lab::project::{BENCH, BENCH_LOGS};
+use flash_sale_lab::project::{BENCH, BENCH_LOGS, BENCH_REPORT};
 use flash_sale_testbed::postgres::Address;
 use sea_orm::ConnectionTrait;
 use sea_orm::sqlx::{Connection, Executor, PgConnection};
@@ -123,6 +125,7 @@ async fn a_benchmark_that_is_interrupted_leaves_no_process_and_a_second_one_does
     assert!(bench.output.contains("stopped before the end. Again: make bench"), "{}", bench.output);
     assert!(began.elapsed().as_secs() < 30, "it went on to the end of its round");
     wait_until("all has ended", async || working_in(&project) == 0).await;
+    assert!(!project.path().join(BENCH_REPORT).exists(), "it has no report");
 }
 
 #[tokio::test]

@@ -2,10 +2,12 @@
 
 use flash_sale_core::product;
 use flash_sale_lab::control::messages::DatabaseStop;
+use flash_sale_lab::project::BENCH_REPORT;
 use flash_sale_testbed::testing::SideConnection;
 use sea_orm::EntityTrait;
 use serde_json::json;
 
+use super::bench::written::{example, keep};
 use super::check::what_is_there;
 use super::*;
 
@@ -296,5 +298,28 @@ async fn a_person_is_the_scheduler_and_says_first_what_will_be_read() {
     let refused = steps("pessimistic", "AABBB").await;
     assert!(refused.contains("B can&#39;t go on there"), "{refused}");
     assert_eq!(what_is_there(&database).await, "1 product, stock 1, 0 orders");
+    project.run(&["down"]).await;
+}
+
+#[tokio::test]
+async fn the_benchmark_shows_the_last_report_and_says_what_it_can_not_show() {
+    let database = TestDatabase::create().await;
+    let (project, dashboard) = with_dashboard(Project::on(&database)).await;
+    let file = project.path().join(BENCH_REPORT);
+    assert!(dashboard.text("/benchmark").await.contains("Nothing was measured in this folder yet."));
+
+    keep(&project, &serde_json::to_string(&example()).unwrap());
+    let page = dashboard.text("/benchmark").await;
+    assert!(page.contains("<th scope=\"row\">batched</th>") && page.contains("<svg"), "{page}");
+
+    keep(&project, "{}");
+    assert!(dashboard.text("/benchmark").await.contains("it is no report of make bench"));
+    keep(&project, &" ".repeat(4 * 1024 * 1024 + 1));
+    assert!(dashboard.text("/benchmark").await.contains("it is too large for a report"));
+    fs::write(&file, [0xff, 0xfe]).unwrap();
+    assert!(dashboard.text("/benchmark").await.contains("did not contain valid UTF-8"));
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+    assert!(dashboard.text("/benchmark").await.contains("report.json: it is a link"));
     project.run(&["down"]).await;
 }

@@ -15,6 +15,7 @@ use futures::future::join_all;
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
+use super::bench::written::{example, keep};
 use super::*;
 pub use exploring::EXPLORED_PAGES;
 use picture::Picture;
@@ -184,6 +185,7 @@ pub fn pages(click: u64) -> Vec<String> {
         "/state",
         "/verdict",
         "/race",
+        "/benchmark",
         "/explore",
         "/scheduler?steps=AAB",
         "/slow-motion",
@@ -211,6 +213,7 @@ impl Watched {
         fs::remove_dir(&folder).unwrap();
         let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../static").canonicalize().unwrap();
         std::os::unix::fs::symlink(ours, folder).unwrap();
+        keep(&project, &serde_json::to_string(&example()).unwrap());
         project.up().await;
         let visitor = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         Self { project, dashboard: format!("http://localhost:{port}"), database, visitor }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use flash_sale_dashboard::played::{NotPlayed, PlayOrder, Played};
 use flash_sale_dashboard::shop_state::{BuildState, GatewayState, ShopState};
-use flash_sale_dashboard::{Engine, Order, Rooms, Scheduler, Shop, StartedRun, StrategyChoice};
+use flash_sale_dashboard::{BenchReports, Engine, Order, Rooms, Scheduler, Shop, StartedRun, StrategyChoice};
 use flash_sale_wiretap::Recorder;
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
@@ -21,13 +21,17 @@ const NO_SLOW_MOTION: &str = "A shop in containers keeps its own payment. Click 
      make docker-stop run. Or give the containers a slow payment, click in the shop, and look at the timeline: \
      RACE_WINDOW_MS=3000 RETRY_AFTER_MS=1500 WIRETAP=on make docker-run";
 
+/// The reports are where `make bench` has run.
+const NOT_MEASURED: &str =
+    "a benchmark runs without containers, and the dashboard of make run shows its report";
+
 struct Elsewhere(Recorder);
 
 /// What the pages of a shop in containers ask.
 pub fn rooms(recorder: &Recorder) -> Rooms {
     let shop = Arc::new(Elsewhere(recorder.clone()));
-    let (engine, scheduler) = (Arc::clone(&shop), Arc::clone(&shop));
-    Rooms { engine, scheduler, shop }
+    let (engine, scheduler, bench_reports) = (Arc::clone(&shop), Arc::clone(&shop), Arc::clone(&shop));
+    Rooms { engine, scheduler, bench_reports, shop }
 }
 
 impl Shop for Elsewhere {
@@ -44,6 +48,12 @@ impl Shop for Elsewhere {
             build: BuildState::Unknown,
         };
         ready(state).boxed()
+    }
+}
+
+impl BenchReports for Elsewhere {
+    fn last(&self) -> BoxFuture<'_, Result<Option<String>, String>> {
+        ready(Err(NOT_MEASURED.to_owned())).boxed()
     }
 }
 
