@@ -3,7 +3,7 @@
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(5);
 
 /// Asks `condition` again and again until it says yes.
@@ -16,7 +16,7 @@ const POLL: Duration = Duration::from_millis(5);
 /// ```
 ///
 /// # Panics
-/// When ten seconds have passed. The panic names the caller and what was waited for.
+/// When thirty seconds have passed. The panic names the caller and what was waited for.
 #[track_caller]
 pub fn wait_until(what: &str, condition: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
     poll_until(what, condition, Location::caller())

@@ -24,6 +24,7 @@ mod raw_http;
 mod routes;
 mod security;
 mod settings;
+mod shared_reads;
 mod shutdown;
 mod strategies;
 mod unavailable;
@@ -96,6 +97,13 @@ impl Shop {
     async fn waits_for_buyers(&self) {
         let log = || self.replicas[0].log();
         wait_until("old keys are deleted", async || log().contains("idempotency keys were deleted")).await;
+    }
+
+    /// Requests that need no database, one after the other: those that were sent before are under way by then.
+    async fn everybody_has_come(&self) {
+        for _ in 0..50 {
+            assert_eq!(self.get("/api/strategies").await.status, 200);
+        }
     }
 
     /// A request to the first replica.

@@ -28,7 +28,7 @@ async fn of_many_buyers_two_wait_in_postgresql_and_pages_are_answered() {
         let side = hold(&shop, product).await;
         let buyers = tokio::spawn(join_all((0..BUYERS).map(|_| shop.buy_by(strategy, 0, product))));
         wait_until("two buyers wait", async || side.waiting_statements().await.len() == 2).await;
-        everybody_has_come(&shop).await;
+        shop.everybody_has_come().await;
 
         assert_eq!(side.waiting_statements().await.len(), 2, "{strategy}");
         if number < BEFORE_BEGIN {
@@ -54,9 +54,9 @@ async fn whoever_leaves_the_bulkhead_buys_nothing_and_the_next_one_moves_up() {
     let inside = [buy(), buy()];
     wait_until("two buyers wait", async || side.waiting_statements().await.len() == 2).await;
     let leaves = buy();
-    everybody_has_come(&shop).await;
+    shop.everybody_has_come().await;
     let stays = buy();
-    everybody_has_come(&shop).await;
+    shop.everybody_has_come().await;
 
     leaves.abort();
     assert!(leaves.await.is_err_and(|error| error.is_cancelled()));
@@ -83,11 +83,4 @@ async fn hold(shop: &Shop, product: Uuid) -> SideConnection {
     side.execute(&format!("SELECT pg_advisory_xact_lock(hashtextextended('{product}', 0))")).await;
     side.lock_product(product).await;
     side
-}
-
-/// Requests that need no database, one after the other: those that were sent before are under way by then.
-async fn everybody_has_come(shop: &Shop) {
-    for _ in 0..50 {
-        assert_eq!(shop.get("/api/strategies").await.status, 200);
-    }
 }
