@@ -29,7 +29,7 @@ const MOST_BUYERS: usize = 4096;
 #[derive(Args)]
 #[command(after_help = definitions::text())]
 pub struct BenchArguments {
-    /// Every strategy, 16 buyers, one product, 5 rounds of 1 s: under two minutes. This is the default
+    /// Every strategy, 16 buyers, one product, 5 rounds of 0.9 s: under two minutes. This is the default
     #[arg(long, conflicts_with = "full")]
     quick: bool,
     /// Every strategy with 1, 4, 16, 64 and 256 buyers and with 1 and 64 products, 3 rounds each: under 15 minutes
@@ -48,7 +48,7 @@ pub struct BenchArguments {
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: Option<u16>,
     /// How long a round is
-    #[arg(long, default_value_t = 1.0, value_parser = seconds)]
+    #[arg(long, default_value_t = 0.9, value_parser = seconds)]
     seconds: f64,
     /// Open loop: so many purchases are due in a second, and each wait counts from then
     #[arg(long, value_parser = rate)]
