@@ -214,20 +214,39 @@ mod tests {
     use super::*;
     use crate::explore::made_up::oversold_by;
 
-    #[test]
-    fn a_replay_names_the_strategy_and_keeps_whole_statements_whole() {
-        let report = PredictReport {
+    const UPDATE: &str = "UPDATE products SET quantity = quantity - 1";
+
+    fn report(status: u16) -> PredictReport {
+        PredictReport {
             reading: Reading::default(),
-            status: Some(200),
+            status: Some(status),
             prediction: Prediction::default(),
             confirmed: Vec::new(),
             in_turn: None,
             arguments: " --strategy mine".to_owned(),
             seconds: 0.1,
+        }
+    }
+
+    #[test]
+    fn harm_of_purchases_that_do_not_meet_counts_only_if_the_first_one_sold() {
+        let told = |status: u16| {
+            let broken = Broken { schedule: oversold_by(UPDATE), columns: String::new() };
+            PredictReport { in_turn: Some(broken), ..report(status) }
         };
 
+        assert!(told(200).is_guilty() && told(200).text().contains("No purchase has to come in between."));
+        assert_eq!(told(200).to_json()["in_turn"]["letters"], "AB");
+        assert!(!told(400).is_guilty() && told(400).to_json()["in_turn"].is_null());
+        assert!(!report(200).is_guilty());
+    }
+
+    #[test]
+    fn a_replay_names_the_strategy_and_keeps_whole_statements_whole() {
+        let report = report(200);
+
         for (sql, arguments) in [
-            ("UPDATE products SET quantity = quantity - 1", ""),
+            (UPDATE, ""),
             ("INSERT INTO orders SELECT id FROM products WHERE quantity > 0", " --inside never"),
         ] {
             assert_eq!(
