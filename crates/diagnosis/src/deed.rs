@@ -30,8 +30,15 @@ pub enum Deed {
     Commit,
     /// Ends a transaction and takes back what it did.
     Rollback,
-    /// Makes, releases or goes back to a savepoint.
-    Savepoint,
+    /// Gives back a lock on a number, or all of them: `pg_advisory_unlock` and its relatives. Only locks of the session
+    /// can be given back.
+    UnlockNumber,
+    /// Makes a savepoint of this name.
+    Savepoint(String),
+    /// Goes back to the savepoint of this name: `ROLLBACK TO`. Locks that were taken after it end.
+    BackTo(String),
+    /// Forgets a savepoint: `RELEASE`. Locks that were taken after it stay.
+    Release,
     /// Something else.
     Other,
 }
@@ -104,6 +111,8 @@ pub struct RowWrite {
     pub changes: Vec<Change>,
     /// The columns in its WHERE, without the row's own id.
     pub conditions: BTreeSet<String>,
+    /// Those of them that must have a certain value: `version = $2`. Such a value was read before.
+    pub unchanged: BTreeSet<String>,
 }
 
 /// What a write does with rows.

@@ -4,7 +4,7 @@
 use flash_sale_wiretap::trace::Outcome;
 use serde::{Deserialize, Serialize};
 
-use crate::deed::{Deed, IfTaken};
+use crate::deed::{Deed, IfTaken, RowWrite};
 use crate::evidence::{Evidence, Purchase, Sign};
 use crate::locks::mistake_of_locks;
 use crate::mistake::{Found, Mistake};
@@ -85,7 +85,12 @@ fn of_purchases(evidence: &Evidence) -> Option<Found<'_>> {
         .or_else(|| each().find_map(late_buyer))
         .or_else(|| {
             each()
-                .find_map(|it| old_version(it).or_else(|| refused_by_conflict(it)))
+                .find_map(|it| {
+                    counts_its_own_copy(it)
+                        .or_else(|| old_version(it))
+                        .or_else(|| refused_by_conflict(it))
+                        .or_else(|| refused_by_tried_lock(it))
+                })
                 .filter(|_| evidence.has(Sign::LostSale))
         })
 }
@@ -143,10 +148,10 @@ fn is_conflict(error: &str) -> bool {
 
 /// A buyer was told "Out of stock" by a purchase that has looked at nothing.
 fn is_refused_from_memory(purchase: &Purchase) -> bool {
-    let looks = |sent: &Sent| {
-        sent.is_not_understood()
-            || sent.deeds.iter().any(|deed| matches!(deed, Deed::Read(_) | Deed::Write(_)))
+    let is_look = |deed: &Deed| {
+        matches!(deed, Deed::Read(_) | Deed::Write(_) | Deed::LockTable { .. } | Deed::LockNumber(_))
     };
+    let looks = |sent: &Sent| sent.is_not_understood() || sent.deeds.iter().any(is_look);
     purchase.status == Some(400) && !purchase.reading.statements.iter().any(looks)
 }
 
@@ -219,12 +224,27 @@ fn late_buyer((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
     })
 }
 
-/// A write that looks at the row's version, and not at its stock, changed no row, and its buyer was told "Out of stock".
+/// A purchase has taken a copy, and then saw that nothing was left: the copy that it had taken was the last one. Its buyer
+/// was told "Out of stock".
+fn counts_its_own_copy((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
+    if purchase.status != Some(400) {
+        return None;
+    }
+    let reading = &purchase.reading;
+    let taken = reading.stock_writes().find(|sent| sent.rows == Some(1))?;
+    let is_after = |sent: &&Sent| sent.transaction == taken.transaction && sent.began_at > taken.began_at;
+    let read = reading.product_reads().filter(is_after).find(|sent| sent.quantity() == Some(0))?;
+    Some((Mistake::CountsItsOwnCopy, [taken, read].map(|sent| (index, sent)).to_vec()))
+}
+
+/// A write that changes the row only if nobody else has changed it changed no row, and its buyer was told "Out of stock".
 fn old_version((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
     let is_old = |sent: &&Sent| {
         let write = sent.stock_write();
-        let looks_elsewhere = write.is_some_and(|it| it.is_guarded() && !it.conditions.contains(QUANTITY));
-        looks_elsewhere && sent.rows == Some(0)
+        let wants_old_row = |write: &RowWrite| {
+            write.is_guarded() && (!write.conditions.contains(QUANTITY) || write.unchanged.contains(QUANTITY))
+        };
+        write.is_some_and(wants_old_row) && sent.rows == Some(0)
     };
     let update =
         purchase.reading.stock_writes().filter(|_| purchase.status == Some(400)).last().filter(is_old)?;
@@ -244,6 +264,19 @@ fn refused_by_conflict((index, purchase): (usize, &Purchase)) -> Option<Found<'_
     let (failed, has_begun_again) = first_conflict(&purchase.reading)?;
     let is_refused = purchase.status == Some(400) && !has_begun_again;
     is_refused.then(|| (Mistake::ConflictWithoutRetry, vec![(index, failed)]))
+}
+
+/// A lock was only tried, nothing was looked at afterwards, and its buyer was told "Out of stock".
+fn refused_by_tried_lock((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
+    if purchase.status != Some(400) {
+        return None;
+    }
+    let statements = &purchase.reading.statements;
+    let tries = |deed: &Deed| matches!(deed, Deed::LockNumber(lock) if lock.is_tried);
+    let tried = statements.iter().rposition(|sent| sent.deeds.iter().any(tries))?;
+    let looks = |sent: &Sent| sent.deeds.iter().any(|deed| matches!(deed, Deed::Read(_) | Deed::Write(_)));
+    let is_last = !statements[tried + 1..].iter().any(looks);
+    is_last.then(|| (Mistake::ConflictWithoutRetry, vec![(index, &statements[tried])]))
 }
 
 fn all_reads(purchases: &[Purchase]) -> Vec<(usize, &Sent)> {

@@ -5,6 +5,7 @@
 pub mod deed;
 mod diagnose;
 mod evidence;
+mod given_up;
 mod locks;
 #[cfg(test)]
 mod made_up;

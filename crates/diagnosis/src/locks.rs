@@ -30,12 +30,15 @@ pub(crate) fn mistake_of_locks(purchases: &[Purchase]) -> Option<Found<'_>> {
         .map(|(mistake, _)| *mistake)
         .max_by_key(|it| *it == Mistake::LockAfterDecision);
     if let Some(mistake) = worst {
-        let locks = found.iter().enumerate().filter_map(|(index, found)| Some((index, found.as_ref()?.1)));
-        let mut statements: Vec<(usize, &Sent)> = locks.collect();
+        let locks = found.iter().enumerate().filter_map(|(index, found)| Some((index, &found.as_ref()?.1)));
+        let (taken, given_up): (Vec<_>, Vec<_>) =
+            locks.map(|(index, lock)| ((index, lock.sent), (index, lock.given_up_by))).unzip();
+        let mut statements: Vec<(usize, &Sent)> = taken;
         if statements.iter().all(|(_, sent)| sent.quantity().is_none()) {
             statements.extend(reads());
         }
         statements.extend(writes());
+        statements.extend(given_up.into_iter().filter_map(|(index, sent)| Some((index, sent?))));
         return Some((mistake, statements));
     }
     if purchases.iter().any(|purchase| locks(&purchase.reading).count() > 0) {
@@ -67,35 +70,53 @@ fn first_write((index, purchase): (usize, &Purchase)) -> Option<(usize, &Sent)> 
     Some((index, purchase.reading.stock_writes().next()?))
 }
 
-/// The statements that lock something, each with what it locks.
-fn locks(reading: &Reading) -> impl Iterator<Item = (Held, &Sent)> {
-    reading.statements.iter().filter_map(|sent| {
-        let held = sent.deeds.iter().filter_map(|deed| match deed {
-            Deed::Read(read) => {
-                let lock = read.lock?;
-                Some(match (read.table == PRODUCTS, lock.excludes_others()) {
-                    (true, true) => Held::Row,
-                    (true, false) => Held::RowTogether,
-                    (false, _) => Held::Elsewhere,
-                })
-            }
-            Deed::LockTable { table, .. } if table == PRODUCTS => Some(Held::Agreed),
-            Deed::LockTable { .. } => Some(Held::Elsewhere),
-            Deed::LockNumber(lock) if lock.is_shared => Some(Held::RowTogether),
-            Deed::LockNumber(_) => Some(Held::Agreed),
-            _ => None,
-        });
-        Some((held.min_by_key(|held| *held as u8)?, sent))
+/// A lock of a purchase.
+struct Lock<'a> {
+    held: Held,
+    /// The statement that takes it.
+    sent: &'a Sent,
+    /// The statement that ends it before the stock that was written is committed.
+    given_up_by: Option<&'a Sent>,
+}
+
+/// The locks of a purchase, the best one of each statement.
+fn locks(reading: &Reading) -> impl Iterator<Item = Lock<'_>> {
+    reading.statements.iter().enumerate().filter_map(|(index, sent)| {
+        let held = sent.deeds.iter().filter_map(|deed| Some((held(deed)?, deed)));
+        let (held, deed) = held.min_by_key(|(held, _)| *held as u8)?;
+        let write = reading.stock_writes().next();
+        let given_up = write.and_then(|write| reading.given_up(index, deed, write));
+        Some(Lock { held, sent, given_up_by: given_up.map(|place| &reading.statements[place]) })
     })
 }
 
+fn held(deed: &Deed) -> Option<Held> {
+    match deed {
+        Deed::Read(read) => {
+            let lock = read.lock?;
+            Some(match (read.table == PRODUCTS, lock.excludes_others()) {
+                (true, true) => Held::Row,
+                (true, false) => Held::RowTogether,
+                (false, _) => Held::Elsewhere,
+            })
+        }
+        Deed::LockTable { table, .. } if table == PRODUCTS => Some(Held::Agreed),
+        Deed::LockTable { .. } => Some(Held::Elsewhere),
+        Deed::LockNumber(lock) if lock.is_shared => Some(Held::RowTogether),
+        Deed::LockNumber(_) => Some(Held::Agreed),
+        _ => None,
+    }
+}
+
 /// Why the lock of this purchase did not help, with the lock. `None`: it has none, or nothing is wrong with it.
-fn mistake_of_lock(reading: &Reading) -> Option<(Mistake, &Sent)> {
-    let (held, lock) = locks(reading).min_by_key(|(held, _)| *held as u8)?;
+fn mistake_of_lock(reading: &Reading) -> Option<(Mistake, Lock<'_>)> {
+    let best = locks(reading).min_by_key(|lock| (lock.held as u8, lock.given_up_by.is_some()))?;
+    let (held, lock) = (best.held, best.sent);
     let write = reading.stock_writes().next()?;
     let mistake = match held {
         Held::RowTogether => Mistake::LockTooWeak,
         Held::Elsewhere => Mistake::LockElsewhere,
+        Held::Row | Held::Agreed if best.given_up_by.is_some() => Mistake::LockGivenUpEarly,
         // A lock on a number may also be one of the session.
         Held::Row | Held::Agreed if lock.transaction != write.transaction && !outlives_transaction(lock) => {
             match reading.transaction_of(lock).is_begun {
@@ -123,7 +144,7 @@ fn mistake_of_lock(reading: &Reading) -> Option<(Mistake, &Sent)> {
             }
         }
     };
-    Some((mistake, lock))
+    Some((mistake, best))
 }
 
 fn outlives_transaction(lock: &Sent) -> bool {

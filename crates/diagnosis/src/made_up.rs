@@ -100,6 +100,12 @@ impl Telling {
         self
     }
 
+    /// The last statement has this parameter.
+    pub(crate) fn with(&mut self, parameter: &str) -> &mut Self {
+        self.last().parameters.push(Some(parameter.to_owned()));
+        self
+    }
+
     /// The last statement waited until this time for a lock of another server process.
     pub(crate) fn waited(&mut self, until_ms: i64, backend_pid: i32) -> &mut Self {
         let until = (until_ms - self.began_ms) as f64;

@@ -17,7 +17,7 @@ pub enum Mistake {
     SecondLook,
     /// The lock ends with its statement: it was taken outside of the purchase's transaction.
     LockOutsideTransaction,
-    /// The lock ended with a transaction before the write.
+    /// The lock ended before the new stock was committed.
     LockGivenUpEarly,
     /// The lock came after the decision, or nobody looked at what was true once it was there.
     LockAfterDecision,
@@ -41,7 +41,7 @@ pub enum Mistake {
     RetryMissing,
     /// The payment takes less time than it should.
     PaymentCutShort,
-    /// A conflict (40001, 40P01, 55P03, an old version) is told to the buyer as a failure, or as "Out of stock".
+    /// A conflict (40001, 40P01, 55P03, an old version, a lock that was tried in vain) is told to the buyer as a failure, or as "Out of stock".
     ConflictWithoutRetry,
     /// A statement failed, and the purchase went on in the transaction that had failed.
     GoesOnAfterError,
@@ -57,6 +57,8 @@ pub enum Mistake {
     NeverCommits,
     /// A buyer who is alone is told "Out of stock".
     RefusesEverybody,
+    /// A purchase takes its copy first, and then takes what it left for what was there.
+    CountsItsOwnCopy,
     /// A buyer who is alone meets a failure, or gets no answer.
     FailsAlone,
     /// A buyer who came too late meets a failure.
@@ -70,7 +72,7 @@ pub(crate) type Found<'a> = (Mistake, Vec<(usize, &'a Sent)>);
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::NoLock,
         Self::SecondLook,
         Self::LockOutsideTransaction,
@@ -94,6 +96,7 @@ impl Mistake {
         Self::UntrueAnswer,
         Self::NeverCommits,
         Self::RefusesEverybody,
+        Self::CountsItsOwnCopy,
         Self::FailsAlone,
         Self::LateBuyerMeetsFailure,
         Self::RowSkipped,

@@ -48,13 +48,23 @@ pub(crate) fn deeds(sql: &str) -> Vec<Deed> {
         Verb::Begin => vec![Deed::Begin(isolation(&all))],
         Verb::Commit => vec![Deed::Commit],
         Verb::Rollback => vec![Deed::Rollback],
-        Verb::Savepoint => vec![Deed::Savepoint],
+        Verb::Savepoint => vec![savepoint(&all)],
         _ => of_other(&nodes, &all),
     };
     if deeds.is_empty() {
         deeds.push(Deed::Other);
     }
     deeds
+}
+
+/// `SAVEPOINT a`, `RELEASE [SAVEPOINT] a`, `ROLLBACK TO [SAVEPOINT] a`
+fn savepoint(words: &[&str]) -> Deed {
+    let name = words.iter().rev().find(|word| **word != ";").copied().unwrap_or_default();
+    match words.first() {
+        Some(&"savepoint") => Deed::Savepoint(name.to_owned()),
+        Some(&"release") => Deed::Release,
+        _ => Deed::BackTo(name.to_owned()),
+    }
 }
 
 fn of_other(nodes: &[Node<'_>], all: &[&str]) -> Vec<Deed> {
@@ -134,7 +144,8 @@ fn write(part: &[Node<'_>], verb: WriteVerb, behind: &str, found: &mut Vec<Deed>
     let Some(place) = part.iter().position(|node| is_word(node, behind)) else { return };
     let Some((table, _)) = table_at(part, place + 1) else { return };
     let changes = if verb == WriteVerb::Update { changes(part) } else { Vec::new() };
-    found.push(Deed::Write(RowWrite { table, verb, changes, conditions: conditions(part) }));
+    let (conditions, unchanged) = conditions(part);
+    found.push(Deed::Write(RowWrite { table, verb, changes, conditions, unchanged }));
 }
 
 /// `SET a = …, b = …`
@@ -155,22 +166,23 @@ fn changes(part: &[Node<'_>]) -> Vec<Change> {
         .collect()
 }
 
-/// The columns behind WHERE.
-fn conditions(part: &[Node<'_>]) -> BTreeSet<String> {
-    let Some(place) = part.iter().position(|node| is_word(node, "where")) else { return BTreeSet::new() };
-    let list = &part[place + 1..];
-    let end = list.iter().position(|node| CLAUSES.iter().any(|word| is_word(node, word)));
-    let mut columns = BTreeSet::new();
-    columns_in(&list[..end.unwrap_or(list.len())], &mut columns);
-    columns
+/// The columns behind WHERE, and those of them that must have a certain value.
+fn conditions(part: &[Node<'_>]) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut columns, mut unchanged) = (BTreeSet::new(), BTreeSet::new());
+    if let Some(place) = part.iter().position(|node| is_word(node, "where")) {
+        let list = &part[place + 1..];
+        let end = list.iter().position(|node| CLAUSES.iter().any(|word| is_word(node, word)));
+        columns_in(&list[..end.unwrap_or(list.len())], &mut columns, &mut unchanged);
+    }
+    (columns, unchanged)
 }
 
-fn columns_in(nodes: &[Node<'_>], columns: &mut BTreeSet<String>) {
+fn columns_in(nodes: &[Node<'_>], columns: &mut BTreeSet<String>, unchanged: &mut BTreeSet<String>) {
     for (place, node) in nodes.iter().enumerate() {
         let word = match node {
             Node::Word(word) => *word,
             Node::Group(group) => {
-                columns_in(group, columns);
+                columns_in(group, columns, unchanged);
                 continue;
             }
         };
@@ -182,6 +194,11 @@ fn columns_in(nodes: &[Node<'_>], columns: &mut BTreeSet<String>) {
         let is_type = place > 0 && is_word(&nodes[place - 1], ":");
         if is_name && !leads && !is_type && !NO_COLUMNS.contains(&word) && !IDS.contains(&word) {
             columns.insert(word.to_owned());
+            let is_value =
+                |value: &str| value.starts_with(|first: char| first == '$' || first.is_ascii_digit());
+            if word_at(nodes, place + 1) == Some("=") && word_at(nodes, place + 2).is_some_and(is_value) {
+                unchanged.insert(word.to_owned());
+            }
         }
     }
 }

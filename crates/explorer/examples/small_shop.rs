@@ -17,6 +17,8 @@ const COUNT_IN_SUBQUERY: &str = "
     SELECT $1, $2, 'small' WHERE (SELECT count(*) FROM orders WHERE product_id = $2) < 1";
 const INSERT: &str = "INSERT INTO orders (id, product_id, served_by) VALUES ($1, $2, 'small')";
 const READ_LOCKED: &str = "SELECT quantity FROM products WHERE id = $1 FOR UPDATE";
+/// Two purchases can have this lock together, and then neither can write a row of the table.
+const SHARE_TABLE: &str = "LOCK TABLE products IN SHARE MODE";
 const TAKE: &str = "UPDATE products SET quantity = quantity - 1 WHERE id = $1";
 
 #[tokio::main]
@@ -56,6 +58,7 @@ async fn buy(pool: &PgPool, body: &str) -> (u16, String) {
     let order = Uuid::new_v4();
     let sold = match body["strategy"].as_str().unwrap() {
         "count_in_subquery" => count_in_subquery(pool, order, product).await,
+        "share_the_table" => share_the_table(pool, order, product).await,
         _ => insert_then_lock(pool, order, product).await,
     };
     match sold {
@@ -71,6 +74,20 @@ async fn count_in_subquery(pool: &PgPool, order: Uuid, product: Uuid) -> sqlx::R
         return Ok(false);
     }
     sqlx::query(TAKE).bind(product).execute(pool).await?;
+    Ok(true)
+}
+
+async fn share_the_table(pool: &PgPool, order: Uuid, product: Uuid) -> sqlx::Result<bool> {
+    let mut transaction = pool.begin().await?;
+    sqlx::query(SHARE_TABLE).execute(&mut *transaction).await?;
+    sqlx::query(INSERT).bind(order).bind(product).execute(&mut *transaction).await?;
+    match sqlx::query(TAKE).bind(product).execute(&mut *transaction).await {
+        Ok(_) => transaction.commit().await?,
+        Err(error) => {
+            transaction.rollback().await?;
+            return Err(error);
+        }
+    }
     Ok(true)
 }
 

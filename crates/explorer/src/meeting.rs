@@ -1,5 +1,5 @@
 //! Sends two requests to one replica at the same time. Either both get to the database, or one of them waits inside the
-//! replica for the other one. The second case shows a mutex, a queue or a flag in the shop's memory. The schedules can't
+//! replica for the other one, or is turned away there. The second case shows a mutex, a queue or a flag in the shop's memory. The schedules can't
 //! show it, because each of their actors has a replica of its own.
 
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ const ENDING: Duration = Duration::from_secs(1);
 pub enum Meeting {
     /// Both get to the database. There, one may wait for the other.
     InTheDatabase,
-    /// One gets to the database, and the other one waits inside the replica.
+    /// One gets to the database, and the other one waits inside the replica, or is answered there.
     InTheReplica,
     /// Neither of the two can be said: a request was answered before it wrote, or it took too long.
     Unclear,
@@ -47,6 +47,8 @@ enum Phase {
 struct Encounter {
     connections: BTreeMap<u64, Phase>,
     replies: usize,
+    /// How often a connection was taken for a transaction, or for a statement without one.
+    taken: usize,
     /// Afterwards, nothing is held.
     is_over: bool,
 }
@@ -88,7 +90,8 @@ impl Stage {
         let began = Instant::now();
         let mut news = Instant::now();
         while began.elapsed() < LIMIT {
-            if encounter.replies > 0 {
+            let is_answered_inside = encounter.has_answered_without_the_database();
+            if encounter.replies > 0 && !is_answered_inside {
                 break;
             }
             let (held, in_flight) = (encounter.held(), encounter.in_flight());
@@ -98,7 +101,7 @@ impl Stage {
             if held == 1 && !in_flight.is_empty() && !self.database.who_waits(&in_flight).await?.is_empty() {
                 return Ok(Meeting::InTheDatabase);
             }
-            if held == 1 && in_flight.is_empty() && news.elapsed() >= QUIET {
+            if held == 1 && in_flight.is_empty() && (is_answered_inside || news.elapsed() >= QUIET) {
                 return Ok(Meeting::InTheReplica);
             }
             let pause = if in_flight.is_empty() { QUIET } else { LOOK };
@@ -124,6 +127,8 @@ impl Encounter {
             Happening::Replied { play, .. } => self.replies += usize::from(play == this_play),
             Happening::AtTurnstile(_, Passage::Waiting(statement)) => {
                 let (connection, pid) = (statement.connection, statement.backend_pid);
+                let known = self.connections.get(&connection);
+                self.taken += usize::from(matches!(known, None | Some(Phase::Answered(None))));
                 let phase = if self.is_over || !writes_or_commits(&statement.sql) {
                     statement.pass();
                     Phase::InFlight(pid)
@@ -144,6 +149,12 @@ impl Encounter {
                 self.connections.remove(&connection);
             }
         }
+    }
+
+    /// Whether one request was answered, and only the other one has ever used a connection: it is still in its
+    /// transaction.
+    fn has_answered_without_the_database(&self) -> bool {
+        self.replies == 1 && self.taken == 1 && !self.open_transactions().is_empty()
     }
 
     fn held(&self) -> usize {
@@ -180,4 +191,28 @@ impl Encounter {
 fn writes_or_commits(sql: &str) -> bool {
     let first = sql.split([' ', ';']).next().unwrap_or_default();
     Inside::Always.stops(sql) || first.eq_ignore_ascii_case("commit")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encounter(phases: Vec<Phase>, taken: usize, replies: usize) -> Encounter {
+        Encounter { connections: (0..).zip(phases).collect(), replies, taken, is_over: false }
+    }
+
+    #[test]
+    fn a_request_was_answered_inside_the_replica_only_if_it_never_had_a_connection() {
+        let is_inside = |encounter: Encounter| encounter.has_answered_without_the_database();
+
+        assert!(is_inside(encounter(vec![Phase::InFlight(7)], 1, 1)));
+        assert!(is_inside(encounter(vec![Phase::Answered(Some(7))], 1, 1)));
+
+        assert!(!is_inside(encounter(vec![Phase::InFlight(7)], 1, 0)), "nobody was answered");
+        let refused = vec![Phase::InFlight(7), Phase::Answered(None)];
+        assert!(!is_inside(encounter(refused, 2, 1)), "the database has refused it");
+        let after_it = encounter(vec![Phase::InFlight(7)], 2, 1);
+        assert!(!is_inside(after_it), "the other one may have had the same connection before");
+        assert!(!is_inside(encounter(vec![Phase::Answered(None)], 1, 1)), "that was its own connection");
+    }
 }

@@ -1,6 +1,7 @@
 //! Plays one schedule: sends the actors' requests, and lets one statement after the other go on. Between two steps it
 //! waits until everything is still: each actor has a statement that waits, waits for another's lock, or is done.
 
+mod client_leaves;
 mod happenings;
 mod stillness;
 
@@ -179,9 +180,14 @@ impl Play<'_> {
             self.steps.push(Step { actor: index, sql, is_inside: true, trouble: None, became: Became::Sent });
             return self.stage.database.go_on(pid).await;
         }
-        let Some(statement) = actor.waiting.pop_front() else {
+        let Some(mut statement) = actor.waiting.pop_front() else {
             bail!("an actor without a statement was chosen")
         };
+        let trouble = trouble_at(self.piece, index, &self.steps);
+        if trouble == Some(TroubleKind::ClientLeaves) && statement.is_preparing {
+            statement = self.prepare(index, statement).await?;
+        }
+        let actor = &mut self.actors[index];
         if begins(&statement.sql) {
             actor.attempt_began_at = Some(steps_of_others);
         }
@@ -199,7 +205,6 @@ impl Play<'_> {
             self.stage.database.stop(backend_pid).await?;
             self.stage.stops.insert(backend_pid);
         }
-        let trouble = trouble_at(self.piece, index, &self.steps);
         self.steps.push(Step { actor: index, sql, is_inside: false, trouble, became: Became::Sent });
         self.is_troubled |= trouble.is_some();
         if matches!(trouble, Some(TroubleKind::AnswerIsLost | TroubleKind::ConnectionBreaks)) {
@@ -231,17 +236,6 @@ impl Play<'_> {
         // A timer of zero still takes up to a millisecond.
         if !pause.is_zero() {
             sleep(pause).await;
-        }
-    }
-
-    /// The actor's client closes its connection. The replica has to notice it before the statement goes on: otherwise
-    /// the schedule would go another way each time.
-    async fn leave(&mut self, actor: usize) {
-        self.actors[actor].reply.get_or_insert_with(Reply::none);
-        let (leave, request) = (self.actors[actor].leave.take(), self.actors[actor].request.take());
-        if let Some((leave, request)) = leave.zip(request) {
-            let _ = leave.send(());
-            let _ = request.await;
         }
     }
 

@@ -68,7 +68,7 @@ enum Command {
     Drill(commands::drill::DrillArguments),
     /// Play a few purchases in every order in which their statements can follow one another, and count what comes of it
     Explore(commands::explore::ExploreArguments),
-    /// Make one purchase, and find in its SQL whether two purchases at once could do harm
+    /// Make one purchase on each replica, and find in its SQL whether two purchases at once could do harm
     Predict(commands::predict::PredictArguments),
     /// Let two purchases go on, step by step, and see what PostgreSQL does
     Step(commands::step::StepArguments),

@@ -81,7 +81,10 @@ fn explored(report: &Value) -> anyhow::Result<Opinion> {
 fn foretold(report: &Value) -> anyhow::Result<Foretold> {
     let is_guilty = report["guilty"].as_bool().context("the prediction has no verdict")?;
     let confirmed = report["confirmed"].as_array().context("the prediction has no list")?;
-    let anomalies: Vec<String> = confirmed.iter().map(|confirmed| text(&confirmed["anomaly"])).collect();
+    let mut anomalies: Vec<String> = confirmed.iter().map(|confirmed| text(&confirmed["anomaly"])).collect();
+    if !report["in_turn"].is_null() {
+        anomalies.push("one after the other".to_owned());
+    }
     let opinion = match (is_guilty, report["answer"].as_u64()) {
         (true, _) => Opinion::Wrong(anomalies.join(", ")),
         (false, Some(200)) => Opinion::Right,
@@ -133,5 +136,8 @@ mod tests {
         assert!(matches!(foretold(&unsold).unwrap().opinion, Opinion::Silent(_)));
         let guilty = json!({ "guilty": true, "predicted": 1, "confirmed": [{ "anomaly": "stale_check" }] });
         assert_eq!(foretold(&guilty).unwrap().opinion, Opinion::Wrong("stale_check".to_owned()));
+        let in_turn =
+            json!({ "guilty": true, "predicted": 0, "confirmed": [], "in_turn": { "letters": "AABB" } });
+        assert_eq!(foretold(&in_turn).unwrap().opinion, Opinion::Wrong("one after the other".to_owned()));
     }
 }

@@ -10,6 +10,7 @@ pub mod judges;
 pub mod kept;
 pub mod lane;
 pub mod league;
+pub mod left_over;
 pub mod opinion;
 pub mod outcome;
 pub mod row;

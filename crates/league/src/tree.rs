@@ -2,6 +2,7 @@
 //! it. Whatever is copied of cargo's files gets one time, which is later than that of all sources: so cargo finds nothing
 //! to build in them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +13,7 @@ use flash_sale_lab::guide::copy::{own_target, sources};
 use crate::catalogue::Variant;
 use crate::exercise::{self, Exercise};
 use crate::generate;
+use crate::left_over::remove_left_over;
 use crate::words::{RETRIES, WORDS, Words};
 
 /// Copies what cargo has built, without incremental compilations, and without programs: their names have no dot.
@@ -23,9 +25,11 @@ find "$1/deps" -type f -name '*.*' -exec sh -c 'to=$1; shift; cp -a "$@" "$to"' 
 touch "$2/copied"
 find "$2" -type f -exec touch -r "$2/copied" {} +
 "#;
-/// Copies a folder as it is, without what a shop keeps there and without incremental compilations. Arguments: from, to.
+/// Copies a folder as it is, without what a shop keeps there and without incremental compilations. What an earlier league
+/// has left there is removed. Arguments: from, to.
 const COPY_ALL: &str = r#"
-rm -rf "$2/target"
+mkdir -p "$2"
+find "$2" -mindepth 1 -maxdepth 1 ! -name .flash-sale -exec rm -rf {} +
 mkdir -p "$2/target/debug"
 cd "$1"
 find . -mindepth 1 -maxdepth 1 ! -name .flash-sale ! -name target -exec cp -R {} "$2" ';'
@@ -69,7 +73,9 @@ impl Tree {
         ];
         let copy = self.folder(1);
         fs::create_dir_all(&copy).with_context(|| format!("can't make {}", copy.display()))?;
-        self.copy_sources(&copy)?;
+        let mut names: BTreeSet<PathBuf> = self.copy_sources(&copy)?.into_iter().map(PathBuf::from).collect();
+        names.extend(generated.iter().map(|(name, _)| PathBuf::from(name)));
+        remove_left_over(&copy, &names)?;
         let (from, to) = (self.target.join("debug"), copy.join("target/debug"));
         if !to.is_dir() {
             shell(COPY_BUILDS, &from, &to).context("can't copy the builds")?;
@@ -110,9 +116,10 @@ impl Tree {
     }
 
     /// Copies the files that git knows, or would add. A file that is the same already keeps its time: so cargo builds only
-    /// what has changed.
-    fn copy_sources(&self, copy: &Path) -> anyhow::Result<()> {
-        for name in sources(&self.root)?.iter().filter(|name| *name != exercise::FILE) {
+    /// what has changed. Returns their names.
+    fn copy_sources(&self, copy: &Path) -> anyhow::Result<Vec<String>> {
+        let names = sources(&self.root)?;
+        for name in names.iter().filter(|name| *name != exercise::FILE) {
             let from = self.root.join(name);
             let copied = || format!("can't copy {name}");
             let bytes = fs::read(&from).with_context(copied)?;
@@ -123,7 +130,7 @@ impl Tree {
                 fs::set_permissions(&to, permissions).with_context(copied)?;
             }
         }
-        Ok(())
+        Ok(names)
     }
 }
 

@@ -21,7 +21,9 @@ pub(super) fn number_locks(nodes: &[Node<'_>], found: &mut Vec<Deed>) {
     for pair in nodes.windows(2) {
         let [Node::Word(function), Node::Group(arguments)] = pair else { continue };
         let is_lock = function.starts_with("pg_advisory_") || function.starts_with("pg_try_advisory_");
-        if is_lock && !function.contains("unlock") {
+        if is_lock && function.contains("unlock") {
+            found.push(Deed::UnlockNumber);
+        } else if is_lock {
             found.push(Deed::LockNumber(NumberLock {
                 ends_with_transaction: function.contains("xact"),
                 is_tried: function.starts_with("pg_try"),

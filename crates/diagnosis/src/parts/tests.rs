@@ -8,6 +8,7 @@ fn read(table: &str, lock: Option<(Strength, IfTaken)>) -> Deed {
     Deed::Read(RowRead { table: table.to_owned(), lock })
 }
 
+/// A column in `conditions` that must have a certain value ends in =.
 fn write(table: &str, verb: WriteVerb, changes: &[(&str, bool)], conditions: &[&str]) -> Deed {
     let change = |(column, is_relative): &(&str, bool)| Change {
         column: (*column).to_owned(),
@@ -17,7 +18,12 @@ fn write(table: &str, verb: WriteVerb, changes: &[(&str, bool)], conditions: &[&
         table: table.to_owned(),
         verb,
         changes: changes.iter().map(change).collect(),
-        conditions: conditions.iter().map(|column| (*column).to_owned()).collect(),
+        conditions: conditions.iter().map(|column| column.trim_end_matches('=').to_owned()).collect(),
+        unchanged: conditions
+            .iter()
+            .filter_map(|column| column.strip_suffix('='))
+            .map(str::to_owned)
+            .collect(),
     })
 }
 
@@ -70,7 +76,11 @@ fn a_write_says_what_it_sets_and_what_it_looks_at() {
         (
             "UPDATE products AS p SET quantity = p.quantity - 1, version = p.version + 1
              WHERE p.id = $1::uuid AND p.version = $2 RETURNING p.*",
-            write("products", Update, &[("quantity", true), ("version", true)], &["version"]),
+            write("products", Update, &[("quantity", true), ("version", true)], &["version="]),
+        ),
+        (
+            "UPDATE products SET quantity = $2 WHERE id = $1 AND products.quantity = $3",
+            write("products", Update, &[("quantity", false)], &["quantity="]),
         ),
         (
             "UPDATE products SET quantity = greatest(quantity - 1, 0) WHERE id = $1 AND (quantity > 0)",
@@ -115,7 +125,9 @@ fn locks_of_tables_and_of_numbers_are_read() {
     };
     assert_eq!(deeds("SELECT pg_advisory_xact_lock(42)"), [number(true, true)]);
     assert_eq!(deeds("SELECT pg_advisory_lock(hashtextextended($1, 0))"), [number(false, false)]);
-    assert_eq!(deeds("SELECT pg_advisory_unlock(42)"), [Deed::Other]);
+    for sql in ["SELECT pg_advisory_unlock(42)", "RESET ALL; SELECT pg_advisory_unlock_all()"] {
+        assert_eq!(deeds(sql), [Deed::UnlockNumber], "{sql}");
+    }
 }
 
 #[test]
@@ -131,7 +143,12 @@ fn a_transaction_begins_with_its_isolation_level() {
     assert_eq!(isolate, [Deed::Isolate(Isolation::RepeatableRead)]);
     assert_eq!(deeds("COMMIT"), [Deed::Commit]);
     assert_eq!(deeds("SET LOCAL lock_timeout = '50ms'"), [Deed::Other]);
-    assert_eq!(deeds("ROLLBACK TO SAVEPOINT a"), [Deed::Savepoint]);
+    let name = || "a".to_owned();
+    for sql in ["ROLLBACK TO SAVEPOINT a", "rollback to \"a\";"] {
+        assert_eq!(deeds(sql), [Deed::BackTo(name())], "{sql}");
+    }
+    assert_eq!(deeds("SAVEPOINT a"), [Deed::Savepoint(name())]);
+    assert_eq!(deeds("RELEASE SAVEPOINT a"), [Deed::Release]);
     assert_eq!(deeds(""), [Deed::Other]);
 }
 

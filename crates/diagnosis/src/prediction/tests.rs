@@ -13,7 +13,7 @@ fn predict(begin: &str, tell: impl FnOnce(&mut Telling)) -> (Vec<(usize, usize, 
     let mut own = story.begin("replica-1", 8, begin, 1);
     tell(&mut own);
     own.commit(9);
-    said(&Prediction::of(&Reading::of([&own.end()])))
+    said(&Prediction::of(&Reading::of([&own.end()]), None))
 }
 
 fn said(prediction: &Prediction) -> (Vec<(usize, usize, Anomaly)>, Vec<Guard>) {
@@ -82,7 +82,7 @@ fn a_lock_that_comes_too_late_is_too_weak_or_ends_too_early_is_no_guard() {
     let outside = story.alone("replica-1", 7, READ_FOR_UPDATE, 1);
     let mut own = story.begin("replica-1", 8, "BEGIN", 2);
     own.write(DECREMENT, 3, 1).commit(4);
-    let (suspicions, _) = said(&Prediction::of(&Reading::of([&outside, &own.end()])));
+    let (suspicions, _) = said(&Prediction::of(&Reading::of([&outside, &own.end()]), None));
     assert_eq!(suspicions, [(0, 2, Anomaly::StaleCheck)]);
 }
 
@@ -129,4 +129,44 @@ fn whether_anybody_looks_at_a_row_count_has_to_be_tried() {
         own.write(GUARDED, 2, 1).write(INSERT, 3, 1);
     });
     assert_eq!(alone, [(1, 1, Anomaly::RowCount)]);
+}
+
+#[test]
+fn a_lock_that_ends_before_its_transaction_is_no_guard_and_the_other_one_comes_after_its_end() {
+    let of = |statements: &[&str]| {
+        let mut own = Story::new().begin("replica-1", 8, "BEGIN", 1);
+        for (index, sql) in statements.iter().enumerate() {
+            own.write(sql, index as i64 + 2, 1);
+        }
+        let prediction = Prediction::of(&Reading::of([&own.commit(50).end()]), None);
+        let before = prediction.suspicions.iter().map(|it| (it.given_up_by, it.statements_before()));
+        before.collect::<Vec<_>>()
+    };
+    let (lock, unlock) = ("SELECT pg_advisory_lock($1)", "SELECT pg_advisory_unlock($1)");
+
+    assert_eq!(of(&[lock, READ, DECREMENT, unlock]), [(Some(4), 5)]);
+    assert_eq!(of(&[lock, READ, DECREMENT]), []);
+    let savepoint = ["SAVEPOINT a", READ_FOR_UPDATE, "ROLLBACK TO a", READ, DECREMENT];
+    assert_eq!(of(&savepoint), [(Some(3), 4), (Some(3), 5)]);
+    assert_eq!(of(&["SAVEPOINT a", READ_FOR_UPDATE, "RELEASE a", READ, DECREMENT]), []);
+    assert_eq!(of(&[READ, DECREMENT]), [(None, 2)]);
+}
+
+#[test]
+fn a_number_that_another_replica_does_not_lock_is_no_guard() {
+    let lock = "SELECT pg_advisory_xact_lock(hashtext($1))";
+    let purchase = |number: Option<&str>| {
+        let mut own = Story::new().begin("replica-1", 8, "BEGIN", 1);
+        if let Some(number) = number {
+            own.write(lock, 2, 1).with(number);
+        }
+        own.read(READ, 3, 1).write(DECREMENT, 4, 1);
+        Reading::of([&own.commit(5).end()])
+    };
+    let suspicions =
+        |other: Option<&str>| Prediction::of(&purchase(Some("a")), Some(&purchase(other))).suspicions.len();
+
+    assert_eq!(suspicions(Some("b")), 1);
+    assert_eq!(suspicions(Some("a")), 0);
+    assert_eq!(suspicions(None), 0, "the other one may have ended before it came to its lock");
 }

@@ -73,3 +73,51 @@ fn who_is_told_that_nothing_is_left_because_of_a_conflict_was_not_told_the_truth
     assert_named(Mistake::ConflictWithoutRetry, &[Sign::LostSale], refused());
     assert_eq!(of(&[], refused()), None);
 }
+
+#[test]
+fn who_did_not_get_a_lock_that_was_only_tried_was_not_told_the_truth() {
+    let tried = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))";
+    let mut story = Story::new();
+    let mut b = begin(&mut story, B, 2);
+    b.add(tried, 3).rollback(4);
+    let refused = |b: &Telling| vec![purchase(400, &[b])];
+
+    let found = assert_named(Mistake::ConflictWithoutRetry, &[Sign::LostSale], refused(&b));
+    assert_eq!(found.statements.len(), 1, "the lock that was tried");
+    assert_eq!(of(&[], refused(&b)), None);
+
+    let mut b = begin(&mut story, B, 2);
+    b.add(tried, 3).read(READ, 4, 0).rollback(5);
+    assert_eq!(of(&[Sign::LostSale], refused(&b)), None, "it has looked at the stock");
+}
+
+#[test]
+fn an_update_that_wants_the_stock_that_was_read_is_a_conflict_and_one_that_wants_any_stock_is_not() {
+    let told = |write: &str| {
+        let mut story = Story::new();
+        let mut b = begin(&mut story, B, 2);
+        b.read(READ, 3, 1).write(write, 4, 0).rollback(5);
+        vec![purchase(400, &[&b])]
+    };
+    let same_stock = "UPDATE products SET quantity = $2 WHERE id = $1 AND quantity = $3";
+
+    assert_named(Mistake::ConflictWithoutRetry, &[Sign::LostSale], told(same_stock));
+    assert_eq!(of(&[], told(same_stock)), None);
+    assert_eq!(of(&[Sign::LostSale], told(GUARDED)), None);
+}
+
+#[test]
+fn who_takes_the_last_copy_and_then_finds_none_counts_its_own() {
+    let told = |left: i64| {
+        let mut story = Story::new();
+        let mut b = begin(&mut story, B, 2);
+        b.write(DECREMENT, 3, 1).read(READ, 4, left).rollback(5);
+        vec![purchase(400, &[&b])]
+    };
+
+    let found = assert_named(Mistake::CountsItsOwnCopy, &[Sign::LostSale], told(0));
+    let results: Vec<&str> = found.statements.iter().map(|it| it.result.as_str()).collect();
+    assert_eq!(results, ["changed 1 row", "saw quantity 0"]);
+    assert_eq!(of(&[], told(0)), None);
+    assert_eq!(of(&[Sign::LostSale], told(-1)), None, "somebody else has taken the last copy");
+}

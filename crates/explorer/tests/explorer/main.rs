@@ -6,6 +6,7 @@ mod acts;
 mod counts;
 mod meeting;
 mod model;
+mod preparing;
 mod reduction;
 mod trouble;
 

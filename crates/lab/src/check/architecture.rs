@@ -89,7 +89,8 @@ pub fn judge_retry(clicks: &OneClick) -> Check {
     let is_right = twice * 10 >= rounds * 9 && apart * 2 >= rounds;
     let is_due = |attempt: &Attempt| Duration::from_millis(attempt.took_ms) >= RACE_WINDOW;
     let sells_without_failure = |round: &ClickRound| !round.has_failure() && !round.sold_by.is_empty();
-    let (meaning, place) = if !clicks.rounds.iter().any(sells_without_failure) {
+    let shows_nothing = !clicks.rounds.iter().any(sells_without_failure);
+    let (meaning, place) = if shows_nothing {
         (
             "Each click failed or sold nothing. So the clicks can't show whether Buy Now still sends two requests to \
              two replicas. Look first at the other failed checks. Then check again.",
@@ -108,7 +109,7 @@ pub fn judge_retry(clicks: &OneClick) -> Check {
             "",
         )
     };
-    Check::new("retry", is_right, seen, meaning).at(place)
+    Check { shows_nothing, ..Check::new("retry", is_right, seen, meaning).at(place) }
 }
 
 /// Each sale still waits for its payment, and for nothing that takes much longer.
@@ -157,4 +158,26 @@ pub async fn judge_constraints(database: &ShopDatabase, is_allowed: bool) -> any
     let meaning = "A rule of the database refuses orders that the shop still tries to make: a safety net, not a decision \
                    of the shop. Remove it, or allow it: make check ARGS=--allow-constraint.";
     Ok(Check::new("no constraint", added.is_empty() || is_allowed, seen, meaning))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A check of a click with one request, which was answered so.
+    fn retry(status: &str, sold_by: &[&str]) -> Check {
+        let served_by = "replica-1".to_owned();
+        let attempt = Attempt { status: status.to_owned(), served_by, took_ms: 5 };
+        let sold_by = sold_by.iter().map(|replica| (*replica).to_owned()).collect();
+        let round = ClickRound { attempts: vec![attempt], sold_by, quantity: 1 };
+        judge_retry(&OneClick { rounds: vec![round; 10], wanted: 10, ..OneClick::default() })
+    }
+
+    #[test]
+    fn clicks_that_sell_nothing_show_nothing_of_the_second_request() {
+        let (sold, refused) = (retry("200 OK", &["replica-1"]), retry("400 Bad Request", &[]));
+
+        assert!(!sold.passed && sold.has_shown_failure(), "{sold:#?}");
+        assert!(!refused.passed && !refused.has_shown_failure(), "{refused:#?}");
+    }
 }

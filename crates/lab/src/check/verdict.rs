@@ -9,9 +9,6 @@ use serde::Serialize;
 use super::played::Interleavings;
 use crate::wording::counted;
 
-/// So begins what a check has seen that was not made.
-const LEFT_OUT: &str = "left out: ";
-
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
@@ -28,13 +25,24 @@ pub struct Check {
     /// Whether a buyer met a failure of the shop here. The log has the reason.
     #[serde(skip)]
     pub met_failure: bool,
+    /// Whether it has failed only because nothing could be seen. Then it is no sign of a mistake.
+    #[serde(skip)]
+    pub shows_nothing: bool,
 }
 
 impl Check {
     /// A check, with the meaning to tell when it has failed.
     pub fn new(name: &str, passed: bool, seen: String, meaning: &str) -> Self {
         let meaning = (!passed).then(|| meaning.to_owned());
-        Self { name: name.to_owned(), passed, seen, meaning, place: None, met_failure: false }
+        Self {
+            name: name.to_owned(),
+            passed,
+            seen,
+            meaning,
+            place: None,
+            met_failure: false,
+            shows_nothing: false,
+        }
     }
 
     /// The same with the place in the code where to look, if it has failed.
@@ -49,19 +57,15 @@ impl Check {
         self
     }
 
-    /// Whether it has failed because of something that was seen. A check that was left out has seen nothing.
+    /// Whether it has failed because of something that was seen.
     pub fn has_shown_failure(&self) -> bool {
-        !self.passed && !self.seen.starts_with(LEFT_OUT)
+        !self.passed && !self.shows_nothing
     }
 
     /// A check that was not made, and why. It counts as failed, because nobody knows whether all is well.
     pub fn left_out(name: &str, reason: &str) -> Self {
-        Self::new(
-            name,
-            false,
-            format!("{LEFT_OUT}{reason}"),
-            "Look first at the other failed checks. Then check again.",
-        )
+        let meaning = "Look first at the other failed checks. Then check again.";
+        Self { shows_nothing: true, ..Self::new(name, false, format!("left out: {reason}"), meaning) }
     }
 }
 

@@ -50,8 +50,10 @@ impl Witness {
     /// What its purchases did.
     pub fn purchases(self, recorder: &Recorder) -> Vec<Purchase> {
         let Some(MostTelling { statuses, steps, after, up_to, .. }) = self.best else { return Vec::new() };
-        let transactions: Vec<Transaction> =
+        let mut transactions: Vec<Transaction> =
             (after + 1..=up_to).filter_map(|number| recorder.transaction(number)).collect();
+        // A connection is cleaned after its user. That is none of a purchase's statements.
+        transactions.retain(|transaction| !transaction.only_cleans());
         let purchase = |(actor, status): (usize, &Option<u16>)| {
             let replica = format!("replica-{}", actor + 1);
             let own = transactions.iter().filter(|transaction| transaction.replica == replica);

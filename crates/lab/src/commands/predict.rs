@@ -1,4 +1,5 @@
-//! `lab predict`: one purchase, the pairs of its statements that could do harm, and what of that comes true.
+//! `lab predict`: one purchase on each replica, one after the other, the pairs of statements of the first one that could
+//! do harm, and what of that comes true.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -14,7 +15,7 @@ use super::{NOT_JUDGED, built_shop, until_stopped};
 use crate::console;
 use crate::explore::columns;
 use crate::explore::requests::require_known_strategy;
-use crate::predict::report::{Confirmed, PredictReport};
+use crate::predict::report::{Broken, Confirmed, PredictReport};
 use crate::{project, stage};
 
 pub use super::explore::tell_error;
@@ -24,7 +25,7 @@ const BUYERS: usize = 2;
 /// What is predicted.
 #[derive(Args)]
 #[command(
-    after_help = "The purchase is made on a PostgreSQL and on replicas of their own. Exit code: 0 no harm was found, 1 harm \
+    after_help = "The purchases are made on a PostgreSQL and on replicas of their own. Exit code: 0 no harm was found, 1 harm \
                   was found, 2 nothing was predicted: the shop \
                   doesn't compile, or a buyer who is alone gets no copy."
 )]
@@ -37,10 +38,10 @@ pub struct PredictArguments {
     pub json: bool,
 }
 
-/// Builds, makes one purchase, predicts, and plays what was predicted. Fails when harm was found.
+/// Builds, makes one purchase on each replica, predicts, and plays what was predicted. Fails when harm was found.
 ///
 /// # Errors
-/// When the shop doesn't compile, the stage doesn't open, the purchase fails, or a signal ends it.
+/// When the shop doesn't compile, the stage doesn't open, the first purchase sends nothing, or a signal ends it.
 pub async fn predict(arguments: PredictArguments) -> anyhow::Result<ExitCode> {
     until_stopped("make predict", play(&arguments)).await
 }
@@ -49,31 +50,37 @@ async fn play(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
     let path = built_shop().await?;
     let mut stage = Stage::open(&stage::settings(&path, BUYERS)?).await?;
     let strategy = arguments.strategy.as_deref();
-    let alone = ExploreOptions::of_purchases(strategy, 1, 1);
     let both = ExploreOptions::of_purchases(strategy, BUYERS, 1);
     require_known_strategy(&both.acts, &stage.strategies().await?)?;
 
     let began = Instant::now();
-    let (schedule, transactions) = taped(&mut stage, async |stage| stage.replay(&alone, "").await).await?;
-    let reading = Reading::of(&transactions);
+    // Without letters, the first purchase is over before the second one begins.
+    let (schedule, transactions) = taped(&mut stage, async |stage| stage.replay(&both, "").await).await?;
+    let [reading, other] = ["replica-1", "replica-2"]
+        .map(|replica| Reading::of(transactions.iter().filter(|transaction| transaction.replica == replica)));
     require_the_same_steps(&schedule, &reading)?;
-    let prediction = Prediction::of(&reading);
+    let prediction = Prediction::of(&reading, Some(&other));
+    let played = |schedule: Schedule, transactions: &[Transaction]| {
+        let columns = columns::write(&schedule, &both.acts, transactions);
+        schedule.outcome.breaks_a_rule().then_some(Broken { schedule, columns })
+    };
+    let status = schedule.replies.first().and_then(|reply| reply.status);
+    let in_turn = played(schedule, &transactions);
     let mut confirmed = Vec::new();
     for suspicion in &prediction.suspicions {
-        // A statement that reads its rows itself is interrupted before it.
-        let steps = if suspicion.first == suspicion.second { suspicion.first } else { suspicion.first + 1 };
+        let steps = suspicion.statements_before();
         let (schedule, transactions) =
             taped(&mut stage, async |stage| stage.interrupt(&both, steps).await).await?;
-        if schedule.outcome.breaks_a_rule() {
-            let columns = columns::write(&schedule, &both.acts, &transactions);
-            confirmed.push(Confirmed { suspicion: *suspicion, schedule, columns });
-        }
+        confirmed.extend(
+            played(schedule, &transactions).map(|broken| Confirmed { suspicion: *suspicion, broken }),
+        );
     }
     let report = PredictReport {
         reading,
-        status: schedule.replies.first().and_then(|reply| reply.status),
+        status,
         prediction,
         confirmed,
+        in_turn,
         arguments: strategy.map(|name| format!(" --strategy {name}")).unwrap_or_default(),
         seconds: began.elapsed().as_secs_f64(),
     };
@@ -102,7 +109,7 @@ async fn taped(
     Ok((schedule, transactions))
 }
 
-/// The steps that are played are counted as the statements that were read.
+/// The steps of the first purchase that are played are counted as the statements that were read.
 fn require_the_same_steps(schedule: &Schedule, reading: &Reading) -> anyhow::Result<()> {
     ensure!(
         !reading.statements.is_empty(),
@@ -111,8 +118,9 @@ fn require_the_same_steps(schedule: &Schedule, reading: &Reading) -> anyhow::Res
     );
     // The wire cuts very long SQL.
     let is_it = |(step, sent): (&Step, &Sent)| step.sql.starts_with(sent.sql.trim_end_matches('…'));
-    let is_same = schedule.steps.len() == reading.statements.len()
-        && schedule.steps.iter().zip(&reading.statements).all(is_it);
+    let steps: Vec<&Step> = schedule.steps.iter().filter(|step| step.actor == 0).collect();
+    let is_same =
+        steps.len() == reading.statements.len() && steps.into_iter().zip(&reading.statements).all(is_it);
     ensure!(is_same, "the wire did not see the purchase's statements in the order in which they were played");
     Ok(())
 }

@@ -14,6 +14,10 @@ use crate::wrap::wrapped;
 /// The longest line, in characters.
 const WIDTH: usize = 98;
 
+/// What is said of two purchases that break a rule although neither disturbs the other one.
+const IN_TURN: &str = "No purchase has to come in between. A purchase on one replica, and one on the other replica after it, \
+                       already break a rule.";
+
 /// What one purchase did, what was predicted from it, and what of that came true.
 pub struct PredictReport {
     /// The purchase that was alone.
@@ -24,6 +28,8 @@ pub struct PredictReport {
     pub prediction: Prediction,
     /// The suspicions that were played, and harm came of them.
     pub confirmed: Vec<Confirmed>,
+    /// The purchase and one on the other replica after it, if these two broke a rule.
+    pub in_turn: Option<Broken>,
     /// The arguments that say which purchases are replayed, with a space before each.
     pub arguments: String,
     /// How long it took to make the purchase, to predict, and to play, in seconds.
@@ -34,6 +40,12 @@ pub struct PredictReport {
 pub struct Confirmed {
     /// The two statements.
     pub suspicion: Suspicion,
+    /// What was played.
+    pub broken: Broken,
+}
+
+/// A schedule that breaks a rule.
+pub struct Broken {
     /// The schedule that was played.
     pub schedule: Schedule,
     /// The schedule in columns.
@@ -43,7 +55,13 @@ pub struct Confirmed {
 impl PredictReport {
     /// Whether harm was found.
     pub fn is_guilty(&self) -> bool {
-        !self.confirmed.is_empty()
+        !self.confirmed.is_empty() || self.in_turn().is_some()
+    }
+
+    /// The purchase and the one after it, if they broke a rule. Where even the first buyer gets nothing, the second one adds
+    /// nothing.
+    fn in_turn(&self) -> Option<&Broken> {
+        self.in_turn.as_ref().filter(|_| self.has_sold())
     }
 
     /// Whether the buyer who was alone got the copy. Otherwise the purchase shows nothing of a sale.
@@ -57,15 +75,19 @@ impl PredictReport {
             |sent| json!({ "statement": sent.label, "saw_quantity": sent.quantity(), "rows": sent.rows, "error": sent.error }),
         );
         let confirmed = self.confirmed.iter().map(|confirmed| {
-            let Suspicion { first, second, anomaly } = confirmed.suspicion;
+            let Suspicion { first, second, anomaly, given_up_by } = confirmed.suspicion;
             json!({
                 "anomaly": anomaly,
                 "first": first + 1,
                 "second": second + 1,
-                "letters": confirmed.schedule.letters(),
-                "outcome": confirmed.schedule.outcome,
+                "given_up_by": given_up_by.map(|place| place + 1),
+                "letters": confirmed.broken.schedule.letters(),
+                "outcome": confirmed.broken.schedule.outcome,
             })
         });
+        let in_turn = self.in_turn().map(
+            |Broken { schedule, .. }| json!({ "letters": schedule.letters(), "outcome": schedule.outcome }),
+        );
         let guarded = self.prediction.guarded.iter().map(|guarded| {
             json!({ "first": guarded.first + 1, "second": guarded.second + 1, "by": guarded.by + 1, "guard": guarded.guard })
         });
@@ -75,6 +97,7 @@ impl PredictReport {
             "statements": statements.collect::<Vec<_>>(),
             "predicted": self.prediction.suspicions.len(),
             "confirmed": confirmed.collect::<Vec<_>>(),
+            "in_turn": in_turn,
             "guarded": guarded.collect::<Vec<_>>(),
             "seconds": self.seconds,
         })
@@ -90,12 +113,13 @@ impl PredictReport {
                 sent.quantity().map(|quantity| format!(": saw quantity {quantity}")).unwrap_or_default();
             let _ = writeln!(text, "{:>6}  {}{saw}", index + 1, sent.label);
         }
-        for confirmed in &self.confirmed {
-            let letters = confirmed.schedule.letters();
-            let said = wrapped(&self.harm(&confirmed.suspicion), WIDTH).join("\n");
-            let _ = write!(text, "\n{said}\n\nPlayed in this order: {letters}\n{}", confirmed.columns);
-            let _ = writeln!(text, "\n{}", outcome_in_words(&confirmed.schedule));
-            let _ = writeln!(text, "Play it again: {}", self.replay(&confirmed.schedule));
+        let in_turn = self.in_turn().map(|broken| (IN_TURN.to_owned(), broken));
+        let confirmed = self.confirmed.iter().map(|it| (self.harm(&it.suspicion), &it.broken));
+        for (harm, Broken { schedule, columns }) in in_turn.into_iter().chain(confirmed) {
+            let said = wrapped(&harm, WIDTH).join("\n");
+            let _ = write!(text, "\n{said}\n\nPlayed in this order: {}\n{columns}", schedule.letters());
+            let _ = writeln!(text, "\n{}", outcome_in_words(schedule));
+            let _ = writeln!(text, "Play it again: {}", self.replay(schedule));
         }
         let _ = writeln!(text, "\n{}", wrapped(&self.rest(), WIDTH).join("\n"));
         text
@@ -122,6 +146,13 @@ impl PredictReport {
         let (first, second) = (suspicion.first + 1, suspicion.second + 1);
         let label = |index: usize| self.reading.statements[index].label.as_str();
         let (reads, writes) = (label(suspicion.first), label(suspicion.second));
+        if let Some(place) = suspicion.given_up_by {
+            let (step, ends) = (place + 1, label(place));
+            return format!(
+                "Step {step} ({ends}) ends a lock, and the transaction goes on. From then on another purchase can do both \
+                 step {first} ({reads}) and step {second} ({writes}), before this one has committed."
+            );
+        }
         match suspicion.anomaly {
             Anomaly::StaleCheck => format!(
                 "Step {first} ({reads}) reads, and keeps nobody away until step {second} ({writes}). Another purchase can \
@@ -183,19 +214,39 @@ mod tests {
     use super::*;
     use crate::explore::made_up::oversold_by;
 
-    #[test]
-    fn a_replay_names_the_strategy_and_keeps_whole_statements_whole() {
-        let report = PredictReport {
+    const UPDATE: &str = "UPDATE products SET quantity = quantity - 1";
+
+    fn report(status: u16) -> PredictReport {
+        PredictReport {
             reading: Reading::default(),
-            status: Some(200),
+            status: Some(status),
             prediction: Prediction::default(),
             confirmed: Vec::new(),
+            in_turn: None,
             arguments: " --strategy mine".to_owned(),
             seconds: 0.1,
+        }
+    }
+
+    #[test]
+    fn harm_of_purchases_that_do_not_meet_counts_only_if_the_first_one_sold() {
+        let told = |status: u16| {
+            let broken = Broken { schedule: oversold_by(UPDATE), columns: String::new() };
+            PredictReport { in_turn: Some(broken), ..report(status) }
         };
 
+        assert!(told(200).is_guilty() && told(200).text().contains("No purchase has to come in between."));
+        assert_eq!(told(200).to_json()["in_turn"]["letters"], "AB");
+        assert!(!told(400).is_guilty() && told(400).to_json()["in_turn"].is_null());
+        assert!(!report(200).is_guilty());
+    }
+
+    #[test]
+    fn a_replay_names_the_strategy_and_keeps_whole_statements_whole() {
+        let report = report(200);
+
         for (sql, arguments) in [
-            ("UPDATE products SET quantity = quantity - 1", ""),
+            (UPDATE, ""),
             ("INSERT INTO orders SELECT id FROM products WHERE quantity > 0", " --inside never"),
         ] {
             assert_eq!(

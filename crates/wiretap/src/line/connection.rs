@@ -14,12 +14,14 @@ use tokio_util::sync::CancellationToken;
 use super::direction::{Direction, Gone};
 use super::heard::Hearing;
 use super::hold::{At, Decision, Gate};
+use super::loss::IDLE;
 use super::owed::{InFlightCount, Owed};
 use super::piece::Piece;
 use super::shared::Shared;
-use super::turnstile::{Passage, Ticket};
+use super::turnstile::{LetGo, Passage, Ticket};
 use crate::protocol::framing::Unreadable;
 use crate::protocol::requests::{Request, Requests};
+use crate::protocol::sql::Prepared;
 use crate::recorder::RunningTape;
 
 const BUFFER: usize = 16 * 1024;
@@ -33,6 +35,8 @@ pub struct Connection {
     tape: Option<RunningTape>,
     /// The exchanges that PostgreSQL owes an answer to, in the order of its answers.
     owed: Mutex<VecDeque<Owed>>,
+    /// A statement that was let pass at the turnstile when it was prepared.
+    let_go: Mutex<Option<LetGo>>,
     /// What passes is not PostgreSQL's protocol, or it is encrypted.
     is_unreadable: AtomicBool,
     cut: CancellationToken,
@@ -46,6 +50,7 @@ impl Connection {
             tape: shared.run_tape(),
             shared,
             owed: Mutex::default(),
+            let_go: Mutex::default(),
             is_unreadable: AtomicBool::new(false),
             cut: CancellationToken::new(),
             silenced: CancellationToken::new(),
@@ -156,18 +161,41 @@ impl Connection {
                 None => {}
             }
             inserts_orders = self.shared.losses.are_wanted() && prepared.inserts_orders();
-            let backend_pid = self.tape.as_ref().map_or(0, |running| running.tape.lock().backend_pid());
-            ticket = self.shared.turnstile.wait(self.id, backend_pid, prepared).await;
+        }
+        let only_prepares = piece.only_prepares();
+        if let Some(prepared) = piece.statement.as_ref().or(only_prepares) {
+            ticket = self.wait_at_turnstile(prepared, only_prepares.is_some()).await;
             if ticket == Some(Ticket::Cut) {
                 self.cut.cancel();
                 return Err(Gone);
             }
         }
+        let only_prepares = only_prepares.is_some();
         if let Some(last) = piece.requests.last().filter(|last| last.ends_exchange()) {
             let is_byte = matches!(last, Request::AsksForEncryption);
-            self.owed.lock().push_back(Owed { is_byte, gate, inserts_orders, ticket, _in_flight: in_flight });
+            let owed = Owed { is_byte, gate, inserts_orders, ticket, only_prepares, _in_flight: in_flight };
+            self.owed.lock().push_back(owed);
         }
         self.hand_on(piece, to).await
+    }
+
+    /// Waits until this statement may pass. One that was let pass when it was prepared has waited.
+    async fn wait_at_turnstile(&self, prepared: &Prepared, only_prepares: bool) -> Option<Ticket> {
+        let let_go = self.let_go.lock().take();
+        match let_go {
+            Some(let_go) if !only_prepares && let_go.text == prepared.text => return Some(let_go.ticket),
+            // The client has changed its mind: nothing more comes of that statement.
+            Some(let_go) => self.tell_answered(let_go.status.unwrap_or(IDLE), None),
+            None => {}
+        }
+        let backend_pid = self.tape.as_ref().map_or(0, |running| running.tape.lock().backend_pid());
+        let ticket = self.shared.turnstile.wait(self.id, backend_pid, prepared, only_prepares).await;
+        let ticket = ticket.filter(|ticket| *ticket != Ticket::Prepare);
+        if only_prepares {
+            let let_go = |ticket| LetGo { text: prepared.text.clone(), ticket, status: None };
+            *self.let_go.lock() = ticket.map(let_go);
+        }
+        ticket
     }
 
     async fn hand_on(&self, piece: Piece, to: &Direction<impl AsyncWrite + Unpin>) -> Result<(), Gone> {

@@ -17,6 +17,8 @@ pub(super) struct Owed {
     pub(super) inserts_orders: bool,
     /// What became of it at the turnstile, if it was held there.
     pub(super) ticket: Option<Ticket>,
+    /// It prepares a statement, which is carried out in a later exchange.
+    pub(super) only_prepares: bool,
     pub(super) _in_flight: InFlightCount,
 }
 

@@ -28,6 +28,15 @@ impl Piece {
         self.requests.push(request);
     }
 
+    /// The statement that the exchange prepares, if it carries out none.
+    pub(super) fn only_prepares(&self) -> Option<&Arc<Prepared>> {
+        let mut prepared = self.requests.iter().rev().filter_map(|request| match request {
+            Request::Prepare(prepared) => Some(prepared),
+            _ => None,
+        });
+        prepared.next().filter(|_| self.statement.is_none())
+    }
+
     /// Takes off what may be handed on before the exchange is complete. If a statement is to be held (`is_held`), that
     /// is nothing: the whole exchange is held with its statement.
     pub(super) fn take_part(&mut self, is_held: bool) -> Option<Self> {

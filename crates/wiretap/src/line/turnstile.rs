@@ -1,5 +1,6 @@
 //! Holds every statement of a line until somebody lets it pass, and says what PostgreSQL answers to each. What a client
-//! sends beside statements (pings, preparing a statement, cleaning a connection between two users) passes at once.
+//! sends beside statements (pings, cleaning a connection between two users) passes at once. A statement that a client
+//! prepares first is held before that: PostgreSQL locks its tables already then.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +31,8 @@ pub struct WaitingStatement {
     pub backend_pid: i32,
     /// The SQL.
     pub sql: Arc<str>,
+    /// Whether it is about to be prepared. Then it is carried out afterwards.
+    pub is_preparing: bool,
     ticket: oneshot::Sender<Ticket>,
 }
 
@@ -49,10 +52,22 @@ pub struct AnsweredStatement {
 pub(super) enum Ticket {
     /// PostgreSQL gets it.
     Pass,
+    /// PostgreSQL prepares it. It waits once more before it is carried out.
+    Prepare,
     /// PostgreSQL gets it. Instead of the answer, the client gets the end of its connection.
     LoseAnswer,
     /// PostgreSQL doesn't get it, and the connection ends on both sides.
     Cut,
+}
+
+/// A statement that was let pass when it was prepared, and is not carried out yet.
+pub(super) struct LetGo {
+    /// The SQL.
+    pub(super) text: String,
+    /// What becomes of it.
+    pub(super) ticket: Ticket,
+    /// What PostgreSQL said of the transaction after it had prepared the statement. `None`: it has not said it yet.
+    pub(super) status: Option<u8>,
 }
 
 type OnPassage = Box<dyn Fn(Passage) + Send>;
@@ -91,13 +106,14 @@ impl Turnstile {
         connection: u64,
         backend_pid: i32,
         prepared: &Prepared,
+        is_preparing: bool,
     ) -> Option<Ticket> {
         if !self.is_closed() || prepared.text == BETWEEN_TWO_USERS {
             return None;
         }
         let (ticket, decided) = oneshot::channel();
         let sql = prepared.text.as_str().into();
-        self.tell(Passage::Waiting(WaitingStatement { connection, backend_pid, sql, ticket }));
+        self.tell(Passage::Waiting(WaitingStatement { connection, backend_pid, sql, is_preparing, ticket }));
         Some(decided.await.unwrap_or(Ticket::Pass))
     }
 
@@ -113,6 +129,11 @@ impl WaitingStatement {
     /// Lets it pass.
     pub fn pass(self) {
         let _ = self.ticket.send(Ticket::Pass);
+    }
+
+    /// Lets PostgreSQL prepare it. It waits at the turnstile once more before it is carried out.
+    pub fn prepare(self) {
+        let _ = self.ticket.send(if self.is_preparing { Ticket::Prepare } else { Ticket::Pass });
     }
 
     /// Lets it pass. PostgreSQL carries it out, and the client never learns it: its connection ends.

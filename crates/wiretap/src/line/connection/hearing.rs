@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Connection;
 use crate::line::heard::{Heard, Hearing};
 use crate::line::loss::IDLE;
-use crate::line::turnstile::{AnsweredStatement, Passage, Ticket};
+use crate::line::turnstile::{AnsweredStatement, LetGo, Passage, Ticket};
 use crate::protocol::answers::Answer;
 use crate::protocol::framing::Unreadable;
 
@@ -37,8 +37,15 @@ impl Connection {
                     let (owed, error) = (self.owed.lock().pop_front(), sqlstate.take());
                     let Some(owed) = owed else { continue };
                     if let (Some(ticket), Answer::Ready(status)) = (owed.ticket, answer) {
-                        heard.are_lost |= ticket == Ticket::LoseAnswer;
-                        self.tell_answered(status, error);
+                        // Its answer comes when it was carried out.
+                        let is_prepared = owed.only_prepares && error.is_none();
+                        if owed.only_prepares {
+                            self.note_prepared(is_prepared.then_some(status));
+                        }
+                        if !is_prepared {
+                            heard.are_lost |= ticket == Ticket::LoseAnswer;
+                            self.tell_answered(status, error);
+                        }
                     }
                     heard.gates.extend(owed.gate);
                 }
@@ -52,7 +59,13 @@ impl Connection {
         heard
     }
 
-    fn tell_answered(&self, status: u8, error: Option<String>) {
+    /// PostgreSQL has prepared the statement that was let pass. `None`: nothing more comes of it.
+    fn note_prepared(&self, status: Option<u8>) {
+        let mut let_go = self.let_go.lock();
+        *let_go = let_go.take().filter(|_| status.is_some()).map(|it| LetGo { status, ..it });
+    }
+
+    pub(super) fn tell_answered(&self, status: u8, error: Option<String>) {
         let (connection, is_in_transaction) = (self.id, status != IDLE);
         let answered = AnsweredStatement { connection, is_in_transaction, error };
         self.shared.turnstile.tell(Passage::Answered(answered));
