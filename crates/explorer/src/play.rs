@@ -215,7 +215,7 @@ impl Play<'_> {
             Some(TroubleKind::AnswerIsLost) => statement.lose_answer(),
             Some(TroubleKind::ConnectionBreaks) => statement.cut(),
             Some(TroubleKind::ClientLeaves) => {
-                self.leave(index).await;
+                self.leave(index).await?;
                 statement.pass();
             }
         }
