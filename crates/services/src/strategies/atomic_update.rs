@@ -2,8 +2,7 @@
 //! is changing the row, and then checks the new row (PostgreSQL manual, section 13.2.1).
 //!
 //! The race window stands before the UPDATE, because the row is locked from the UPDATE to COMMIT. The price: a buyer
-//! whose payment is authorized may find that nothing is left. Between the payment and the UPDATE stands the bulkhead
-//! ([`super::bulkhead`]): payments run beside each other, and two buyers of a replica come to the row at once.
+//! whose payment is authorized may find that nothing is left.
 
 use flash_sale_core::order;
 
@@ -12,7 +11,6 @@ use crate::failure::Failure;
 
 pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
     sale.payment.authorize().await;
-    sale.place.take().await?;
 
     if !sale.stock().take_copy_if_in_stock(sale.product_id).await? {
         return Err(sale.why_nothing_was_taken().await?);

@@ -2,6 +2,9 @@
 //! in at a time. The others wait here, in the order they came, where a wait costs nothing. In PostgreSQL each of them
 //! would hold a connection, and each COMMIT would wake up those who wait for the row only to let them wait again.
 //!
+//! Nobody who has a connection waits here. Otherwise those who have a place could wait for a connection, and those who
+//! have the connections for a place.
+//!
 //! It decides nothing about the sale: the lock does. Without the bulkhead the same copies are sold, more slowly.
 
 use std::collections::HashMap;

@@ -2,8 +2,7 @@
 //! decides. The check in the code only spares late buyers the payment.
 //!
 //! The race window stands between check and sale, as in `unlocked`. A buyer may pass the check, pay, and be refused
-//! only then. The bulkhead ([`super::bulkhead`]) stands after the payment. The constraint binds only products that opt in
-//! (`products.refuses_oversell`).
+//! only then. The constraint binds only products that opt in (`products.refuses_oversell`).
 
 use flash_sale_core::order;
 
@@ -23,7 +22,6 @@ pub(super) async fn sell(sale: &Sale<'_>) -> Result<order::Model, Failure> {
         return Err(ServiceError::OutOfStock.into());
     }
     sale.payment.authorize().await;
-    sale.place.take().await?;
 
     let order = sale.insert_order().await?;
     sale.stock().take_copy(sale.product_id).await?;

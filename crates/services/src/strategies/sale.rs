@@ -20,8 +20,8 @@ pub(super) struct Sale<'a> {
     pub payment: &'a PaymentProvider,
     pub product_id: Uuid,
     pub served_by: &'a str,
-    /// Where this buyer waits for others who buy the same product, if the strategy lets it wait there.
-    pub place: &'a Place,
+    /// Where this buyer waits for others who buy the same product. `None` where the buyer has a connection already.
+    pub place: Option<&'a Place>,
 }
 
 impl<'a> Sale<'a> {

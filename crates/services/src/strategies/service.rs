@@ -83,15 +83,15 @@ impl StrategyService {
             // A statement is a transaction by itself.
             Strategy::SingleStatement => {
                 let place = self.bulkhead.place(product_id);
-                let sale = self.sale(DatabaseExecutor::Connection(&self.database), product_id, &place);
+                let sale = self.sale(DatabaseExecutor::Connection(&self.database), product_id, Some(&place));
                 until_settled(|| single_statement::sell(&sale)).await
             }
             _ => {
-                let place = self.place_before_begin(Some(strategy), product_id).await?;
+                let _place = self.place_before_begin(Some(strategy), product_id).await?;
                 until_settled(|| async {
                     let transaction = self.begin(Some(strategy)).await?;
                     let executor = DatabaseExecutor::Transaction(&transaction);
-                    let sold = attempt(strategy, &self.sale(executor, product_id, &place)).await;
+                    let sold = attempt(strategy, &self.sale(executor, product_id, None)).await;
                     end(transaction, sold).await
                 })
                 .await
@@ -120,10 +120,10 @@ impl StrategyService {
             Some(Strategy::Reservation) => return self.reservations.sell_once(product_id, claim).await,
             _ => {}
         }
-        let place = self.place_before_begin(strategy, product_id).await?;
+        let _place = self.place_before_begin(strategy, product_id).await?;
         until_settled(|| async {
             let transaction = Arc::new(self.begin(strategy).await?);
-            let settled = self.sell_within(&transaction, &claim, strategy, product_id, &place).await;
+            let settled = self.sell_within(&transaction, &claim, strategy, product_id).await;
             // If the exercise has kept it for later, nothing is committed.
             let transaction = Arc::into_inner(transaction).ok_or(ServiceError::Interrupted)?;
             end(transaction, settled).await
@@ -170,7 +170,6 @@ impl StrategyService {
         claim: &Claim,
         strategy: Option<Strategy>,
         product_id: Uuid,
-        place: &Place,
     ) -> Result<Settled, Failure> {
         match claim.take(&**transaction).await? {
             Claimed::New => {}
@@ -187,7 +186,7 @@ impl StrategyService {
             Some(strategy) => {
                 let savepoint = begin::logging("SAVEPOINT", transaction.begin()).await?;
                 let executor = DatabaseExecutor::Transaction(&savepoint);
-                let sold = attempt(strategy, &self.sale(executor, product_id, place)).await;
+                let sold = attempt(strategy, &self.sale(executor, product_id, None)).await;
                 end_without_order(savepoint, sold).await
             }
         };
@@ -207,21 +206,27 @@ impl StrategyService {
         begin::logging("BEGIN", self.database.begin_with_config(isolation, None)).await
     }
 
-    /// A place for this buyer, which is taken already where the strategy's first statement locks the product: so a
-    /// buyer who waits has no connection. The others take it themselves, after the payment, or never.
+    /// A place for this buyer, where the strategy's first statement locks the product. The others would pay while they
+    /// keep everybody else away.
     async fn place_before_begin(
         &self,
         strategy: Option<Strategy>,
         product_id: Uuid,
-    ) -> Result<Place, ServiceError> {
+    ) -> Result<Option<Place>, ServiceError> {
+        let Some(Strategy::Pessimistic | Strategy::NoKeyUpdate | Strategy::AdvisoryLock) = strategy else {
+            return Ok(None);
+        };
         let place = self.bulkhead.place(product_id);
-        if let Some(Strategy::Pessimistic | Strategy::NoKeyUpdate | Strategy::AdvisoryLock) = strategy {
-            place.take().await?;
-        }
-        Ok(place)
+        place.take().await?;
+        Ok(Some(place))
     }
 
-    fn sale<'a>(&'a self, connection: DatabaseExecutor<'a>, product_id: Uuid, place: &'a Place) -> Sale<'a> {
+    fn sale<'a>(
+        &'a self,
+        connection: DatabaseExecutor<'a>,
+        product_id: Uuid,
+        place: Option<&'a Place>,
+    ) -> Sale<'a> {
         Sale { connection, payment: &self.payment, product_id, served_by: &self.served_by, place }
     }
 }
