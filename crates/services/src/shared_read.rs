@@ -98,12 +98,12 @@ mod tests {
 
     use super::*;
 
-    type Answers = Vec<oneshot::Receiver<Result<usize, ServiceError>>>;
+    type Read = Result<usize, ServiceError>;
 
     /// Counts the reads, each of which is answered by hand, with its number.
     #[derive(Clone, Default)]
     struct Source {
-        begun: Arc<Mutex<Vec<oneshot::Sender<Result<usize, ServiceError>>>>>,
+        begun: Arc<Mutex<Vec<oneshot::Sender<Read>>>>,
         ended: Arc<AtomicUsize>,
     }
 
@@ -116,14 +116,14 @@ mod tests {
     }
 
     impl Source {
-        async fn read(self) -> Result<usize, ServiceError> {
+        async fn read(self) -> Read {
             let _ended = Ended(self.ended);
             let (answer, answered) = oneshot::channel();
             self.begun.lock().push(answer);
             answered.await.expect("the test answers")
         }
 
-        fn ask(&self, shared: &SharedRead<u8, usize>, key: u8, times: usize) -> Answers {
+        fn ask(&self, shared: &SharedRead<u8, usize>, key: u8, times: usize) -> Vec<oneshot::Receiver<Read>> {
             let ask = || {
                 let (source, shared) = (self.clone(), shared.clone());
                 let (tell, told) = oneshot::channel();
@@ -140,7 +140,7 @@ mod tests {
             self.begun.lock().len()
         }
 
-        fn answer(&self, with: Result<usize, ServiceError>) {
+        fn answer(&self, with: Read) {
             self.begun.lock().remove(0).send(with).expect("the read waits");
         }
     }

@@ -15,11 +15,9 @@ impl Watched {
         watch.assert_quiet(tab, &self.dashboard, &[]).await;
         for width in WIDTHS {
             tab.set_width(width).await;
-            assert!(
-                tab.is_true("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-                    .await,
-                "{width} px"
-            );
+            // The new width is there a moment before all of the page is laid out for it.
+            let fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
+            wait_until(&format!("the page fits into {width} px"), async || tab.is_true(fits).await).await;
         }
         tab.set_width(WIDTHS[0]).await;
     }
