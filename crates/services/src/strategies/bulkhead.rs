@@ -23,22 +23,19 @@ use crate::error::ServiceError;
 /// first COMMIT is there, the next buyer's statement already is, too.
 const LET_IN: usize = 2;
 
-type Rooms = Arc<Mutex<HashMap<Uuid, Arc<Semaphore>>>>;
-
 /// The bulkhead of one replica. A product has a room while somebody has a place in it or waits for one.
 #[derive(Clone)]
 pub(super) struct Bulkhead {
-    rooms: Rooms,
+    rooms: Arc<Mutex<HashMap<Uuid, Arc<Semaphore>>>>,
     longest_wait: Duration,
 }
 
 /// One buyer's place. It is free again when this is dropped, so this has to live until COMMIT or ROLLBACK.
 pub(super) struct Place {
-    rooms: Rooms,
+    bulkhead: Bulkhead,
     product_id: Uuid,
     room: Arc<Semaphore>,
     permit: OnceCell<OwnedSemaphorePermit>,
-    longest_wait: Duration,
 }
 
 impl Bulkhead {
@@ -50,13 +47,7 @@ impl Bulkhead {
     pub fn place(&self, product_id: Uuid) -> Place {
         let mut rooms = self.rooms.lock();
         let room = Arc::clone(rooms.entry(product_id).or_insert_with(|| Arc::new(Semaphore::new(LET_IN))));
-        Place {
-            rooms: Arc::clone(&self.rooms),
-            product_id,
-            room,
-            permit: OnceCell::new(),
-            longest_wait: self.longest_wait,
-        }
+        Place { bulkhead: self.clone(), product_id, room, permit: OnceCell::new() }
     }
 }
 
@@ -67,7 +58,7 @@ impl Place {
     /// [`ServiceError::Overloaded`] after [`BULKHEAD_TIMEOUT`].
     pub async fn take(&self) -> Result<(), ServiceError> {
         let wait = || async {
-            let in_time = timeout(self.longest_wait, Arc::clone(&self.room).acquire_owned()).await;
+            let in_time = timeout(self.bulkhead.longest_wait, Arc::clone(&self.room).acquire_owned()).await;
             Ok(in_time.map_err(|_| ServiceError::Overloaded)?.expect("a room is never closed"))
         };
         self.permit.get_or_try_init(wait).await.map(drop)
@@ -76,7 +67,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut rooms = self.rooms.lock();
+        let mut rooms = self.bulkhead.rooms.lock();
         drop(self.permit.take());
         // The map's own and this one: nobody else is there. Under the lock, nobody comes.
         if Arc::strong_count(&self.room) == 2 {
@@ -87,7 +78,6 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
-    use std::future::Future;
     use std::task::{Context, Poll, Waker};
 
     use super::*;

@@ -83,7 +83,8 @@ impl StrategyService {
             // A statement is a transaction by itself.
             Strategy::SingleStatement => {
                 let place = self.bulkhead.place(product_id);
-                let sale = self.sale(DatabaseExecutor::Connection(&self.database), product_id, Some(&place));
+                let executor = DatabaseExecutor::Connection(&self.database);
+                let sale = Sale { place: Some(&place), ..self.sale(executor, product_id) };
                 until_settled(|| single_statement::sell(&sale)).await
             }
             _ => {
@@ -91,7 +92,7 @@ impl StrategyService {
                 until_settled(|| async {
                     let transaction = self.begin(Some(strategy)).await?;
                     let executor = DatabaseExecutor::Transaction(&transaction);
-                    let sold = attempt(strategy, &self.sale(executor, product_id, None)).await;
+                    let sold = attempt(strategy, &self.sale(executor, product_id)).await;
                     end(transaction, sold).await
                 })
                 .await
@@ -186,7 +187,7 @@ impl StrategyService {
             Some(strategy) => {
                 let savepoint = begin::logging("SAVEPOINT", transaction.begin()).await?;
                 let executor = DatabaseExecutor::Transaction(&savepoint);
-                let sold = attempt(strategy, &self.sale(executor, product_id, None)).await;
+                let sold = attempt(strategy, &self.sale(executor, product_id)).await;
                 end_without_order(savepoint, sold).await
             }
         };
@@ -221,13 +222,8 @@ impl StrategyService {
         Ok(Some(place))
     }
 
-    fn sale<'a>(
-        &'a self,
-        connection: DatabaseExecutor<'a>,
-        product_id: Uuid,
-        place: Option<&'a Place>,
-    ) -> Sale<'a> {
-        Sale { connection, payment: &self.payment, product_id, served_by: &self.served_by, place }
+    fn sale<'a>(&'a self, connection: DatabaseExecutor<'a>, product_id: Uuid) -> Sale<'a> {
+        Sale { connection, payment: &self.payment, product_id, served_by: &self.served_by, place: None }
     }
 }
 
