@@ -24,6 +24,8 @@ pub struct BenchChart {
     pub name: String,
     /// What it shows.
     pub title: String,
+    /// The numbers of buyers and products of the crowd that it shows. `None`: it shows several crowds.
+    pub crowd: Option<(usize, usize)>,
     /// SVG.
     pub svg: String,
 }
@@ -47,24 +49,34 @@ pub fn draw(measured: &MeasuredStrategies, place: ChartPlace) -> askama::Result<
         }
         let name = kebab(&counted(products, "product"));
         let sold = over_buyers::sold(&rows, &buyers, products, measured);
-        charts.push(finish(sold, format!("sold-over-buyers-{name}"), place)?);
+        charts.push(finish(sold, format!("sold-over-buyers-{name}"), None, place)?);
         let waits = over_buyers::waits(&rows, &buyers, products);
-        charts.push(finish(waits, format!("waits-over-buyers-{name}"), place)?);
+        charts.push(finish(waits, format!("waits-over-buyers-{name}"), None, place)?);
     }
-    for (buyers, products) in crowds {
-        let in_crowd = |row: &&MeasuredStrategy| (row.buyers, row.products) == (buyers, products);
+    for crowd in crowds {
+        let in_crowd = |row: &&MeasuredStrategy| (row.buyers, row.products) == crowd;
         let rows: Vec<&MeasuredStrategy> = measured.rows.iter().filter(in_crowd).collect();
-        let crowd = format!("{}, {}", counted(buyers, "buyer"), counted(products, "product"));
-        let name = kebab(&crowd);
-        let sold = sold::draw(&rows, &crowd, measured);
-        charts.push(finish(sold, format!("sold-{name}"), place)?);
-        charts.push(finish(cpu::draw(&rows, &crowd), format!("cpu-{name}"), place)?);
+        let words = crowd_in_words(crowd);
+        let name = kebab(&words);
+        let sold = sold::draw(&rows, &words, measured);
+        charts.push(finish(sold, format!("sold-{name}"), Some(crowd), place)?);
+        charts.push(finish(cpu::draw(&rows, &words), format!("cpu-{name}"), Some(crowd), place)?);
     }
     Ok(charts)
 }
 
-fn finish(canvas: Canvas, name: String, place: ChartPlace) -> askama::Result<BenchChart> {
-    Ok(BenchChart { name, title: canvas.title.clone(), svg: canvas.svg(place)? })
+/// The crowd of so many buyers and products: `16 buyers, 1 product`.
+pub fn crowd_in_words((buyers, products): (usize, usize)) -> String {
+    format!("{}, {}", counted(buyers, "buyer"), counted(products, "product"))
+}
+
+fn finish(
+    canvas: Canvas,
+    name: String,
+    crowd: Option<(usize, usize)>,
+    place: ChartPlace,
+) -> askama::Result<BenchChart> {
+    Ok(BenchChart { name, title: canvas.title.clone(), crowd, svg: canvas.svg(place)? })
 }
 
 fn counted(count: usize, noun: &str) -> String {

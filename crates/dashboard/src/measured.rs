@@ -161,3 +161,14 @@ impl MeasuredStrategy {
         speed.into_iter().chain(waits).chain(cpu).flatten()
     }
 }
+
+/// The figure as a table shows it, or "-" where there is none.
+pub fn number(figure: Option<f64>, decimals: usize) -> String {
+    figure.map_or("-".to_owned(), |figure| format!("{figure:.decimals$}"))
+}
+
+/// Both figures as a table shows them, or "-" where there are none.
+pub fn range(min: Option<f64>, max: Option<f64>, decimals: usize) -> String {
+    let both = min.zip(max);
+    both.map_or("-".to_owned(), |(min, max)| format!("{min:.decimals$}-{max:.decimals$}"))
+}

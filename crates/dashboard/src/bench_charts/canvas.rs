@@ -2,10 +2,15 @@
 
 use askama::Template;
 
+use super::scale::{Scale, figure};
 use crate::picture::Pixels;
 
 /// The width of each chart, in pixels. It fits a page of a document.
 pub const WIDTH: f64 = 860.0;
+/// Where bars begin. Before them is room for their names.
+pub const BARS: f64 = 150.0;
+/// Room for the figures at an axis below.
+pub const AXIS: f64 = 34.0;
 /// Free room at the left and at the right.
 pub const EDGE: f64 = 16.0;
 const TITLE: f64 = 27.0;
@@ -90,6 +95,14 @@ impl Canvas {
     pub fn line(&mut self, class: &'static str, (x1, y1): (f64, f64), (x2, y2): (f64, f64)) {
         let [x1, y1, x2, y2] = [x1, y1, x2, y2].map(Pixels);
         self.marks.push(Mark::Line { class, x1, y1, x2, y2 });
+    }
+
+    /// The lines of an axis below, from `top` to `bottom`, with their figures. `at` says where a figure lies.
+    pub fn axis_below(&mut self, scale: &Scale, at: impl Fn(f64) -> f64, (top, bottom): (f64, f64)) {
+        for tick in &scale.ticks {
+            self.line("grid", (at(*tick), top), (at(*tick), bottom));
+            self.words("tick middle", (at(*tick), bottom + 18.0), figure(*tick));
+        }
     }
 
     /// A line through these points.

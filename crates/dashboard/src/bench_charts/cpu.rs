@@ -1,15 +1,13 @@
 //! How much processor time a purchase costs, as bars of four parts.
 
-use super::canvas::{Canvas, WIDTH};
+use super::canvas::{AXIS, BARS, Canvas, WIDTH};
 use super::scale::{Scale, figure};
 use crate::measured::MeasuredStrategy;
 
-/// Where the bars begin, and where the longest one may end.
-const LEFT: f64 = 150.0;
+/// Where the longest bar may end.
 const RIGHT: f64 = WIDTH - 90.0;
 const ROW: f64 = 25.0;
 const BAR: f64 = 15.0;
-const AXIS: f64 = 34.0;
 const LEGEND: f64 = 30.0;
 /// From one name of the legend to the next.
 const BETWEEN_NAMES: f64 = 120.0;
@@ -34,23 +32,20 @@ pub fn draw(rows: &[&MeasuredStrategy], crowd: &str) -> Canvas {
     let top = legend + LEGEND;
     let bottom = top + rows.len() as f64 * ROW;
     let scale = Scale::linear(rows.iter().filter_map(|(_, parts)| sum(parts)));
-    let at = |figure: f64| LEFT + scale.place(figure) * (RIGHT - LEFT);
+    let at = |figure: f64| BARS + scale.place(figure) * (RIGHT - BARS);
 
     let mut canvas = Canvas::new(format!("Processor time for a purchase: {crowd}"), &notes, bottom + AXIS);
     for (place, (name, class)) in PARTS.into_iter().enumerate() {
-        let x = LEFT + place as f64 * BETWEEN_NAMES;
+        let x = BARS + place as f64 * BETWEEN_NAMES;
         canvas.bar(class, (x, legend - 9.0), (12.0, 12.0), String::new());
         canvas.words("note", (x + 18.0, legend + 2.0), name);
     }
-    for tick in &scale.ticks {
-        canvas.line("grid", (at(*tick), top), (at(*tick), bottom));
-        canvas.words("tick middle", (at(*tick), bottom + 18.0), figure(*tick));
-    }
+    canvas.axis_below(&scale, at, (top, bottom));
     for (place, (row, parts)) in rows.iter().enumerate() {
         let y = top + place as f64 * ROW;
-        canvas.words("name end", (LEFT - 8.0, y + 16.0), &row.strategy);
+        canvas.words("name end", (BARS - 8.0, y + 16.0), &row.strategy);
         let Some(parts) = parts else {
-            canvas.words("wrong", (LEFT + 6.0, y + 16.0), "no figure");
+            canvas.words("wrong", (BARS + 6.0, y + 16.0), "no figure");
             continue;
         };
         let mut done = 0.0;

@@ -4,7 +4,7 @@
 const STEPS: f64 = 5.0;
 /// With more figures at an axis, they would touch one another.
 const MOST_TICKS: usize = 7;
-/// Less than any distance that one can see.
+/// Smaller than any distance that a person can see.
 const NEARLY_0: f64 = 1e-9;
 
 /// An axis that begins at 0, or one on which the same ratio is the same distance.

@@ -1,16 +1,14 @@
 //! How much each strategy sold in a second, as bars: the shop's, and pgbench's below it.
 
-use super::canvas::{Canvas, WIDTH};
+use super::canvas::{AXIS, BARS, Canvas, WIDTH};
 use super::scale::{Scale, figure};
 use crate::measured::{MeasuredStrategies, MeasuredStrategy};
 
-/// Where the bars begin, and where the longest one may end. Behind it is room for its figures.
-const LEFT: f64 = 150.0;
+/// Where the longest bar may end. Behind it is room for its figures.
 const RIGHT: f64 = WIDTH - 215.0;
 const ROW: f64 = 31.0;
 const BAR: f64 = 14.0;
 const PGBENCH_BAR: f64 = 5.0;
-const AXIS: f64 = 34.0;
 /// What is drawn below the ceiling's words.
 const ABOVE_BARS: f64 = 8.0;
 
@@ -26,13 +24,10 @@ pub fn draw(rows: &[&MeasuredStrategy], crowd: &str, measured: &MeasuredStrategi
     let bottom = top + rows.len() as f64 * ROW;
     let figures = rows.iter().flat_map(|row| [row.per_second_max, row.pgbench_per_second]).flatten();
     let scale = Scale::linear(figures.chain(is_one_row.then_some(ceiling.per_second)));
-    let at = |figure: f64| LEFT + scale.place(figure) * (RIGHT - LEFT);
+    let at = |figure: f64| BARS + scale.place(figure) * (RIGHT - BARS);
 
     let mut canvas = Canvas::new(format!("Sold a second: {crowd}"), &notes, bottom + AXIS);
-    for tick in &scale.ticks {
-        canvas.line("grid", (at(*tick), top), (at(*tick), bottom));
-        canvas.words("tick middle", (at(*tick), bottom + 18.0), figure(*tick));
-    }
+    canvas.axis_below(&scale, at, (top, bottom));
     let ends: Vec<f64> = rows
         .iter()
         .enumerate()
@@ -44,7 +39,7 @@ pub fn draw(rows: &[&MeasuredStrategy], crowd: &str, measured: &MeasuredStrategi
     // The words come last, before the ceiling's line.
     for (place, (row, end)) in rows.iter().zip(ends).enumerate() {
         let y = top + place as f64 * ROW + 16.0;
-        canvas.words("name end", (LEFT - 8.0, y), &row.strategy);
+        canvas.words("name end", (BARS - 8.0, y), &row.strategy);
         let (class, words) = in_words(row);
         canvas.words(class, (end + 7.0, y), words);
     }
@@ -73,9 +68,9 @@ fn notes(measured: &MeasuredStrategies, is_one_row: bool) -> Vec<String> {
 
 /// Returns where the longest bar ends.
 fn draw_bars(canvas: &mut Canvas, row: &MeasuredStrategy, y: f64, at: &impl Fn(f64) -> f64) -> f64 {
-    let Some(sold) = row.per_second else { return LEFT };
+    let Some(sold) = row.per_second else { return BARS };
     let (bar, narrow) = (y + 4.0, y + 4.0 + BAR + 2.0);
-    canvas.bar("shop", (LEFT, bar), (at(sold) - LEFT, BAR), format!("{}: {}", row.strategy, figure(sold)));
+    canvas.bar("shop", (BARS, bar), (at(sold) - BARS, BAR), format!("{}: {}", row.strategy, figure(sold)));
     let mut longest = sold;
     if let Some((min, max)) = row.per_second_min.zip(row.per_second_max).filter(|(min, max)| max > min) {
         let middle = bar + BAR / 2.0;
@@ -87,7 +82,7 @@ fn draw_bars(canvas: &mut Canvas, row: &MeasuredStrategy, y: f64, at: &impl Fn(f
     }
     if let Some(pgbench) = row.pgbench_per_second {
         let says = format!("pgbench as {}: {}", row.strategy, figure(pgbench));
-        canvas.bar("pgbench", (LEFT, narrow), (at(pgbench) - LEFT, PGBENCH_BAR), says);
+        canvas.bar("pgbench", (BARS, narrow), (at(pgbench) - BARS, PGBENCH_BAR), says);
         longest = longest.max(pgbench);
     }
     at(longest)

@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::answer;
 use crate::bench_charts::{BenchChart, ChartPlace, draw};
-use crate::measured::{MeasuredStrategies, MeasuredStrategy};
+use crate::measured::{MeasuredStrategies, MeasuredStrategy, number, range};
 use crate::problem::Problem;
 use crate::rooms::BenchReports;
 use crate::settings::DashboardSettings;
@@ -116,26 +116,21 @@ fn conditions(measured: &MeasuredStrategies) -> Vec<(&'static str, String)> {
 
 impl ReportRow {
     fn of(row: &MeasuredStrategy) -> Self {
-        let figure = |figure: Option<f64>, decimals: usize| {
-            figure.map_or_else(|| "-".to_owned(), |figure| format!("{figure:.decimals$}"))
-        };
-        let range = row.per_second_min.zip(row.per_second_max);
-        let range = range.map_or_else(|| "-".to_owned(), |(min, max)| format!("{min:.0}-{max:.0}"));
         let cpu_of_shop = row.replicas_cpu_us.zip(row.gateway_cpu_us);
         let figures = vec![
             row.buyers.to_string(),
             row.products.to_string(),
-            figure(row.per_second, 0),
-            range,
-            figure(row.pgbench_per_second, 0),
-            figure(row.ratio, 2),
-            figure(row.p50_ms, 1),
-            figure(row.p99_ms, 1),
+            number(row.per_second, 0),
+            range(row.per_second_min, row.per_second_max, 0),
+            number(row.pgbench_per_second, 0),
+            number(row.ratio, 2),
+            number(row.p50_ms, 1),
+            number(row.p99_ms, 1),
             row.conflicts.saturating_add(row.busy).to_string(),
             row.errors.saturating_add(row.dropped).to_string(),
-            figure(cpu_of_shop.map(|(replicas, gateway)| replicas + gateway), 0),
-            figure(row.postgresql_cpu_us, 0),
-            figure(row.load_cpu_us, 0),
+            number(cpu_of_shop.map(|(replicas, gateway)| replicas + gateway), 0),
+            number(row.postgresql_cpu_us, 0),
+            number(row.load_cpu_us, 0),
         ];
         let flaw = (row.ledger != "right").then(|| row.ledger.clone());
         Self { strategy: row.strategy.clone(), figures, flaw }

@@ -5,12 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use flash_sale_dashboard::bench_charts::BenchChart;
+use flash_sale_dashboard::bench_charts::{BenchChart, crowd_in_words};
+use flash_sale_dashboard::measured::{number, range};
 
 use super::chart_files;
 use super::report::{BenchReport, BenchRow};
-use super::table::{self, number, range};
-use crate::wording::counted;
+use super::table;
 use crate::wrap::wrapped;
 
 /// The line before the part.
@@ -69,18 +69,16 @@ impl GuidePart {
 fn part(report: &BenchReport, charts: &[BenchChart], folder: &Path) -> String {
     let crowds = report.options.crowds();
     let crowd = crowds.iter().find(|crowd| **crowd == USUAL_CROWD).or(crowds.first()).copied();
-    let (buyers, products) = crowd.unwrap_or(USUAL_CROWD);
-    let crowd = format!("{}, {}", counted(buyers, "buyer"), counted(products, "product"));
+    let crowd = crowd.unwrap_or(USUAL_CROWD);
     let rows = report.rows.iter().map(|benched| &benched.row);
-    let mut rows: Vec<&BenchRow> =
-        rows.filter(|row| (row.buyers, row.products) == (buyers, products)).collect();
+    let mut rows: Vec<&BenchRow> = rows.filter(|row| (row.buyers, row.products) == crowd).collect();
     rows.sort_by(|one, other| other.per_second.unwrap_or(-1.0).total_cmp(&one.per_second.unwrap_or(-1.0)));
     let rows: String = rows.into_iter().map(line).collect();
-    let of_crowd = format!(": {crowd}");
-    let shown = charts.iter().filter(|chart| chart.title.ends_with(&of_crowd) || is_over_buyers(chart));
+    let shown = charts.iter().filter(|chart| chart.crowd.is_none_or(|own| own == crowd));
     let links: Vec<String> = shown
         .map(|chart| format!("![{}]({})\n", chart.title, chart_files::path_of(folder, chart).display()))
         .collect();
+    let crowd = crowd_in_words(crowd);
     let date = report.ended_at.format("%Y-%m-%d");
     let mut conditions = item(&format!("{date}: {crowd}."));
     conditions.extend(table::conditions(report).lines().map(|line| item(&as_a_sentence(line))));
@@ -95,10 +93,6 @@ fn part(report: &BenchReport, charts: &[BenchChart], folder: &Path) -> String {
 /// An item of a list.
 fn item(text: &str) -> String {
     format!("- {}\n", wrapped(text, LINE_LENGTH - 2).join("\n  "))
-}
-
-fn is_over_buyers(chart: &BenchChart) -> bool {
-    chart.name.contains("-over-buyers-")
 }
 
 fn as_a_sentence(line: &str) -> String {

@@ -1,5 +1,7 @@
 //! The report of a benchmark for a terminal.
 
+use flash_sale_dashboard::measured::{number, range};
+
 use super::options::BenchOptions;
 use super::report::{BenchReport, BenchRow, Benched};
 use crate::table::{align, with_heading};
@@ -111,17 +113,6 @@ fn cpu_rows(rows: &[Benched]) -> Vec<Vec<String>> {
         cells
     };
     with_heading(heading, rows.iter().map(row))
-}
-
-/// The figure, or "-" where there is none.
-pub fn number(figure: Option<f64>, decimals: usize) -> String {
-    figure.map_or("-".to_owned(), |figure| format!("{figure:.decimals$}"))
-}
-
-/// Both figures, or "-" where there are none.
-pub fn range(min: Option<f64>, max: Option<f64>, decimals: usize) -> String {
-    let both = min.zip(max);
-    both.map_or("-".to_owned(), |(min, max)| format!("{min:.decimals$}-{max:.decimals$}"))
 }
 
 fn trouble_lines(benched: &Benched) -> String {
