@@ -41,7 +41,8 @@ pub enum Mistake {
     RetryMissing,
     /// The payment takes less time than it should.
     PaymentCutShort,
-    /// A conflict (40001, 40P01, 55P03, an old version, a lock that was tried in vain) is told to the buyer as a failure, or as "Out of stock".
+    /// A conflict (40001, 40P01, 55P03, an old version, a lock that was tried in vain) is told to the buyer as a failure, or
+    /// as "Out of stock".
     ConflictWithoutRetry,
     /// A statement failed, and the purchase went on in the transaction that had failed.
     GoesOnAfterError,

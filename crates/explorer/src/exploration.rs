@@ -22,7 +22,7 @@ pub struct ExploreOptions {
     /// Copies at first.
     pub stock: u32,
     /// What chance chooses for each actor: the bucket from which `stock_buckets` takes its copy. 0 is the first bucket that
-    /// has copies. Actors that are not named here take from that one.
+    /// has copies. Actors that are not named here have 0.
     pub dice: Vec<usize>,
     /// Which statements are stopped inside.
     pub inside: Inside,

@@ -1,6 +1,6 @@
 //! Sends two requests to one replica at the same time. Either both get to the database, or one of them waits inside the
-//! replica for the other one, or is turned away there. The second case shows a mutex, a queue or a flag in the shop's memory. The schedules can't
-//! show it, because each of their actors has a replica of its own.
+//! replica for the other one, or is turned away there. The second case shows a mutex, a queue or a flag in the shop's
+//! memory. The schedules can't show it, because each of their actors has a replica of its own.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

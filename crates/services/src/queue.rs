@@ -1,6 +1,6 @@
-//! Queues of those who want the same: the buyers of a product in `batched`, the readers of a page. A task serves each queue
-//! at its [`Counter`]. A queue exists exactly as long as its counter. Who finds no queue opens one, and starts a task for
-//! it.
+//! Queues. In `batched`, the buyers of one product wait in one queue. The readers of one page wait in another. A task
+//! serves each queue at its [`Counter`]. A queue exists exactly as long as its counter. A buyer or reader who finds no
+//! queue opens one, and starts a task for it.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, VecDeque};

@@ -82,7 +82,7 @@ where
             _ = everybody_has_left => continue,
         };
         for reader in readers {
-            // Whoever has left meanwhile gets nothing.
+            // A reader who has left by now gets nothing.
             let _ = reader.answer.send(answer.clone());
         }
     }
