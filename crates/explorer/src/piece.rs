@@ -37,15 +37,14 @@ pub(crate) struct Piece {
 impl Inside {
     /// Whether this statement is one of them.
     pub fn stops(self, sql: &str) -> bool {
+        if self == Self::Never {
+            return false;
+        }
         let lower = sql.to_ascii_lowercase();
         let has = |word: &str| {
             lower.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|found| found == word)
         };
         let writes = has("insert") || (has("update") && !has("for"));
-        match self {
-            Self::Never => false,
-            Self::WhereItReads => writes && (has("select") || has("with")),
-            Self::Always => writes,
-        }
+        writes && (self == Self::Always || has("select") || has("with"))
     }
 }

@@ -4,8 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use anyhow::ensure;
-
+use crate::by_hand::NotPossible;
 use crate::footprint::{Footprint, isolates_more};
 use crate::piece::Piece;
 use crate::play::{Choice, play};
@@ -153,20 +152,35 @@ fn in_words(at: usize, before: &[(usize, Arc<str>, bool)], now: &[(usize, Arc<st
     format!("at step {}, these could go on: {}. The next time: {}", at + 1, list(before), list(now))
 }
 
-/// Plays the schedule whose actors these letters name. After the last letter, the actors go on one after the other.
+/// Plays the schedule whose actors these letters name. After the last letter, the actors go on one after the other. A
+/// schedule that doesn't go that way is tried again: on a busy machine, PostgreSQL may end another wait of a deadlock.
 pub(crate) async fn replay(stage: &mut Stage, piece: &Piece, letters: &[usize]) -> anyhow::Result<Schedule> {
-    let mut at = 0;
-    play(stage, piece, |choice| {
+    let mut tries = 1;
+    loop {
+        match replay_once(stage, piece, letters).await? {
+            Ok(schedule) => return Ok(schedule),
+            Err(not_possible) if tries == TRIES => return Err(not_possible.into()),
+            Err(_) => tries += 1,
+        }
+    }
+}
+
+async fn replay_once(
+    stage: &mut Stage,
+    piece: &Piece,
+    letters: &[usize],
+) -> anyhow::Result<Result<Schedule, NotPossible>> {
+    let (mut at, mut not_possible) = (0, None);
+    let schedule = play(stage, piece, |choice| {
         let wanted = letters.get(at).copied();
         at += 1;
-        let Some(wanted) = wanted else { return Ok(choice.can_go_on[0].0) };
-        let is_possible = choice.can_go_on.iter().any(|(actor, ..)| *actor == wanted);
-        ensure!(
-            is_possible,
-            "step {at}: {} can't go on there. It waits for another purchase, or it is done",
-            letter(wanted)
-        );
-        Ok(wanted)
+        let is_possible = |actor: &usize| choice.can_go_on.iter().any(|(it, ..)| it == actor);
+        if let Some(actor) = wanted.filter(|wanted| !is_possible(wanted)) {
+            not_possible.get_or_insert(NotPossible { step: at, actor });
+        }
+        // The play goes on to its end, so that nothing is left held.
+        Ok(wanted.filter(is_possible).unwrap_or(choice.can_go_on[0].0))
     })
-    .await
+    .await?;
+    Ok(not_possible.map_or(Ok(schedule), Err))
 }
