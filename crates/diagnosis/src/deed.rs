@@ -135,6 +135,9 @@ pub struct Change {
     /// Whether the new value is computed from the row as it is at this moment: `quantity = quantity - 1`. Otherwise the
     /// value was computed before, perhaps from a row that has changed since.
     pub is_relative: bool,
+    /// Whether the new value may be the old one: `CASE WHEN quantity > 0 THEN quantity - 1 ELSE quantity END`. Such a row
+    /// counts as changed in any case.
+    pub is_conditional: bool,
 }
 
 /// A lock on a number.

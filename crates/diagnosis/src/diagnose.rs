@@ -9,6 +9,7 @@ use crate::evidence::{Evidence, Purchase, Sign};
 use crate::locks::mistake_of_locks;
 use crate::mistake::{Found, Mistake};
 use crate::reading::{QUANTITY, Reading, Sent};
+use crate::sales::mistake_of_sales;
 use crate::shown::{Shown, shown};
 
 /// A mistake with its name, and the statements that show it.
@@ -76,7 +77,7 @@ fn find(evidence: &Evidence) -> Option<Found<'_>> {
 fn of_purchases(evidence: &Evidence) -> Option<Found<'_>> {
     let purchases = &evidence.purchases;
     if purchases.iter().filter(|purchase| purchase.reading.has_sold()).count() > 1 {
-        return unread_row_count(purchases).or_else(|| mistake_of_locks(purchases));
+        return mistake_of_sales(purchases).or_else(|| mistake_of_locks(purchases));
     }
     let each = || purchases.iter().enumerate();
     each()
@@ -153,20 +154,6 @@ fn is_refused_from_memory(purchase: &Purchase) -> bool {
     };
     let looks = |sent: &Sent| sent.is_not_understood() || sent.deeds.iter().any(is_look);
     purchase.status == Some(400) && !purchase.reading.statements.iter().any(looks)
-}
-
-/// A write that decides again changed no row, and the purchase was kept.
-fn unread_row_count(purchases: &[Purchase]) -> Option<Found<'_>> {
-    purchases.iter().enumerate().find_map(|(index, purchase)| {
-        let has_no_effect = |sent: &&Sent| {
-            sent.rows == Some(0)
-                && sent.stock_write().is_some_and(|write| write.is_guarded())
-                && purchase.reading.transaction_of(sent).outcome == Outcome::Committed
-        };
-        let update = purchase.reading.stock_writes().find(has_no_effect)?;
-        let order = purchase.reading.statements.iter().filter(|sent| sent.inserts_order());
-        Some((Mistake::UnreadRowCount, order.chain([update]).map(|sent| (index, sent)).collect()))
-    })
 }
 
 /// A read that leaves out rows which are held has left out the product's row.

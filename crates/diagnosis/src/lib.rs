@@ -13,6 +13,7 @@ mod mistake;
 mod parts;
 pub mod prediction;
 pub mod reading;
+mod sales;
 mod shown;
 pub mod sql;
 #[cfg(test)]

@@ -33,6 +33,10 @@ pub enum Mistake {
     LostUpdate,
     /// A guarded UPDATE changed no row, and the order was kept.
     UnreadRowCount,
+    /// What was to decide lets a purchase through when no copy is left.
+    WrongCondition,
+    /// An order was kept, and no copy was taken out of the stock.
+    CopyNeverTaken,
     /// A buyer was told no, and the order was kept.
     KeptAfterRefusal,
     /// A mutex, a cache or a flag in the memory of a replica.
@@ -73,7 +77,7 @@ pub(crate) type Found<'a> = (Mistake, Vec<(usize, &'a Sent)>);
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::NoLock,
         Self::SecondLook,
         Self::LockOutsideTransaction,
@@ -85,6 +89,8 @@ impl Mistake {
         Self::LockTooBroad,
         Self::LostUpdate,
         Self::UnreadRowCount,
+        Self::WrongCondition,
+        Self::CopyNeverTaken,
         Self::KeptAfterRefusal,
         Self::GuardInOneProcess,
         Self::RetryMissing,

@@ -160,8 +160,9 @@ fn changes(part: &[Node<'_>]) -> Vec<Change> {
         .filter_map(|assignment| {
             let equals = assignment.iter().position(|node| is_word(node, "="))?;
             let column = word_at(assignment, equals.checked_sub(1)?)?;
-            let is_relative = has_word(&assignment[equals + 1..], &|word| word == column);
-            Some(Change { column: column.to_owned(), is_relative })
+            let has = |words: &[&str]| has_word(&assignment[equals + 1..], &|word| words.contains(&word));
+            let (is_relative, is_conditional) = (has(&[column]), has(&["case"]));
+            Some(Change { column: column.to_owned(), is_relative, is_conditional })
         })
         .collect()
 }

@@ -1,6 +1,7 @@
 //! A story for each mistake: two purchases, as the wire would have seen them, and the name that they must get.
 
 mod given_up;
+mod sales;
 mod told_no;
 mod why_it_holds;
 

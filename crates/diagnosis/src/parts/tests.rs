@@ -13,6 +13,7 @@ fn write(table: &str, verb: WriteVerb, changes: &[(&str, bool)], conditions: &[&
     let change = |(column, is_relative): &(&str, bool)| Change {
         column: (*column).to_owned(),
         is_relative: *is_relative,
+        is_conditional: false,
     };
     Deed::Write(RowWrite {
         table: table.to_owned(),
