@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread::available_parallelism;
 
 use anyhow::Context;
 use clap::Parser;
@@ -13,6 +14,9 @@ use flash_sale_league::kept::Kept;
 use flash_sale_league::league::play;
 use flash_sale_league::tree::Tree;
 use flash_sale_league::{document, summary};
+
+const LANES_PER_PROCESSOR: usize = 3;
+const MOST_LANES: u8 = 16;
 
 /// Judges the judges: near-miss fixes of the exercise, each with its true outcome, and what make check, make explore, make
 /// predict and a load test say of them.
@@ -32,9 +36,9 @@ struct Arguments {
     /// Only a few variants of all kinds. Fails also when make check errs about one of them
     #[arg(long, conflicts_with = "only")]
     sample: bool,
-    /// So many shops at the same time
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=16))]
-    lanes: u8,
+    /// So many shops at the same time. Without this option, three for each processor: most of the time, they wait
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=i64::from(MOST_LANES)))]
+    lanes: Option<u8>,
     /// Go on where an earlier run has ended: only what it has not judged is judged
     #[arg(long = "continue")]
     goes_on: bool,
@@ -58,6 +62,12 @@ fn main() -> ExitCode {
     }
 }
 
+/// The wanted number of lanes, or as many as suit this machine.
+fn lanes(wanted: Option<u8>) -> usize {
+    let processors = available_parallelism().map_or(1, usize::from);
+    wanted.map_or((LANES_PER_PROCESSOR * processors).min(MOST_LANES.into()), usize::from)
+}
+
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     project::enter()?;
     let all = variants()?;
@@ -75,7 +85,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         return Ok(());
     }
     let kept = Kept::of(Tree::of_this_project()?, arguments.goes_on);
-    let standings = play(&all, wanted, arguments.lanes.into(), &kept).await?;
+    let standings = play(&all, wanted, lanes(arguments.lanes), &kept).await?;
     if let Some(path) = &arguments.write {
         document::write(path, &standings)?;
     }
