@@ -4,11 +4,12 @@
 use flash_sale_wiretap::trace::Outcome;
 use serde::{Deserialize, Serialize};
 
-use crate::deed::{Deed, IfTaken, RowWrite};
+use crate::conflicts::{is_conflict, refused, tried_again};
+use crate::deed::{Deed, IfTaken};
 use crate::evidence::{Evidence, Purchase, Sign};
 use crate::locks::mistake_of_locks;
 use crate::mistake::{Found, Mistake};
-use crate::reading::{QUANTITY, Reading, Sent};
+use crate::reading::{QUANTITY, Sent};
 use crate::sales::mistake_of_sales;
 use crate::shown::{Shown, shown};
 
@@ -28,8 +29,27 @@ pub fn diagnose(evidence: &Evidence) -> Option<Diagnosis> {
     let (name, mut statements) = find(evidence)?;
     // A statement may have been held before it got to PostgreSQL, so when it was sent says little.
     statements.sort_by_key(|(_, sent)| sent.ended_at.unwrap_or(sent.began_at));
+    let sentence =
+        case(name, &statements, evidence).map_or(name.sentence(), |case| name.sentence_where(case));
     let statements = statements.into_iter().map(|(purchase, sent)| shown(purchase, sent)).collect();
-    Some(Diagnosis { name, sentence: name.sentence(), statements })
+    Some(Diagnosis { name, sentence, statements })
+}
+
+/// The case of a mistake that has several, as `texts/mistakes.txt` has it.
+fn case(name: Mistake, statements: &[(usize, &Sent)], evidence: &Evidence) -> Option<&'static str> {
+    let is_told_no = match name {
+        Mistake::ConflictWithoutRetry => {
+            let status_of = |(index, _): &(usize, &Sent)| evidence.purchases.get(*index)?.status;
+            statements.last().and_then(status_of) == Some(400)
+        }
+        Mistake::TriesUsedUp => !evidence.has(Sign::BuyersMetFailures),
+        Mistake::WrongCondition => {
+            let change = statements.first()?.1.stock_write()?.change_of(QUANTITY)?;
+            return Some(if change.is_conditional { "in the new value" } else { "in the UPDATE" });
+        }
+        _ => false,
+    };
+    is_told_no.then_some("told that nothing is left")
 }
 
 fn find(evidence: &Evidence) -> Option<Found<'_>> {
@@ -63,7 +83,7 @@ fn find(evidence: &Evidence) -> Option<Found<'_>> {
     if let Some(found) = of_purchases(evidence) {
         return Some(found);
     }
-    if has(Sign::BuyersMetFailures)
+    if (has(Sign::BuyersMetFailures) || has(Sign::LostSale))
         && let Some(found) = purchases.iter().enumerate().find_map(tried_again)
     {
         return Some(found);
@@ -86,12 +106,7 @@ fn of_purchases(evidence: &Evidence) -> Option<Found<'_>> {
         .or_else(|| each().find_map(late_buyer))
         .or_else(|| {
             each()
-                .find_map(|it| {
-                    counts_its_own_copy(it)
-                        .or_else(|| old_version(it))
-                        .or_else(|| refused_by_conflict(it))
-                        .or_else(|| refused_by_tried_lock(it))
-                })
+                .find_map(|it| counts_its_own_copy(it).or_else(|| refused(it)))
                 .filter(|_| evidence.has(Sign::LostSale))
         })
 }
@@ -127,24 +142,6 @@ fn kept_after_refusal(purchases: &[Purchase]) -> Option<Found<'_>> {
     let tells = |sent: &&Sent| sent.inserts_order() || sent.stock_write().is_some() || sent.ends();
     let statements = purchase.reading.statements.iter().filter(tells).map(|sent| (index, sent)).collect();
     Some((Mistake::KeptAfterRefusal, statements))
-}
-
-/// A purchase met a conflict, and began again.
-fn tried_again((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
-    let (failed, has_begun_again) = first_conflict(&purchase.reading)?;
-    has_begun_again.then(|| (Mistake::TriesUsedUp, vec![(index, failed)]))
-}
-
-/// The first statement that failed in a conflict, and whether the purchase began again afterwards.
-fn first_conflict(reading: &Reading) -> Option<(&Sent, bool)> {
-    let statements = &reading.statements;
-    let failed = statements.iter().find(|sent| sent.error.as_deref().is_some_and(is_conflict))?;
-    Some((failed, statements.iter().any(|sent| sent.transaction > failed.transaction)))
-}
-
-/// Whether a statement with this SQLSTATE failed only because of another transaction.
-fn is_conflict(error: &str) -> bool {
-    matches!(error, "40001" | "40P01" | "55P03")
 }
 
 /// A buyer was told "Out of stock" by a purchase that has looked at nothing.
@@ -222,48 +219,6 @@ fn counts_its_own_copy((index, purchase): (usize, &Purchase)) -> Option<Found<'_
     let is_after = |sent: &&Sent| sent.transaction == taken.transaction && sent.began_at > taken.began_at;
     let read = reading.product_reads().filter(is_after).find(|sent| sent.quantity() == Some(0))?;
     Some((Mistake::CountsItsOwnCopy, [taken, read].map(|sent| (index, sent)).to_vec()))
-}
-
-/// A write that changes the row only if nobody else has changed it changed no row, and its buyer was told "Out of stock".
-fn old_version((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
-    let is_old = |sent: &&Sent| {
-        let write = sent.stock_write();
-        let wants_old_row = |write: &RowWrite| {
-            write.is_guarded() && (!write.conditions.contains(QUANTITY) || write.unchanged.contains(QUANTITY))
-        };
-        write.is_some_and(wants_old_row) && sent.rows == Some(0)
-    };
-    let update =
-        purchase.reading.stock_writes().filter(|_| purchase.status == Some(400)).last().filter(is_old)?;
-    let later_reads = purchase.reading.product_reads().filter(|sent| sent.began_at > update.began_at);
-    if later_reads.count() > 0 {
-        return None;
-    }
-    let read = purchase.reading.product_reads().last();
-    Some((
-        Mistake::ConflictWithoutRetry,
-        read.into_iter().chain([update]).map(|sent| (index, sent)).collect(),
-    ))
-}
-
-/// A conflict failed a statement, and its buyer was told "Out of stock" without another try.
-fn refused_by_conflict((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
-    let (failed, has_begun_again) = first_conflict(&purchase.reading)?;
-    let is_refused = purchase.status == Some(400) && !has_begun_again;
-    is_refused.then(|| (Mistake::ConflictWithoutRetry, vec![(index, failed)]))
-}
-
-/// A lock was only tried, nothing was looked at afterwards, and its buyer was told "Out of stock".
-fn refused_by_tried_lock((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
-    if purchase.status != Some(400) {
-        return None;
-    }
-    let statements = &purchase.reading.statements;
-    let tries = |deed: &Deed| matches!(deed, Deed::LockNumber(lock) if lock.is_tried);
-    let tried = statements.iter().rposition(|sent| sent.deeds.iter().any(tries))?;
-    let looks = |sent: &Sent| sent.deeds.iter().any(|deed| matches!(deed, Deed::Read(_) | Deed::Write(_)));
-    let is_last = !statements[tried + 1..].iter().any(looks);
-    is_last.then(|| (Mistake::ConflictWithoutRetry, vec![(index, &statements[tried])]))
 }
 
 fn all_reads(purchases: &[Purchase]) -> Vec<(usize, &Sent)> {

@@ -119,14 +119,26 @@ impl Mistake {
 
     /// What it is, in a few sentences. Without a text in the file, it is the name.
     pub fn sentence(self) -> String {
-        let (name, heads) = (self.name(), format!("\n{TEXTS}"));
-        let text = heads.split("\n[").find_map(|text| text.strip_prefix(&format!("{name}]\n")));
-        text.map_or(name, |text| text.split_whitespace().collect::<Vec<_>>().join(" "))
+        text_of(&self.name()).unwrap_or_else(|| self.name())
     }
+
+    /// The same for a certain `case` of it. Without a text for this case, it is what holds for all cases.
+    pub fn sentence_where(self, case: &str) -> String {
+        text_of(&format!("{}, {case}", self.name())).unwrap_or_else(|| self.sentence())
+    }
+}
+
+/// The text under this heading.
+fn text_of(heading: &str) -> Option<String> {
+    let texts = format!("\n{TEXTS}");
+    let text = texts.split("\n[").find_map(|text| text.strip_prefix(heading)?.strip_prefix("]\n"))?;
+    Some(text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -135,7 +147,9 @@ mod tests {
             let sentence = mistake.sentence();
             assert!(sentence.ends_with('.') && sentence.len() > 40, "{}: {sentence}", mistake.name());
         }
-        assert_eq!(TEXTS.lines().filter(|line| line.starts_with('[')).count(), Mistake::ALL.len());
+        let headings = TEXTS.lines().filter_map(|line| line.strip_prefix('[')?.strip_suffix(']'));
+        let names: BTreeSet<&str> = headings.map(|heading| heading.split(", ").next().unwrap()).collect();
+        assert_eq!(names, Mistake::ALL.map(Mistake::name).iter().map(String::as_str).collect());
         assert_eq!(Mistake::NoLock.name(), "no_lock");
     }
 

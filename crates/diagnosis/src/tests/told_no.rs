@@ -121,3 +121,32 @@ fn who_takes_the_last_copy_and_then_finds_none_counts_its_own() {
     assert_eq!(of(&[], told(0)), None);
     assert_eq!(of(&[Sign::LostSale], told(-1)), None, "somebody else has taken the last copy");
 }
+
+#[test]
+fn a_purchase_that_begins_again_after_an_old_row_uses_its_tries_up() {
+    let same_stock = "UPDATE products SET quantity = $2 WHERE id = $1 AND quantity = $3";
+    let mut story = Story::new();
+    let (mut first, mut again) = (begin(&mut story, B, 2), begin(&mut story, B, 6));
+    first.read(READ, 3, 1).write(same_stock, 4, 0).rollback(5);
+    again.read(READ, 7, 0).rollback(8);
+    let told = || vec![purchase(400, &[&first, &again])];
+
+    let found = assert_named(Mistake::TriesUsedUp, &[Sign::LostSale], told());
+    assert!(found.sentence.ends_with("told that nothing is left while copies were left."), "{found:#?}");
+    let found = assert_named(Mistake::TriesUsedUp, &[Sign::LostSale, Sign::BuyersMetFailures], told());
+    assert!(found.sentence.ends_with("their buyers met a failure."), "{found:#?}");
+    assert_eq!(of(&[], told()), None, "nobody is known to have used up the tries");
+}
+
+#[test]
+fn the_sentence_says_what_the_buyer_was_told() {
+    let met = |status: u16| {
+        let mut story = Story::new();
+        let mut b = begin(&mut story, B, 2);
+        b.read(READ, 3, 1).fail(DECREMENT, 4, "40001").rollback(5);
+        assert_named(Mistake::ConflictWithoutRetry, &[Sign::LostSale], vec![purchase(status, &[&b])]).sentence
+    };
+
+    assert!(met(503).ends_with("Nobody tried again, and the buyer met a failure."), "{}", met(503));
+    assert!(met(400).contains("the buyer was told that nothing is left"), "{}", met(400));
+}

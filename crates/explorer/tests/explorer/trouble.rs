@@ -43,13 +43,13 @@ async fn nothing_is_lost_at_any_step_of_any_strategy() {
     }
 }
 
-/// The key is kept by the same code for all strategies. These buy with a lock, without one, with one statement, and in a
-/// batch.
+/// Buyers of `skip_locked` try again so often that there is no end to its schedules.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes a minute"]
+#[ignore = "takes minutes"]
 async fn nothing_is_lost_at_any_step_of_a_purchase_with_a_key() {
-    let (mut stage, _folder) = stage(2).await;
-    for strategy in ["pessimistic", "atomic_update", "single_statement", "batched"] {
+    let is_left_out = |strategy: &str| ["unlocked", "serializable", "skip_locked"].contains(&strategy);
+    for strategy in ALL.iter().filter(|strategy| !is_left_out(strategy)) {
+        let (mut stage, _folder) = stage(2).await;
         for kind in TroubleKind::ALL {
             nothing_is_lost(&mut stage, strategy, true, kind).await;
         }

@@ -76,10 +76,11 @@ pub fn judge_lost_sales(sale: &Part<Sale>, others: &[&Sale]) -> Check {
     };
     let is_left_over = |sale: &&Sale| sale.orders.len() < sale.stock;
     let lost = |sale: &Sale| sale.count(&Told::OutOfStock);
-    let refused = lost(sale) + others.iter().copied().filter(is_left_over).map(lost).sum::<usize>();
+    let refused = lost(sale);
+    let refused_elsewhere: usize = others.iter().copied().filter(is_left_over).map(lost).sum();
 
     let sold = sale.orders.len();
-    let others = sale.buyers.saturating_sub(sold + lost(sale));
+    let others = sale.buyers.saturating_sub(sold + refused);
     let mut seen =
         format!("{} for {}: {sold} sold", counted(sale.stock, "copy"), counted(sale.buyers, "buyer"));
     if refused > 0 {
@@ -88,8 +89,12 @@ pub fn judge_lost_sales(sale: &Part<Sale>, others: &[&Sale]) -> Check {
     if others > 0 {
         seen.push_str(&format!(", {others} gave up or met a failure"));
     }
+    if refused_elsewhere > 0 {
+        let buyers = counted(refused_elsewhere, "buyer");
+        seen.push_str(&format!("; in the other sales, {buyers} told \"Out of stock\" too early"));
+    }
     let meaning = "Buyers got nothing while there were copies for them.";
-    Check::new("no lost sale", refused == 0 && sold >= sale.stock, seen, meaning)
+    Check::new("no lost sale", refused + refused_elsewhere == 0 && sold >= sale.stock, seen, meaning)
         .at("Look at when create_order says that no copies are left, and at its answer to a buyer who was only slow.")
         .after_failure(sale.has_failure())
 }

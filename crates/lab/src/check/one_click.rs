@@ -190,8 +190,7 @@ pub fn judge(clicks: &OneClick) -> Check {
         )
     } else if wrong.is_some_and(ClickRound::has_failure) {
         (
-            "The book was sold out, and a buyer met a failure instead of the answer \"Out of stock\". See which: make \
-             logs.",
+            "The copy was sold, and the other request met a failure. What did it run into? See: make logs.",
             "Look at what the slower of two purchases runs into in create_order.",
         )
     } else if wrong.is_none() && !clicks.broken.is_empty() {
@@ -213,5 +212,7 @@ pub fn judge(clicks: &OneClick) -> Check {
 fn what_came_of(round: &ClickRound) -> String {
     let told = |attempt: &Attempt| failure_after(&attempt.status, Duration::from_millis(attempt.took_ms));
     let answers: Vec<String> = round.attempts.iter().map(told).collect();
-    format!("{}, stock {}, {}", counted(round.sold_by.len(), "order"), round.quantity, answers.join(" + "))
+    let but = if round.sold_by.len() == 1 && round.quantity == 0 { " but" } else { "" };
+    let orders = counted(round.sold_by.len(), "order");
+    format!("{orders}, stock {},{but} {}", round.quantity, answers.join(" + "))
 }
