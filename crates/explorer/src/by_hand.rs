@@ -5,7 +5,6 @@
 //! of what is explored. So nothing is held between two of the person's steps. Each further step plays all steps from the
 //! beginning, which takes milliseconds, and what they do is the same each time.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use flash_sale_wiretap::trace::Transaction;
@@ -16,7 +15,7 @@ use crate::exploration::ExploreOptions;
 use crate::look::{Look, Next, Observer};
 use crate::outcome::Outcome;
 use crate::play::{Choice, play_with};
-use crate::schedule::{Step, letter};
+use crate::schedule::{NotPossible, Step};
 use crate::stage::Stage;
 
 /// More transactions than a schedule has.
@@ -49,28 +48,6 @@ pub struct Played {
     /// What came of it. `None`: not all actors are done.
     pub outcome: Option<Outcome>,
 }
-
-/// A step that can't be made: its actor waits for another one, or is done.
-#[derive(Debug)]
-pub struct NotPossible {
-    /// The step, from 1.
-    pub step: usize,
-    /// The index of its actor.
-    pub actor: usize,
-}
-
-impl fmt::Display for NotPossible {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { step, actor } = self;
-        let letter = letter(*actor);
-        write!(
-            formatter,
-            "step {step}: {letter} can't go on there. It waits for another purchase, or it is done"
-        )
-    }
-}
-
-impl std::error::Error for NotPossible {}
 
 /// What was seen so far.
 #[derive(Default)]

@@ -25,7 +25,7 @@ mod trouble;
 
 pub use about::DatabaseFacts;
 pub use act::{Act, Reply};
-pub use by_hand::{HandPlay, NotPossible, Played};
+pub use by_hand::{HandPlay, Played};
 pub use chance::explore_all_dice;
 pub use every_trouble::explore_trouble;
 pub use exploration::{Exploration, ExploreOptions, OutcomeClass, explore};
@@ -33,6 +33,6 @@ pub use look::{HeldLock, Look, Next};
 pub use meeting::Meeting;
 pub use outcome::{Flaw, Outcome};
 pub use piece::Inside;
-pub use schedule::{Became, Note, Schedule, Step, letter};
+pub use schedule::{Became, NotPossible, Note, Schedule, Step, letter};
 pub use stage::{Stage, StageSettings};
 pub use trouble::{Trouble, TroubleKind};

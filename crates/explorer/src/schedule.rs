@@ -1,5 +1,6 @@
 //! What is known of a schedule: which actor went on at each step, and what came of it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -72,6 +73,28 @@ pub enum Note {
     /// An attempt was about to be repeated although nothing had changed. It was left out.
     RepeatedAttempt,
 }
+
+/// A step that can't be made: its actor waits for another one, or is done.
+#[derive(Debug)]
+pub struct NotPossible {
+    /// The step, from 1.
+    pub step: usize,
+    /// The index of its actor.
+    pub actor: usize,
+}
+
+impl fmt::Display for NotPossible {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, actor } = self;
+        let letter = letter(*actor);
+        write!(
+            formatter,
+            "step {step}: {letter} can't go on there. It waits for another purchase, or it is done"
+        )
+    }
+}
+
+impl std::error::Error for NotPossible {}
 
 /// The letter of an actor: A, B, C.
 pub fn letter(actor: usize) -> char {

@@ -4,11 +4,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::by_hand::NotPossible;
 use crate::footprint::{Footprint, isolates_more};
 use crate::piece::Piece;
 use crate::play::{Choice, play};
-use crate::schedule::{Schedule, letter, trouble_at};
+use crate::schedule::{NotPossible, Schedule, letter, trouble_at};
 use crate::sleep::SleepSet;
 use crate::stage::Stage;
 
