@@ -2,8 +2,8 @@
 //! of what was seen: nothing is sent, and nothing is read. Start with [`diagnose()`]. [`Reading`] says what one purchase
 //! did.
 
-pub mod conflicts;
-mod deed;
+mod conflicts;
+pub mod deed;
 mod diagnose;
 mod evidence;
 mod given_up;

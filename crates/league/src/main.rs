@@ -15,7 +15,7 @@ use flash_sale_league::league::play;
 use flash_sale_league::tree::Tree;
 use flash_sale_league::{document, summary};
 
-const LANES_PER_PROCESSOR: usize = 3;
+const LANES_PER_PROCESSOR: usize = 4;
 const MOST_LANES: u8 = 16;
 
 /// Judges the judges: near-miss fixes of the exercise, each with its true outcome, and what make check, make explore, make
@@ -36,7 +36,7 @@ struct Arguments {
     /// Only a few variants of all kinds. Fails also when make check errs about one of them
     #[arg(long, conflicts_with = "only")]
     sample: bool,
-    /// So many shops at the same time. Without this option, three for each processor: most of the time, they wait
+    /// So many shops at the same time. Without this option, four for each processor
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=i64::from(MOST_LANES)))]
     lanes: Option<u8>,
     /// Go on where an earlier run has ended: only what it has not judged is judged

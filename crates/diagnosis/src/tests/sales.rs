@@ -2,6 +2,9 @@
 
 use super::*;
 
+const CASE: &str = "UPDATE products SET quantity = CASE WHEN quantity > 0 THEN quantity - 1 ELSE quantity END
+                    WHERE id = $1";
+
 /// One purchase after the other, each with `parts` between BEGIN and COMMIT.
 fn one_after_the_other(parts: impl Fn(&mut Telling, i64, i64)) -> Vec<Purchase> {
     let mut story = Story::new();
@@ -60,8 +63,7 @@ fn two_writes_that_ask_for_the_stock_and_both_take_the_only_copy_have_a_wrong_co
 
     let sentence = assert_named(Mistake::WrongCondition, &[Sign::Oversold], asked(GUARDED)).sentence;
     assert!(sentence.contains("its condition is also true when the stock is 0"), "{sentence}");
-    let case = "UPDATE products SET quantity = CASE WHEN quantity > 0 THEN quantity - 1 ELSE quantity END WHERE id = $1";
-    let sentence = assert_named(Mistake::WrongCondition, &[Sign::Oversold], asked(case)).sentence;
+    let sentence = assert_named(Mistake::WrongCondition, &[Sign::Oversold], asked(CASE)).sentence;
     assert!(sentence.contains("counts as changed whether a copy was taken or not"), "{sentence}");
     let name = of(&[Sign::Oversold], asked(DECREMENT)).map(|found| found.name);
     assert_ne!(name, Some(Mistake::WrongCondition), "this write asks for nothing");
