@@ -65,7 +65,7 @@ fn find(evidence: &Evidence) -> Option<Found<'_>> {
     if let Some(found) = untrue_answer(purchases) {
         return Some(found);
     }
-    if let Some(found) = kept_after_refusal(purchases) {
+    if let Some(found) = undone_afterwards(purchases).or_else(|| kept_after_refusal(purchases)) {
         return Some(found);
     }
     if has(Sign::OneReplica)
@@ -131,6 +131,17 @@ fn untrue_answer(purchases: &[Purchase]) -> Option<Found<'_>> {
     };
     let never_commits = inserts().next().is_some() && !inserts().any(was_ended);
     Some((if never_commits { Mistake::NeverCommits } else { Mistake::UntrueAnswer }, statements))
+}
+
+/// A buyer was told no, and the purchase has deleted its order after the order was committed.
+fn undone_afterwards(purchases: &[Purchase]) -> Option<Found<'_>> {
+    purchases.iter().enumerate().filter(|(_, it)| !it.is_told_yes()).find_map(|(index, purchase)| {
+        let reading = &purchase.reading;
+        let order = reading.statements.iter().find(|sent| sent.inserts_order())?;
+        let deletion = reading.statements.iter().find(|sent| sent.deletes_order() && sent.error.is_none())?;
+        let is_apart = reading.has_sold() && deletion.transaction != order.transaction;
+        is_apart.then(|| (Mistake::UndoneAfterwards, vec![(index, order), (index, deletion)]))
+    })
 }
 
 /// A buyer was told no, and the purchase has kept an order.

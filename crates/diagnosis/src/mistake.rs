@@ -39,6 +39,8 @@ pub enum Mistake {
     CopyNeverTaken,
     /// A buyer was told no, and the order was kept.
     KeptAfterRefusal,
+    /// An order was committed, and deleted afterwards.
+    UndoneAfterwards,
     /// A mutex, a cache or a flag in the memory of a replica.
     GuardInOneProcess,
     /// A slow click sends no second request.
@@ -77,7 +79,7 @@ pub(crate) type Found<'a> = (Mistake, Vec<(usize, &'a Sent)>);
 
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::NoLock,
         Self::SecondLook,
         Self::LockOutsideTransaction,
@@ -92,6 +94,7 @@ impl Mistake {
         Self::WrongCondition,
         Self::CopyNeverTaken,
         Self::KeptAfterRefusal,
+        Self::UndoneAfterwards,
         Self::GuardInOneProcess,
         Self::RetryMissing,
         Self::PaymentCutShort,

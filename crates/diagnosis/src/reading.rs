@@ -204,6 +204,12 @@ impl Sent {
         writes.any(|write| write.verb == WriteVerb::Insert)
     }
 
+    /// Whether it deletes an order.
+    pub fn deletes_order(&self) -> bool {
+        let mut writes = self.deeds.iter().filter_map(|deed| deed.write_of(ORDERS));
+        writes.any(|write| write.verb == WriteVerb::Delete)
+    }
+
     /// The stock that its read saw.
     pub fn quantity(&self) -> Option<i64> {
         let value = self.saw.as_ref()?.get(QUANTITY)?;

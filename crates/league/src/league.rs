@@ -1,5 +1,6 @@
 //! Lets all variants be judged, in several lanes at the same time.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,7 +44,9 @@ pub async fn play(
     kept: &Kept,
 ) -> anyhow::Result<Standings> {
     let order: Vec<String> = wanted.iter().map(|variant| variant.name.clone()).collect();
-    let (mut rows, wanted) = kept.divide(wanted)?;
+    let (mut rows, mut wanted) = kept.divide(wanted)?;
+    // More words make more schedules. What takes long comes first: otherwise one lane would end long after the others.
+    wanted.sort_by_key(|variant| Reverse(variant.words.len()));
     let (lanes, kept_rows) = (lanes.min(wanted.len()), rows.len());
     let began = Instant::now();
     let (variants, tree) = (all.to_vec(), kept.tree.clone());

@@ -38,10 +38,6 @@ touch "$2/target/debug/copied"
 find "$2/target/debug" -type f -exec touch -r "$2/target/debug/copied" {} +
 "#;
 
-/// The copies are built once and then run for long, so their programs are optimised a little. Cargo reads this file.
-const CARGO_FILE: &str = ".cargo/config.toml";
-const OPTIMISED: [&str; 7] = ["core", "repositories", "services", "web", "gateway", "explorer", "lab"];
-
 /// The project that the league is made from, and where its copies stand.
 #[derive(Clone)]
 pub struct Tree {
@@ -74,7 +70,6 @@ impl Tree {
             (exercise::FILE, generate::exercise_file(&exercise)),
             (generate::MODULE, generate::module(&words, variants)?),
             (generate::QUERIES, generate::QUERIES_CODE.to_owned()),
-            (CARGO_FILE, cargo_file()),
         ];
         let copy = self.folder(1);
         fs::create_dir_all(&copy).with_context(|| format!("can't make {}", copy.display()))?;
@@ -137,11 +132,6 @@ impl Tree {
         }
         Ok(names)
     }
-}
-
-fn cargo_file() -> String {
-    let optimise = |name| format!("[profile.dev.package.flash-sale-{name}]\nopt-level = 1\n");
-    OPTIMISED.map(optimise).concat()
 }
 
 /// Returns whether the file was written.

@@ -150,3 +150,21 @@ fn the_sentence_says_what_the_buyer_was_told() {
     assert!(met(503).ends_with("Nobody tried again, and the buyer met a failure."), "{}", met(503));
     assert!(met(400).contains("the buyer was told that nothing is left"), "{}", met(400));
 }
+
+#[test]
+fn an_order_that_is_committed_and_then_deleted_is_undone_afterwards() {
+    let told = |last: &str, status: u16| {
+        let mut story = Story::new();
+        let mut b = begin(&mut story, B, 2);
+        b.read(READ, 3, 1).write(INSERT, 4, 1).write(DECREMENT, 5, 1).commit(6);
+        let mut after = story.begin("replica-2", 22, last, 7);
+        vec![purchase(status, &[&b, after.commit(8)])]
+    };
+    let both = "WITH undone AS (DELETE FROM orders WHERE id = $2)
+                UPDATE products SET quantity = quantity + 1 WHERE id = $1";
+
+    assert_named(Mistake::UndoneAfterwards, &[Sign::LostSale], told(both, 400));
+    assert_named(Mistake::UndoneAfterwards, &[], told("DELETE FROM orders WHERE id = $1", 400));
+    assert_named(Mistake::KeptAfterRefusal, &[], told(READ, 400));
+    assert_eq!(of(&[], told(both, 200)), None, "this buyer was told yes");
+}
