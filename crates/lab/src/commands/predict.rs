@@ -71,6 +71,11 @@ async fn play(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
         let steps = suspicion.statements_before();
         let (schedule, transactions) =
             taped(&mut stage, async |stage| stage.interrupt(&both, steps).await).await?;
+        // A replica that remembers may turn a buyer away before it sends anything. That confirms nothing.
+        let both_went = (0..BUYERS).all(|actor| schedule.steps.iter().any(|step| step.actor == actor));
+        if !both_went {
+            continue;
+        }
         confirmed.extend(
             played(schedule, &transactions).map(|broken| Confirmed { suspicion: *suspicion, broken }),
         );
