@@ -6,10 +6,8 @@ use crate::mistake::{Found, Mistake};
 use crate::reading::{QUANTITY, Reading, Sent};
 
 /// A purchase met a conflict, its buyer was told "Out of stock", and nobody tried again.
-pub(crate) fn refused((index, purchase): (usize, &Purchase)) -> Option<Found<'_>> {
-    old_version((index, purchase))
-        .or_else(|| refused_by_conflict((index, purchase)))
-        .or_else(|| refused_by_tried_lock((index, purchase)))
+pub(crate) fn refused(it: (usize, &Purchase)) -> Option<Found<'_>> {
+    old_version(it).or_else(|| refused_by_conflict(it)).or_else(|| refused_by_tried_lock(it))
 }
 
 /// A purchase met a conflict, and began again.

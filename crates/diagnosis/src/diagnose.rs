@@ -5,7 +5,7 @@ use flash_sale_wiretap::trace::Outcome;
 use serde::{Deserialize, Serialize};
 
 use crate::conflicts::{is_conflict, refused, tried_again};
-use crate::deed::{Deed, IfTaken};
+use crate::deed::{Deed, IfTaken, WriteVerb};
 use crate::evidence::{Evidence, Purchase, Sign};
 use crate::locks::mistake_of_locks;
 use crate::mistake::{Found, Mistake};
@@ -138,7 +138,10 @@ fn undone_afterwards(purchases: &[Purchase]) -> Option<Found<'_>> {
     purchases.iter().enumerate().filter(|(_, it)| !it.is_told_yes()).find_map(|(index, purchase)| {
         let reading = &purchase.reading;
         let order = reading.statements.iter().find(|sent| sent.inserts_order())?;
-        let deletion = reading.statements.iter().find(|sent| sent.deletes_order() && sent.error.is_none())?;
+        let deletion = reading
+            .statements
+            .iter()
+            .find(|sent| sent.writes_order(WriteVerb::Delete) && sent.error.is_none())?;
         let is_apart = reading.has_sold() && deletion.transaction != order.transaction;
         is_apart.then(|| (Mistake::UndoneAfterwards, vec![(index, order), (index, deletion)]))
     })

@@ -186,10 +186,8 @@ impl Sent {
 
     /// Its write of the product's stock.
     pub fn stock_write(&self) -> Option<&RowWrite> {
-        let writes = self.deeds.iter().filter_map(|deed| deed.write_of(PRODUCTS));
-        writes
-            .into_iter()
-            .find(|write| write.verb == WriteVerb::Update && write.change_of(QUANTITY).is_some())
+        let mut writes = self.deeds.iter().filter_map(|deed| deed.write_of(PRODUCTS));
+        writes.find(|write| write.verb == WriteVerb::Update && write.change_of(QUANTITY).is_some())
     }
 
     /// Whether it writes a stock that the shop has computed before: `SET quantity = $1`.
@@ -200,14 +198,12 @@ impl Sent {
 
     /// Whether it inserts an order.
     pub fn inserts_order(&self) -> bool {
-        let mut writes = self.deeds.iter().filter_map(|deed| deed.write_of(ORDERS));
-        writes.any(|write| write.verb == WriteVerb::Insert)
+        self.writes_order(WriteVerb::Insert)
     }
 
-    /// Whether it deletes an order.
-    pub fn deletes_order(&self) -> bool {
-        let mut writes = self.deeds.iter().filter_map(|deed| deed.write_of(ORDERS));
-        writes.any(|write| write.verb == WriteVerb::Delete)
+    /// Whether it does this with an order.
+    pub fn writes_order(&self, verb: WriteVerb) -> bool {
+        self.deeds.iter().filter_map(|deed| deed.write_of(ORDERS)).any(|write| write.verb == verb)
     }
 
     /// The stock that its read saw.

@@ -136,7 +136,7 @@ fn next(choice: &Choice<'_>) -> Vec<Next> {
 }
 
 fn choose(choice: &Choice<'_>, wanted: &HandPlay) -> usize {
-    let can = |actor: &usize| choice.can_go_on.iter().any(|(it, ..)| it == actor);
+    let can = |actor: &usize| choice.has(*actor);
     let wanted = wanted.steps.get(choice.steps.len()).copied();
     // The same actor goes on as long as it can, so that there are few switches.
     let last = choice.steps.last().map(|step| step.actor);

@@ -16,8 +16,7 @@ impl Stage {
         play(self, &piece, |choice| {
             let made = choice.steps.iter().filter(|step| step.actor == 0).count();
             let wanted = usize::from(made >= steps);
-            let is_possible = choice.can_go_on.iter().any(|(actor, ..)| *actor == wanted);
-            Ok(if is_possible { wanted } else { choice.can_go_on[0].0 })
+            Ok(if choice.has(wanted) { wanted } else { choice.can_go_on[0].0 })
         })
         .await
     }

@@ -40,6 +40,13 @@ pub(crate) struct Choice<'a> {
     pub steps: &'a [Step],
 }
 
+impl Choice<'_> {
+    /// Whether this actor can go on.
+    pub fn has(&self, actor: usize) -> bool {
+        self.can_go_on.iter().any(|(it, ..)| *it == actor)
+    }
+}
+
 /// One play.
 struct Play<'a> {
     stage: &'a mut Stage,

@@ -173,7 +173,7 @@ async fn replay_once(
     let schedule = play(stage, piece, |choice| {
         let wanted = letters.get(at).copied();
         at += 1;
-        let is_possible = |actor: &usize| choice.can_go_on.iter().any(|(it, ..)| it == actor);
+        let is_possible = |actor: &usize| choice.has(*actor);
         if let Some(actor) = wanted.filter(|wanted| !is_possible(wanted)) {
             not_possible.get_or_insert(NotPossible { step: at, actor });
         }
