@@ -3,8 +3,8 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, IsTerminal};
-use std::os::fd::AsFd;
+use std::io::{self, IsTerminal, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -20,8 +20,11 @@ use super::artifacts;
 use crate::console;
 
 /// A script that waits until it is told to end. Then it takes down what runs in the folder in which it was started.
+/// It prints a line when it can be told.
 const CLEANER: &str = r#"
 trap 'trap "" TERM; [ ! -x .flash-sale/lab ] || .flash-sale/lab clean; exit 0' TERM
+echo ready
+exec > /dev/null 2>&1
 while :; do sleep 3600 & wait $!; done
 "#;
 /// Longer than `lab clean` may take.
@@ -74,18 +77,20 @@ impl Copy {
         }
         // Cargo must not build into the project's own folder, even if it was told so there.
         environment.push(("CARGO_TARGET_DIR".into(), folder.join("target").into()));
+        let (mut said, to_say) = io::pipe()?;
         let cleaner = GuardedCommand::new("/bin/sh")
             .args(["-c", CLEANER])
             .directory(&folder)
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stop_with(Signal::TERM, CLEANER_GRACE)
             .remove_afterwards(&folder)
-            .start(File::create("/dev/null")?)
+            .start(File::from(OwnedFd::from(to_say)))
             .await?;
         let copy = Self { folder, environment, cleaner };
 
         let (from, to, target) = (root.to_owned(), copy.folder.clone(), target.to_owned());
         let fill = move || {
+            said.read_exact(&mut [0]).context("the process that is to clean up can't be told to")?;
             copy_sources(&from, &to)?;
             artifacts::copy(&target.join("debug"), &to.join("target/debug")).context("can't copy the builds")
         };
