@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::generate::CHOICE;
+use crate::tree::CARGO_FOLDER;
 
 const LAB: &str = "target/debug/lab";
 /// Stops the shop of the folder in which it was started, as soon as it is told to end.
@@ -46,7 +48,7 @@ impl Lane {
         let mut environment = own_environment();
         environment.push(("PORT".into(), port.to_string().into()));
         environment.push(("DASHBOARD_PORT".into(), "0".into()));
-        environment.push(("CARGO_TARGET_DIR".into(), folder.join("target").into()));
+        put_own_cargo_first(&mut environment, &folder)?;
         let keeper = GuardedCommand::new("/bin/sh")
             .args(["-c", KEEPER])
             .directory(&folder)
@@ -132,4 +134,14 @@ impl Lane {
         let said = || format!("lab {}", arguments.join(" "));
         output.with_context(|| format!("{} took too long", said()))?.with_context(said)
     }
+}
+
+/// Changes PATH: commands find the copy's own cargo.
+fn put_own_cargo_first(environment: &mut [(OsString, OsString)], folder: &Path) -> anyhow::Result<()> {
+    let own = folder.join(CARGO_FOLDER);
+    for (_, path) in environment.iter_mut().filter(|(name, _)| name == "PATH") {
+        let folders = iter::once(own.clone()).chain(std::env::split_paths(path));
+        *path = std::env::join_paths(folders).context("a folder's name has a colon")?;
+    }
+    Ok(())
 }

@@ -1,9 +1,10 @@
-//! The copies of the project in which the variants are built and run. The first one is built. The others are copies of
-//! it. Whatever is copied of cargo's files gets one time, which is later than that of all sources: so cargo finds nothing
-//! to build in them.
+//! The copies of the project in which the variants are built and run. The first one is built, and the others get its
+//! programs. Then the commands of the lab find another cargo there, which builds nothing: nothing has changed, and cargo
+//! would need a tenth of the processors to find that out again and again.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,18 +26,23 @@ find "$1/deps" -type f -name '*.*' -exec sh -c 'to=$1; shift; cp -a "$@" "$to"' 
 touch "$2/copied"
 find "$2" -type f -exec touch -r "$2/copied" {} +
 "#;
-/// Copies a folder as it is, without what a shop keeps there and without incremental compilations. What an earlier league
-/// has left there is removed. Arguments: from, to.
-const COPY_ALL: &str = r#"
+/// Copies the sources and the programs of a folder, without what a shop keeps there. What an earlier league has left there
+/// is removed. Arguments: from, to.
+const COPY_AGAIN: &str = r#"
 mkdir -p "$2"
 find "$2" -mindepth 1 -maxdepth 1 ! -name .flash-sale -exec rm -rf {} +
 mkdir -p "$2/target/debug"
 cd "$1"
 find . -mindepth 1 -maxdepth 1 ! -name .flash-sale ! -name target -exec cp -R {} "$2" ';'
-find target/debug -mindepth 1 -maxdepth 1 ! -name incremental -exec cp -a {} "$2/target/debug" ';'
-touch "$2/target/debug/copied"
-find "$2/target/debug" -type f -exec touch -r "$2/target/debug/copied" {} +
+find target/debug -mindepth 1 -maxdepth 1 -type f -perm -u+x -exec cp -a {} "$2/target/debug" ';'
 "#;
+/// A cargo that builds nothing, and says where the shop's program is. Argument: the program.
+const BUILT_CARGO: &str = r#"#!/bin/sh
+echo '{"target":{"name":"flash-sale-web"},"executable":"%"}'
+"#;
+
+/// Where a copy has its own cargo, for PATH.
+pub const CARGO_FOLDER: &str = "target/cargo";
 
 /// The project that the league is made from, and where its copies stand.
 #[derive(Clone)]
@@ -84,6 +90,7 @@ impl Tree {
             write_if_changed(&copy.join(name), code.as_bytes())?;
         }
         run_cargo(&copy)?;
+        write_built_cargo(&copy)?;
         Ok(copy)
     }
 
@@ -93,9 +100,8 @@ impl Tree {
     /// When something can't be copied.
     pub fn copy_again(&self, number: usize) -> anyhow::Result<PathBuf> {
         let copy = self.folder(number);
-        shell(COPY_ALL, &self.folder(1), &copy).context("can't copy what was built")?;
-        // Nothing is left to build. But cargo puts the programs in their places anew, which must not happen while they run.
-        run_cargo(&copy)?;
+        shell(COPY_AGAIN, &self.folder(1), &copy).context("can't copy what was built")?;
+        write_built_cargo(&copy)?;
         Ok(copy)
     }
 
@@ -155,6 +161,15 @@ fn run_cargo(copy: &Path) -> anyhow::Result<()> {
         "the variants don't compile. See the compiler's messages above, and {}",
         copy.join(generate::MODULE).display()
     );
+    Ok(())
+}
+
+fn write_built_cargo(copy: &Path) -> anyhow::Result<()> {
+    let (folder, shop) = (copy.join(CARGO_FOLDER), copy.join("target/debug/flash-sale-web"));
+    let cargo = folder.join("cargo");
+    fs::create_dir_all(&folder)?;
+    fs::write(&cargo, BUILT_CARGO.replace('%', &shop.to_string_lossy()))?;
+    fs::set_permissions(&cargo, Permissions::from_mode(0o755))?;
     Ok(())
 }
 
