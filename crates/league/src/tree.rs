@@ -44,6 +44,10 @@ echo '{"target":{"name":"flash-sale-web"},"executable":"%"}'
 /// Where a copy has its own cargo, for PATH.
 pub const CARGO_FOLDER: &str = "target/cargo";
 
+/// The copies are built once and then run for long, so their programs are optimised a little. Cargo reads this file.
+const CARGO_FILE: &str = ".cargo/config.toml";
+const OPTIMISED: [&str; 7] = ["core", "repositories", "services", "web", "gateway", "explorer", "lab"];
+
 /// The project that the league is made from, and where its copies stand.
 #[derive(Clone)]
 pub struct Tree {
@@ -76,6 +80,7 @@ impl Tree {
             (exercise::FILE, generate::exercise_file(&exercise)),
             (generate::MODULE, generate::module(&words, variants)?),
             (generate::QUERIES, generate::QUERIES_CODE.to_owned()),
+            (CARGO_FILE, cargo_file()),
         ];
         let copy = self.folder(1);
         fs::create_dir_all(&copy).with_context(|| format!("can't make {}", copy.display()))?;
@@ -138,6 +143,11 @@ impl Tree {
         }
         Ok(names)
     }
+}
+
+fn cargo_file() -> String {
+    let optimise = |name| format!("[profile.dev.package.flash-sale-{name}]\nopt-level = 1\n");
+    OPTIMISED.map(optimise).concat()
 }
 
 /// Returns whether the file was written.

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode};
+use flash_sale_testbed::http::answers_ok_within;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -27,24 +27,19 @@ pub(super) struct HealthWatch {
 
 impl HealthWatch {
     /// Watches a process that answers now.
-    pub(super) fn start(address: SocketAddr) -> reqwest::Result<Self> {
-        // Each question gets a new connection: so it also shows whether the process accepts connections.
-        let client =
-            Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(HEALTH_TIMEOUT).build()?;
+    pub(super) fn start(address: SocketAddr) -> Self {
         let (sender, answers) = watch::channel(true);
         let task = tokio::spawn(async move {
             let url = format!("http://{address}/health");
             let mut unanswered = 0;
             loop {
                 sleep(HEALTH_INTERVAL).await;
-                let answer = client.get(&url).send().await;
-                let is_answered = answer.is_ok_and(|answer| answer.status() == StatusCode::OK);
-                unanswered = if is_answered { 0 } else { unanswered + 1 };
+                unanswered = if answers_ok_within(HEALTH_TIMEOUT, &url).await { 0 } else { unanswered + 1 };
                 let is_well = unanswered < MOST_UNANSWERED;
                 sender.send_if_modified(|before| std::mem::replace(before, is_well) != is_well);
             }
         });
-        Ok(Self { answers, task })
+        Self { answers, task }
     }
 
     /// Waits until the process begins to answer, or stops answering, and returns whether it answers now.

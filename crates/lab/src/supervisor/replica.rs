@@ -147,7 +147,7 @@ impl Replica {
     async fn start(&self, binary: &Path, variables: &ShopVariables) -> anyhow::Result<RunningProcess> {
         let program = ShopProgram { binary: binary.to_owned(), ..self.program.clone() };
         let (process, readiness) = start(&program, &self.name, variables, &self.stopping).await?;
-        let health = HealthWatch::start(process.address)?;
+        let health = HealthWatch::start(process.address);
         Ok(RunningProcess { process, readiness, health })
     }
 
