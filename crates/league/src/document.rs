@@ -38,7 +38,8 @@ fn markdown(standings: &Standings) -> String {
     let _ = writeln!(
         text,
         "\nThis run judged {} in {minutes:.0} minutes, in {} at the same time, on {}, after {:.0} s of building.{kept}\n\
-         The shops share the processors, so a judge takes longer here than it does alone.\n",
+         The shops share the processors, so a judge takes longer here than it does alone. None of\n\
+         them builds anything: the copies are built once.\n",
         counted(standings.rows.len() - standings.kept_rows, "variant"),
         counted(standings.lanes, "shop"),
         counted(processors, "processor"),
