@@ -15,12 +15,10 @@ use super::{NOT_JUDGED, built_shop, until_stopped};
 use crate::console;
 use crate::explore::columns;
 use crate::explore::requests::require_known_strategy;
-use crate::predict::report::{Broken, Confirmed, PredictReport};
+use crate::predict::report::{BUYERS, Broken, Confirmed, PredictReport};
 use crate::{project, stage};
 
 pub use super::explore::tell_error;
-
-const BUYERS: usize = 2;
 
 /// What is predicted.
 #[derive(Args)]
@@ -71,14 +69,8 @@ async fn play(arguments: &PredictArguments) -> anyhow::Result<ExitCode> {
         let steps = suspicion.statements_before();
         let (schedule, transactions) =
             taped(&mut stage, async |stage| stage.interrupt(&both, steps).await).await?;
-        // A replica that remembers may turn a buyer away before it sends anything. That confirms nothing.
-        let both_went = (0..BUYERS).all(|actor| schedule.steps.iter().any(|step| step.actor == actor));
-        if !both_went {
-            continue;
-        }
-        confirmed.extend(
-            played(schedule, &transactions).map(|broken| Confirmed { suspicion: *suspicion, broken }),
-        );
+        let broken = played(schedule, &transactions);
+        confirmed.extend(broken.and_then(|broken| Confirmed::of(*suspicion, broken)));
     }
     let report = PredictReport {
         reading,

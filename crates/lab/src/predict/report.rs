@@ -11,6 +11,8 @@ use crate::explore::report::{outcome_in_words, replay_command, whole_statements}
 use crate::wording::counted;
 use crate::wrap::wrapped;
 
+/// How many purchases are played to confirm a prediction.
+pub const BUYERS: usize = 2;
 /// The longest line, in characters.
 const WIDTH: usize = 98;
 
@@ -50,6 +52,15 @@ pub struct Broken {
     pub schedule: Schedule,
     /// The schedule in columns.
     pub columns: String,
+}
+
+impl Confirmed {
+    /// `None`: a purchase sent nothing. A replica that remembers an earlier sale turns a buyer away before that, so what was
+    /// played is not what was predicted.
+    pub fn of(suspicion: Suspicion, broken: Broken) -> Option<Self> {
+        let has_sent = |actor: usize| broken.schedule.steps.iter().any(|step| step.actor == actor);
+        (0..BUYERS).all(has_sent).then_some(Self { suspicion, broken })
+    }
 }
 
 impl PredictReport {
@@ -239,6 +250,19 @@ mod tests {
         assert_eq!(told(200).to_json()["in_turn"]["letters"], "AB");
         assert!(!told(400).is_guilty() && told(400).to_json()["in_turn"].is_null());
         assert!(!report(200).is_guilty());
+    }
+
+    #[test]
+    fn what_is_played_confirms_only_if_both_purchases_sent_something() {
+        let suspicion = Suspicion { first: 0, second: 0, anomaly: Anomaly::StaleCheck, given_up_by: None };
+        let confirmed = |senders: usize| {
+            let mut schedule = oversold_by(UPDATE);
+            schedule.steps.truncate(senders);
+            Confirmed::of(suspicion, Broken { schedule, columns: String::new() })
+        };
+
+        assert!(confirmed(2).is_some());
+        assert!(confirmed(1).is_none() && confirmed(0).is_none());
     }
 
     #[test]
