@@ -41,8 +41,16 @@ impl Shelf {
         for part in crowd.all_lanes().flat_map(|lane| &lane.parts) {
             if part.outcome == Outcome::Committed {
                 let steps = crate::lane::steps(crowd.click.began_at, part);
+                let answered_ms = part.ended_at.map_or(f64::INFINITY, |ended| crowd.since_begin(ended));
+                let sent_ms = steps.last().map_or(answered_ms, |commit| commit.began_ms);
+                // PostgreSQL ends the waits for a transaction before it answers COMMIT.
+                let freed_ms = crowd
+                    .all_lanes()
+                    .flat_map(|lane| &lane.steps)
+                    .filter(|step| waited_for(step, part.backend_pid))
+                    .filter_map(|step| step.ended_ms.filter(|ended_ms| *ended_ms >= sent_ms));
                 commits.push(Commit {
-                    at_ms: part.ended_at.map_or(f64::INFINITY, |ended| crowd.since_begin(ended)),
+                    at_ms: freed_ms.fold(answered_ms, f64::min),
                     changes: steps.iter().filter_map(change).collect(),
                     orders: steps.iter().map(orders).sum(),
                 });
@@ -80,6 +88,10 @@ impl Shelf {
             self.commits.iter().all(|commit| commit.at_ms > at_ms || commit.changes.is_empty());
         is_untouched.then_some(saw)
     }
+}
+
+fn waited_for(step: &Step, backend_pid: i32) -> bool {
+    step.statement.blocked_by.as_ref().is_some_and(|wait| wait.backend_pid == backend_pid)
 }
 
 fn apply(stock: Option<i64>, change: StockChange) -> Option<i64> {

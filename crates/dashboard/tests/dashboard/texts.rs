@@ -79,6 +79,21 @@ fn a_read_that_waits_saw_the_stock_at_the_end_of_its_wait() {
     assert_eq!((counts("0.0  BEGIN"), counts("ROLLBACK")), ("0 1".to_owned(), "1 0".to_owned()), "{text}");
 }
 
+/// PostgreSQL lets the next purchase go on before it answers COMMIT.
+#[test]
+fn a_commit_counts_from_the_end_of_a_wait_for_it_even_if_it_is_answered_later() {
+    let mut transactions = fixed();
+    let holder = transactions.iter_mut().find(|one| one.order_id.is_some()).unwrap();
+    let commit = holder.statements.last_mut().unwrap();
+    commit.ended_ms = commit.ended_ms.map(|ended| ended + 20.0);
+    holder.ended_at = holder.ended_at.map(|ended| ended + TimeDelta::milliseconds(20));
+
+    let text = write(transactions);
+
+    let waited = text.lines().find(|line| line.contains(" ms for A  ")).unwrap_or_else(|| panic!("{text}"));
+    assert!(waited.ends_with("     0       1"), "{text}");
+}
+
 #[test]
 fn a_commit_counts_in_its_own_row_however_its_time_was_rounded() {
     let mut transactions = as_shipped();
